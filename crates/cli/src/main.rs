@@ -1,0 +1,2 @@
+//! The `qapi` command line.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The `qapid` server.
+fn main() {}
