@@ -1,0 +1,81 @@
+//! Every identifier of the product, each its own type so that one can never be passed for another.
+//!
+//! Append only: an identifier's text form is a UUID (RFC 9562) and is on the wire for ever.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A version 4 identifier made of the caller's random bytes.
+            pub fn from_random(bytes: [u8; 16]) -> Self {
+                Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
+            }
+
+            /// The identifier stored as these sixteen bytes.
+            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// The sixteen bytes that are stored and bound into ciphertexts.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+
+            /// The identifier as the wire's UUID.
+            pub fn uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Uuid::parse_str(text).map(Self)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A tenant: the boundary that nothing crosses.
+    TenantId,
+    /// A secret, through all its versions.
+    SecretId,
+    /// A named key, through all its versions.
+    KeyId,
+    /// One version of a named key.
+    KeyVersionId,
+    /// An API key.
+    ApiKeyId,
+    /// A share link.
+    ShareLinkId,
+    /// An audit event.
+    EventId,
+    /// One request, on every answer and in every log line.
+    RequestId,
+    /// An audit lane: one process incarnation's hash chains.
+    LaneId,
+}

@@ -1,0 +1,175 @@
+//! Resource limits: the named resources a credential is confined to, besides its scopes.
+//!
+//! A limit is spelled `kind:pattern`: an identifier, a name, or a prefix ending in `*`
+//! (`secrets:users-api/*`, `keys:7c3a1f9d-4e2b-8a6c-0f5d-3b9e1c7a4f2d`). A credential without limits reaches every
+//! resource of its scopes; one with limits reaches only what they name, and nothing of a kind they do not name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+/// The kinds of resource a credential can be confined within.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Secrets, by id, name or name prefix.
+    Secrets,
+    /// Named keys, by id, name or name prefix.
+    Keys,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pattern {
+    Exactly(String),
+    Prefix(String),
+}
+
+/// One confinement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    kind: Kind,
+    pattern: Pattern,
+}
+
+/// All confinements of a credential.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits(Vec<Limit>);
+
+/// The text is not `secrets:PATTERN` or `keys:PATTERN` with a non-empty pattern whose only `*` is its last character.
+#[derive(Debug, thiserror::Error)]
+#[error("not a resource limit of the form secrets:PATTERN or keys:PATTERN")]
+pub struct BadLimit;
+
+impl Limits {
+    /// Confinement to exactly these; none means unconfined.
+    pub fn new(limits: Vec<Limit>) -> Self {
+        Self(limits)
+    }
+
+    /// Whether a resource of this kind, id and name may be reached.
+    pub fn admit(&self, kind: Kind, id: Uuid, name: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|limit| limit.kind == kind && limit.pattern.matches(id, name))
+    }
+
+    /// Whether a resource of this kind that does not exist yet may be made under this name.
+    pub fn admit_new(&self, kind: Kind, name: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|limit| limit.kind == kind && limit.pattern.matches_name(name))
+    }
+
+    /// Whether the credential is not confined at all.
+    pub fn is_unlimited(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether every one of `inner` lies within these: nobody grants what they lack.
+    pub fn cover(&self, inner: &Limits) -> bool {
+        self.0.is_empty() || (!inner.0.is_empty() && inner.0.iter().all(|limit| self.0.iter().any(|own| own.covers(limit))))
+    }
+
+    /// The limits in the order given.
+    pub fn iter(&self) -> impl Iterator<Item = &Limit> {
+        self.0.iter()
+    }
+}
+
+impl Pattern {
+    fn matches_name(&self, name: &str) -> bool {
+        match self {
+            Self::Exactly(text) => text == name,
+            Self::Prefix(prefix) => name.starts_with(prefix.as_str()),
+        }
+    }
+
+    fn matches(&self, id: Uuid, name: &str) -> bool {
+        let is_id = || matches!(self, Self::Exactly(text) if Uuid::parse_str(text).is_ok_and(|own| own == id));
+        self.matches_name(name) || is_id()
+    }
+}
+
+impl Limit {
+    fn covers(&self, inner: &Limit) -> bool {
+        self.kind == inner.kind
+            && match (&self.pattern, &inner.pattern) {
+                (Pattern::Exactly(own), Pattern::Exactly(other)) => own == other,
+                (Pattern::Exactly(_), Pattern::Prefix(_)) => false,
+                (Pattern::Prefix(own), Pattern::Exactly(other) | Pattern::Prefix(other)) => other.starts_with(own.as_str()),
+            }
+    }
+}
+
+impl FromStr for Limit {
+    type Err = BadLimit;
+
+    fn from_str(text: &str) -> Result<Self, BadLimit> {
+        let (kind, pattern) = text.split_once(':').ok_or(BadLimit)?;
+        let kind = match kind {
+            "secrets" => Kind::Secrets,
+            "keys" => Kind::Keys,
+            _ => return Err(BadLimit),
+        };
+        let prefix = pattern.strip_suffix('*');
+        if pattern.is_empty() || prefix.unwrap_or(pattern).contains('*') {
+            return Err(BadLimit);
+        }
+        let pattern = prefix.map_or_else(|| Pattern::Exactly(pattern.to_owned()), |prefix| Pattern::Prefix(prefix.to_owned()));
+        Ok(Self { kind, pattern })
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Secrets => "secrets",
+            Kind::Keys => "keys",
+        };
+        match &self.pattern {
+            Pattern::Exactly(text) => write!(f, "{kind}:{text}"),
+            Pattern::Prefix(prefix) => write!(f, "{kind}:{prefix}*"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(texts: &[&str]) -> Limits {
+        Limits::new(texts.iter().map(|text| text.parse().unwrap()).collect())
+    }
+
+    #[test]
+    fn a_limit_admits_its_id_its_name_and_its_prefix_and_nothing_else() {
+        let id = Uuid::from_u128(7);
+        for (texts, admitted) in [
+            (&[][..], true),
+            (&["secrets:users-api/*"], true),
+            (&["secrets:users-api/db"], true),
+            (&["secrets:00000000-0000-0000-0000-000000000007"], true),
+            (&["secrets:users-ap"], false),
+            (&["secrets:00000000-0000-0000-0000-000000000008"], false),
+            (&["keys:users-api/*"], false),
+            (&["secrets:other/*", "secrets:users-api/d*"], true),
+        ] {
+            assert_eq!(limits(texts).admit(Kind::Secrets, id, "users-api/db"), admitted, "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_grants_beyond_their_own_limits() {
+        let own = limits(&["secrets:users-api/*"]);
+        assert!(own.cover(&limits(&["secrets:users-api/db"])));
+        assert!(own.cover(&limits(&["secrets:users-api/db/*"])));
+        assert!(!own.cover(&limits(&["secrets:users*"])));
+        assert!(!own.cover(&limits(&["keys:users-api/*"])));
+        assert!(!own.cover(&Limits::default()), "an unconfined key is more than a confined one");
+        assert!(Limits::default().cover(&own));
+    }
+
+    #[test]
+    fn malformed_limits_are_refused() {
+        for text in ["", "secrets", "secrets:", "secret:x", "secrets:a*b", "secrets:**"] {
+            assert!(text.parse::<Limit>().is_err(), "{text}");
+        }
+        assert_eq!("keys:*".parse::<Limit>().unwrap().to_string(), "keys:*");
+    }
+}
