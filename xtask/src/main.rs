@@ -1,2 +1,38 @@
-//! The build system.
-fn main() {}
+//! The build system: everything the project does to itself that is more than one cargo command.
+//!
+//! `cargo xtask tidy` checks the rules of the house that no linter knows, `cargo xtask release-size` weighs
+//! the binaries. Nothing here ships.
+
+#![expect(clippy::print_stdout, reason = "a build tool talks on standard output")]
+
+mod release_size;
+mod source;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  tidy               check crate dependencies, file shapes, secret types and forbidden words
+  release-size       build release and print the size of the stripped binaries";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["tidy"] => tidy::run(),
+        ["release-size"] => release_size::run(),
+        _ => {
+            println!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
