@@ -1,0 +1,137 @@
+//! One database, whichever engine it is: a SQLite file or a PostgreSQL database.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::postgres;
+use crate::row::Row;
+use crate::sqlite;
+use crate::stmt::Stmt;
+use crate::store::Counts;
+use crate::tx::{BoxFuture, Tx};
+
+const ATTEMPTS: u32 = 5;
+
+/// What a transaction may rely on. Everything has to be right under the first; SQLite gives the second always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    ReadCommitted,
+    /// For rules over several rows, such as "the last owner stays". Costs retries.
+    Serializable,
+}
+
+#[derive(Clone)]
+pub(crate) struct Db {
+    pub(crate) engine: Arc<Engine>,
+    counts: Arc<Mutex<BTreeMap<&'static str, Counts>>>,
+    moved: Arc<dyn Fn(&[[u8; 16]]) + Send + Sync>,
+}
+
+pub(crate) enum Engine {
+    Lite(sqlite::File),
+    Pg(postgres::Database),
+}
+
+pub(crate) enum Attempt<T> {
+    Committed(T, Vec<[u8; 16]>),
+    Failed(Error),
+    /// It may have been committed.
+    Unknown(Error),
+}
+
+impl Db {
+    /// `moved` is called with the tenants whose epoch a transaction moved, after its commit and before its caller hears of it.
+    pub fn new(engine: Engine, moved: Arc<dyn Fn(&[[u8; 16]]) + Send + Sync>) -> Self {
+        Self { engine: Arc::new(engine), counts: Arc::default(), moved }
+    }
+
+    pub async fn read(&self, statement: Stmt) -> Result<Vec<Row>> {
+        match &*self.engine {
+            Engine::Lite(file) => file.read(&statement).await,
+            Engine::Pg(database) => database.read(&statement).await,
+        }
+    }
+
+    pub async fn scan(&self, statement: Stmt) -> Result<Vec<Row>> {
+        match &*self.engine {
+            Engine::Lite(file) => file.scan(statement).await,
+            Engine::Pg(database) => database.scan(&statement).await,
+        }
+    }
+
+    pub async fn write<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        isolation: Isolation,
+        f: impl for<'t> Fn(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
+    ) -> Result<T> {
+        let result = match &*self.engine {
+            Engine::Lite(file) => {
+                let moved = Arc::clone(&self.moved);
+                file.write(move |tx| f(tx), move |tenants| moved(tenants)).await
+            }
+            Engine::Pg(_) => {
+                // A task of its own: a caller who goes away cannot leave half a transaction on the connection.
+                let db = self.clone();
+                match tokio::spawn(async move { db.retried(name, isolation, &f).await }).await {
+                    Ok(result) => result,
+                    Err(error) if error.is_panic() => Err(sqlite::panicked(error.into_panic().as_ref())),
+                    Err(error) => Err(Error::unavailable(error)),
+                }
+            }
+        };
+        self.count(name, |counts| match result {
+            Ok(_) => counts.committed += 1,
+            Err(_) => counts.failed += 1,
+        });
+        result
+    }
+
+    async fn retried<T>(
+        &self,
+        name: &'static str,
+        isolation: Isolation,
+        f: &(impl for<'t> Fn(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Sync),
+    ) -> Result<T> {
+        let Engine::Pg(database) = &*self.engine else {
+            return Err(Error::other("retries are for PostgreSQL"));
+        };
+        let mut attempt = 1;
+        loop {
+            let error = match database.attempt(isolation, f).await {
+                Attempt::Committed(value, bumped) => {
+                    (self.moved)(&bumped);
+                    return Ok(value);
+                }
+                Attempt::Unknown(error) => return Err(error),
+                Attempt::Failed(error) => error,
+            };
+            // Unavailable is before the commit here: nothing has happened yet.
+            let again = matches!(error, Error::Conflict | Error::Unavailable(_));
+            if !again || attempt == ATTEMPTS {
+                return Err(error);
+            }
+            self.count(name, |counts| counts.retried += 1);
+            tokio::time::sleep(jitter(attempt)).await;
+            attempt += 1;
+        }
+    }
+
+    pub fn counts(&self) -> BTreeMap<&'static str, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count(&self, name: &'static str, change: impl FnOnce(&mut Counts)) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        change(counts.entry(name).or_default());
+    }
+}
+
+/// 2 to 50 ms, later attempts longer. Only spreads replicas apart, so the hasher's seed is random enough.
+fn jitter(attempt: u32) -> Duration {
+    let most = (2u64 << (2 * attempt)).min(48);
+    Duration::from_millis(2 + RandomState::new().hash_one(attempt) % most)
+}

@@ -1,0 +1,126 @@
+//! SQLite: one writer thread per file, readers inline, checkpoints on a thread of their own.
+
+mod checkpoint;
+mod connection;
+mod reader;
+mod writer;
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crate::error::{Error, Result};
+use crate::row::Row;
+use crate::stmt::Stmt;
+use crate::tx::{BoxFuture, Tx};
+
+pub(crate) use connection::{Durability, exec, rows};
+pub(crate) use reader::Snapshot;
+pub(crate) use writer::panicked;
+
+/// One database file with its threads and connections.
+pub(crate) struct File {
+    path: PathBuf,
+    writer: writer::Handle,
+    readers: reader::Pool,
+    scanners: reader::Pool,
+    threads: std::sync::Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl File {
+    pub fn open(path: &Path, durability: Durability, readers: usize, lock: &Arc<Lock>) -> Result<Self> {
+        create(path)?;
+        let connection = connection::writer(path, durability)?;
+        let (dirty, checkpoints) = checkpoint::spawn(path)?;
+        let (writer, writes) = writer::spawn(connection, path, dirty, Arc::clone(lock))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            writer,
+            readers: reader::Pool::open(path, readers, reader::READ_STEPS)?,
+            scanners: reader::Pool::open(path, 2, reader::SCAN_STEPS)?,
+            threads: std::sync::Mutex::new(vec![writes, checkpoints]),
+        })
+    }
+
+    pub async fn read(&self, statement: &Stmt) -> Result<Vec<Row>> {
+        self.readers.take().await?.rows(statement)
+    }
+
+    /// A listing: long enough to be kept off the threads that serve requests.
+    pub async fn scan(&self, statement: Stmt) -> Result<Vec<Row>> {
+        let mut reader = self.scanners.take().await?;
+        tokio::task::spawn_blocking(move || reader.rows(&statement)).await.map_err(Error::other)?
+    }
+
+    /// A read transaction over the whole file, on a connection of its own.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        Snapshot::open(&self.path)
+    }
+
+    pub async fn write<T: Send + 'static>(
+        &self,
+        f: impl for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        committed: impl FnOnce(&[[u8; 16]]) + Send + 'static,
+    ) -> Result<T> {
+        self.writer.write(f, committed).await
+    }
+
+    pub fn is_read_only(&self) -> bool {
+        self.writer.is_read_only()
+    }
+
+    /// Finishes what is queued and ends the threads, so that the files can be opened again at once.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        let threads = match self.threads.lock() {
+            Ok(mut threads) => std::mem::take(&mut *threads),
+            Err(_) => return,
+        };
+        // A thread that panicked has already been logged; joining is only about the files being free.
+        let _ = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                let _ = thread.join();
+            }
+        })
+        .await;
+    }
+}
+
+/// Held by whoever has the data directory open. The kernel lets go of it when the process dies, however it dies.
+pub(crate) struct Lock {
+    _file: fs::File,
+}
+
+impl Lock {
+    pub fn take(dir: &Path) -> Result<Self> {
+        let path = dir.join("qapid.lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(Error::unavailable)?;
+        // A store closed a moment ago may still be ending its threads.
+        for _ in 0..20 {
+            if file.try_lock().is_ok() {
+                return Ok(Self { _file: file });
+            }
+            std::thread::sleep(std::time::Duration::from_millis(25));
+        }
+        Err(Error::unavailable(format!("{} is in use by another server", dir.display())))
+    }
+}
+
+/// The data directory, readable by its owner alone.
+pub(crate) fn create_dir(dir: &Path) -> Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::unavailable)
+}
+
+/// SQLite gives the `-wal` and `-shm` beside it the mode of the main file.
+fn create(path: &Path) -> Result<()> {
+    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(Error::unavailable)?;
+    Ok(())
+}

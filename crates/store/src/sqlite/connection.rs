@@ -1,0 +1,177 @@
+//! Opening connections, running statements on them, and what SQLite's errors mean.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
+
+use crate::error::{Error, Result};
+use crate::row::Row;
+use crate::stmt::Stmt;
+use crate::value::Value;
+
+/// Whether a commit waits for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    Full,
+    /// For files that can be rebuilt from others.
+    Rebuildable,
+}
+
+pub(crate) fn writer(path: &Path, durability: Durability) -> Result<Connection> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::Rebuildable => "NORMAL",
+    };
+    pragmas(
+        &connection,
+        &format!(
+            "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};
+             PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-65536; PRAGMA foreign_keys=ON;
+             PRAGMA journal_size_limit=67108864;"
+        ),
+    )?;
+    let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(into_error)?;
+    if mode != "wal" {
+        return Err(Error::unavailable(format!(
+            "{} cannot use a write-ahead log: is it on a network disk?",
+            path.display()
+        )));
+    }
+    Ok(connection)
+}
+
+pub(crate) fn reader(path: &Path) -> Result<Connection> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    pragmas(&connection, "PRAGMA query_only=ON; PRAGMA cache_size=-8192;")?;
+    Ok(connection)
+}
+
+pub(crate) fn checkpointer(path: &Path) -> Result<Connection> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    pragmas(&connection, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-256;")?;
+    Ok(connection)
+}
+
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(into_error)?;
+    connection.busy_timeout(Duration::from_millis(5000)).map_err(into_error)?;
+    connection.set_prepared_statement_cache_capacity(512);
+    pragmas(
+        &connection,
+        "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;",
+    )?;
+    Ok(connection)
+}
+
+fn pragmas(connection: &Connection, text: &str) -> Result<()> {
+    connection.execute_batch(text).map_err(into_error)
+}
+
+pub(crate) fn exec(connection: &Connection, statement: &Stmt) -> Result<u64> {
+    let mut prepared = prepare(connection, statement)?;
+    let touched = prepared.raw_execute().map_err(into_error)?;
+    u64::try_from(touched).map_err(Error::other)
+}
+
+pub(crate) fn rows(connection: &Connection, statement: &Stmt) -> Result<Vec<Row>> {
+    let mut out = Vec::new();
+    each_row(connection, statement, &mut |row| {
+        out.push(row);
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+pub(crate) fn each_row(
+    connection: &Connection,
+    statement: &Stmt,
+    sink: &mut dyn FnMut(Row) -> Result<()>,
+) -> Result<()> {
+    let mut prepared = prepare(connection, statement)?;
+    let width = prepared.column_count();
+    let mut rows = prepared.raw_query();
+    while let Some(row) = rows.next().map_err(into_error)? {
+        let values =
+            (0..width).map(|column| decode(row.get_ref(column).map_err(into_error)?)).collect::<Result<Vec<_>>>()?;
+        sink(Row(values))?;
+    }
+    Ok(())
+}
+
+fn prepare<'c>(connection: &'c Connection, statement: &Stmt) -> Result<CachedStatement<'c>> {
+    let mut prepared = connection.prepare_cached(statement.sql).map_err(into_error)?;
+    // To SQLite `$2` is a name, and names are numbered by their first appearance in the text: bind by the number in the name.
+    let mut highest = 0;
+    for index in 1..=prepared.parameter_count() {
+        let number = prepared
+            .parameter_name(index)
+            .and_then(|name| name.strip_prefix('$'))
+            .and_then(|digits| digits.parse::<usize>().ok())
+            .filter(|number| *number > 0)
+            .ok_or_else(|| Error::other(Misuse::Parameter))?;
+        let value = statement.args.get(number - 1).ok_or_else(|| Error::other(Misuse::Count))?;
+        highest = highest.max(number);
+        if matches!(value, Value::Text(text) if text.contains('\0')) {
+            return Err(Error::other(Misuse::Nul));
+        }
+        prepared.raw_bind_parameter(index, value).map_err(into_error)?;
+    }
+    if highest != statement.args.len() {
+        return Err(Error::other(Misuse::Count));
+    }
+    Ok(prepared)
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(v) => ValueRef::Integer(*v),
+            Self::Text(v) => ValueRef::Text(v.as_bytes()),
+            Self::Blob(v) => ValueRef::Blob(v),
+        }))
+    }
+}
+
+fn decode(value: ValueRef<'_>) -> Result<Value> {
+    Ok(match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(v) => Value::Int(v),
+        ValueRef::Real(_) => return Err(Error::corrupt("a floating-point number")),
+        ValueRef::Text(v) => {
+            Value::Text(std::str::from_utf8(v).map_err(|_| Error::corrupt("text that is not UTF-8"))?.to_owned())
+        }
+        ValueRef::Blob(v) => Value::Blob(v.to_vec()),
+    })
+}
+
+/// A statement that was written wrongly.
+#[derive(Debug, thiserror::Error)]
+enum Misuse {
+    #[error("a parameter is not written $1..$n")]
+    Parameter,
+    #[error("the number of arguments differs from the number of parameters")]
+    Count,
+    #[error("text holds a NUL")]
+    Nul,
+}
+
+/// Codes: <https://sqlite.org/rescode.html>.
+pub(crate) fn into_error(error: rusqlite::Error) -> Error {
+    let Some(code) = error.sqlite_error().map(|e| e.extended_code) else {
+        return Error::other(error);
+    };
+    match code {
+        2067 | 1555 => Error::Unique,
+        _ => match code & 0xff {
+            5 | 6 => Error::Busy,
+            8 => Error::ReadOnly,
+            10 | 13 | 14 => Error::unavailable(error),
+            11 | 26 => Error::corrupt(error.to_string()),
+            _ => Error::other(error),
+        },
+    }
+}

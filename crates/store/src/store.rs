@@ -1,0 +1,146 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::db::{Db, Engine, Isolation};
+use crate::error::Result;
+use crate::postgres::{Database, Target};
+use crate::row::Row;
+use crate::sqlite::{self, Durability, File, Lock};
+use crate::stmt::Stmt;
+use crate::tx::{BoxFuture, Tx};
+
+/// Everything the server keeps. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) main: Db,
+    /// The audit lane: a file of its own on SQLite, connections of its own on PostgreSQL.
+    pub(crate) lane: Db,
+    /// The audit index, rebuildable: a third file on SQLite, the same database on PostgreSQL.
+    pub(crate) index: Db,
+}
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Reading connections of SQLite.
+    pub readers: usize,
+    /// Connections that share the reads of PostgreSQL.
+    pub shared: usize,
+    /// Connections for transactions of PostgreSQL; two to four per core of the database.
+    pub pool: usize,
+    /// Lets a PostgreSQL on another machine be used without encryption.
+    pub danger_plaintext_database: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { readers: 4, shared: 2, pool: 12, danger_plaintext_database: false }
+    }
+}
+
+/// How the transactions of one name have fared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub committed: u64,
+    pub failed: u64,
+    pub retried: u64,
+}
+
+impl Store {
+    /// Opens or creates the files of a data directory. Nothing is migrated. One process at a time: a second one is refused.
+    pub async fn open_sqlite(dir: &Path, options: Options) -> Result<Self> {
+        let dir = dir.to_path_buf();
+        let opened = tokio::task::spawn_blocking(move || {
+            sqlite::create_dir(&dir)?;
+            let lock = Arc::new(Lock::take(&dir)?);
+            let open = |name: &str, durability, readers| File::open(&dir.join(name), durability, readers, &lock);
+            Ok((
+                open("qapi.db", Durability::Full, options.readers)?,
+                open("audit.db", Durability::Full, 1)?,
+                open("audit_index.db", Durability::Rebuildable, 1)?,
+            ))
+        });
+        let (main, lane, index) = opened.await.map_err(crate::Error::other)??;
+        Ok(Self {
+            main: Db::new(Engine::Lite(main), Arc::new(|_| ())),
+            lane: Db::new(Engine::Lite(lane), Arc::new(|_| ())),
+            index: Db::new(Engine::Lite(index), Arc::new(|_| ())),
+        })
+    }
+
+    /// Connects to a database and checks that it keeps what it confirms. Nothing is migrated.
+    pub async fn open_postgres(url: &str, options: Options) -> Result<Self> {
+        let target = Arc::new(Target::parse(url, options.danger_plaintext_database)?);
+        let main = Database::open(Arc::clone(&target), options.shared, options.pool).await?;
+        let lane = Database::open(target, 1, 1).await?;
+        let main = Db::new(Engine::Pg(main), Arc::new(|_| ()));
+        Ok(Self { index: main.clone(), main, lane: Db::new(Engine::Pg(lane), Arc::new(|_| ())) })
+    }
+
+    /// Reads one moment of the database by key: inline on SQLite, pipelined on PostgreSQL.
+    pub async fn read(&self, statement: Stmt) -> Result<Vec<Row>> {
+        self.main.read(statement).await
+    }
+
+    /// A read that finds at most one row.
+    pub async fn read_one(&self, statement: Stmt) -> Result<Option<Row>> {
+        let mut rows = self.main.read(statement).await?;
+        match rows.len() {
+            0 | 1 => Ok(rows.pop()),
+            n => Err(crate::Error::corrupt(format!("{n} rows where one was expected"))),
+        }
+    }
+
+    /// A listing: anything that one probe of an index does not answer.
+    pub async fn scan(&self, statement: Stmt) -> Result<Vec<Row>> {
+        self.main.scan(statement).await
+    }
+
+    /// A named transaction under READ COMMITTED. The closure may run again after a collision, so it changes nothing but the
+    /// database, and awaits nothing but `tx`: on SQLite it is polled once.
+    ///
+    /// ```ignore
+    /// store.write("rename tenant", move |tx| {
+    ///     let name = name.clone();
+    ///     Box::pin(async move { tx.exec(sql("UPDATE tenant SET name = $1 WHERE id = $2").bind(name).bind(id)).await })
+    /// })
+    /// ```
+    pub async fn write<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        f: impl for<'t> Fn(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
+    ) -> Result<T> {
+        self.main.write(name, Isolation::ReadCommitted, f).await
+    }
+
+    /// As [`Store::write`], for rules over several rows.
+    pub async fn write_serializable<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        f: impl for<'t> Fn(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
+    ) -> Result<T> {
+        self.main.write(name, Isolation::Serializable, f).await
+    }
+
+    /// Whether an earlier write failed on the disk, after which only reads are served.
+    pub fn is_read_only(&self) -> bool {
+        [&self.main, &self.lane, &self.index].iter().any(|db| match &*db.engine {
+            Engine::Lite(file) => file.is_read_only(),
+            Engine::Pg(_) => false,
+        })
+    }
+
+    /// Transactions by name since the start.
+    pub fn counts(&self) -> BTreeMap<&'static str, Counts> {
+        self.main.counts()
+    }
+
+    /// Finishes what is queued and lets go of the files. Later writes are refused.
+    pub async fn close(&self) {
+        for db in [&self.main, &self.lane, &self.index] {
+            if let Engine::Lite(file) = &*db.engine {
+                file.close().await;
+            }
+        }
+    }
+}
