@@ -1,10 +1,12 @@
 //! The build system: everything the project does to itself that is more than one cargo command.
 //!
-//! `cargo xtask tidy` checks the rules of the house that no linter knows, `cargo xtask release-size` weighs
+//! `cargo xtask tidy` checks the rules of the house that no linter knows, `cargo xtask bench`
+//! measures a release server against bare peers, `cargo xtask release-size` weighs
 //! the binaries. Nothing here ships.
 
 #![expect(clippy::print_stdout, reason = "a build tool talks on standard output")]
 
+mod bench;
 mod release_size;
 mod source;
 mod tidy;
@@ -16,12 +18,14 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   tidy               check crate dependencies, file shapes, secret types and forbidden words
+  bench [ROW...]     measure the release server on core 0 from core 1 (all rows, or those whose name contains ROW)
   release-size       build release and print the size of the stripped binaries";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["tidy"] => tidy::run(),
+        ["bench", rows @ ..] => bench::run(rows),
         ["release-size"] => release_size::run(),
         _ => {
             println!("{USAGE}");

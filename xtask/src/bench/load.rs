@@ -1,0 +1,195 @@
+//! An HTTP/1.1 load generator on raw sockets: keep-alive connections, prepared requests, exact latencies.
+//!
+//! Closed loop: every connection sends its next request as soon as the answer to the last one is complete; this finds
+//! the highest rate. Open loop: requests are due at fixed times whatever the answers do, and a latency counts from the
+//! moment a request was due, so a stall is felt by everything that waited behind it. It runs on one thread of its own
+//! core and knows just enough HTTP for the answers of the servers it measures.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Answers given before the clock starts count for nothing: connections open and caches fill.
+const WARM_UP: Duration = Duration::from_millis(700);
+
+/// A request that is sent again and again.
+#[derive(Clone)]
+pub struct Request {
+    bytes: Rc<[u8]>,
+}
+
+impl Request {
+    /// A request with an optional JSON body and optional credential.
+    pub fn new(method: &str, path: &str, key: Option<&str>, body: &str) -> Self {
+        let credential = key.map(|key| format!("X-Api-Key: {key}\r\n")).unwrap_or_default();
+        let length = body.len();
+        let text = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{credential}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        Self { bytes: text.into_bytes().into() }
+    }
+}
+
+/// How hard to push.
+#[derive(Clone, Copy)]
+pub struct Plan {
+    pub connections: usize,
+    pub seconds: f64,
+    /// Requests a second for the open loop; none for the closed one.
+    pub rate: Option<f64>,
+}
+
+/// What came back.
+pub struct Measured {
+    pub per_second: f64,
+    latencies: Vec<Duration>,
+}
+
+impl Measured {
+    /// The latency that `share` of the answers stayed below, in milliseconds.
+    pub fn quantile_ms(&self, share: f64) -> f64 {
+        let last = self.latencies.len().saturating_sub(1);
+        let index = ((self.latencies.len() as f64 * share) as usize).min(last);
+        self.latencies.get(index).map_or(0.0, |latency| latency.as_secs_f64() * 1e3)
+    }
+}
+
+/// Drives `address` with requests that `request` makes for each connection and turn.
+pub fn drive(address: &str, plan: Plan, request: impl Fn(usize, u64) -> Request + 'static) -> Result<Measured> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let tasks = tokio::task::LocalSet::new();
+    tasks.block_on(&runtime, run(address.to_owned(), plan, Rc::new(request)))
+}
+
+async fn run(address: String, plan: Plan, request: Rc<dyn Fn(usize, u64) -> Request>) -> Result<Measured> {
+    let counts_from = Instant::now() + WARM_UP;
+    let ends = counts_from + Duration::from_secs_f64(plan.seconds);
+    let schedule = Rc::new(Schedule { began: Instant::now(), rate: plan.rate, next: Cell::new(0) });
+    let workers: Vec<_> = (0..plan.connections)
+        .map(|number| {
+            let worker = Worker { number, counts_from, ends, schedule: schedule.clone(), request: request.clone() };
+            tokio::task::spawn_local(worker.run(address.clone()))
+        })
+        .collect();
+    let mut latencies = Vec::new();
+    for worker in workers {
+        latencies.extend(worker.await??);
+    }
+    latencies.sort_unstable();
+    ensure!(!latencies.is_empty(), "no answer arrived in time");
+    Ok(Measured { per_second: latencies.len() as f64 / plan.seconds, latencies })
+}
+
+/// When requests are due; shared by all connections, so that a slow one does not hold back the others' turns.
+struct Schedule {
+    began: Instant,
+    rate: Option<f64>,
+    next: Cell<u64>,
+}
+
+impl Schedule {
+    /// Waits for the next turn and tells when it was due.
+    async fn turn(&self) -> Instant {
+        let Some(rate) = self.rate else { return Instant::now() };
+        let turn = self.next.get();
+        self.next.set(turn + 1);
+        let due = self.began + Duration::from_secs_f64(turn as f64 / rate);
+        // Timers are a millisecond coarse: sleep while it is far, then give way until it is time.
+        while let Some(left) = due.checked_duration_since(Instant::now()) {
+            if left > Duration::from_millis(3) {
+                tokio::time::sleep(left - Duration::from_millis(2)).await;
+            } else {
+                tokio::task::yield_now().await;
+            }
+        }
+        due
+    }
+}
+
+struct Worker {
+    number: usize,
+    counts_from: Instant,
+    ends: Instant,
+    schedule: Rc<Schedule>,
+    request: Rc<dyn Fn(usize, u64) -> Request>,
+}
+
+impl Worker {
+    async fn run(self, address: String) -> Result<Vec<Duration>> {
+        let mut stream = TcpStream::connect(&address).await.with_context(|| format!("connect to {address}"))?;
+        stream.set_nodelay(true)?;
+        let mut buffer = Vec::with_capacity(64 * 1024);
+        let mut latencies = Vec::new();
+        for turn in 0.. {
+            let due = self.schedule.turn().await;
+            if due >= self.ends {
+                break;
+            }
+            stream.write_all(&(self.request)(self.number, turn).bytes).await?;
+            answer(&mut stream, &mut buffer).await?;
+            let done = Instant::now();
+            if due >= self.counts_from && done <= self.ends {
+                latencies.push(done - due);
+            }
+        }
+        Ok(latencies)
+    }
+}
+
+/// Reads one answer to its end; anything but success ends the measurement.
+async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()> {
+    buffer.clear();
+    loop {
+        if let Some(total) = answer_length(buffer)?
+            && buffer.len() >= total
+        {
+            return Ok(());
+        }
+        if stream.read_buf(buffer).await? == 0 {
+            bail!("the server closed the connection after {:?}", String::from_utf8_lossy(buffer));
+        }
+    }
+}
+
+/// The length of head and body once the head is there.
+fn answer_length(bytes: &[u8]) -> Result<Option<usize>> {
+    let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
+    let head = std::str::from_utf8(&bytes[..end])?;
+    ensure!(head.starts_with("HTTP/1.1 2"), "not a success: {}", String::from_utf8_lossy(bytes));
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
+    });
+    let length = length.transpose()?.context("an answer without content-length")?;
+    Ok(Some(end + 4 + length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answer_length_counts_head_and_body() {
+        let rows = [
+            ("HTTP/1.1 200 OK\r\n", Some(None)),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", Some(Some(43))),
+            ("HTTP/1.1 201 Created\r\ncontent-length:0\r\n\r\n", Some(Some(42))),
+            ("HTTP/1.1 503 Sealed\r\ncontent-length: 0\r\n\r\n", None),
+            ("HTTP/1.1 200 OK\r\n\r\n", None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(answer_length(text.as_bytes()).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn quantiles_are_taken_from_sorted_latencies() {
+        let latencies = (1..=100).map(Duration::from_millis).collect();
+        let measured = Measured { per_second: 1.0, latencies };
+        assert_eq!((measured.quantile_ms(0.5).round(), measured.quantile_ms(0.99).round()), (51.0, 100.0));
+    }
+}

@@ -1,0 +1,100 @@
+//! The processes under measurement: started on the server's core, stopped when they go out of scope.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::SERVER_CORE;
+use crate::workspace;
+
+/// A server that said `ready http://ADDRESS`.
+pub struct Running {
+    child: Child,
+    pub address: String,
+    pub ready_after: Duration,
+}
+
+impl Running {
+    /// The bare peers.
+    pub fn bare() -> Result<Self> {
+        Self::start("examples/bare", &["serve", "127.0.0.1:0"])
+    }
+
+    /// The product on a data directory.
+    pub fn qapid(data: &Path) -> Result<Self> {
+        let data = data.display().to_string();
+        Self::start("qapid", &["dev", "--data-dir", &data, "--listen", "127.0.0.1:0"])
+    }
+
+    fn start(binary: &str, args: &[&str]) -> Result<Self> {
+        let began = Instant::now();
+        let mut child = Command::new("taskset")
+            .args(["-c", SERVER_CORE])
+            .arg(release(binary))
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("start {binary}"))?;
+        let output = child.stdout.take().context("no standard output")?;
+        for line in BufReader::new(output).lines() {
+            if let Some(address) = line?.strip_prefix("ready http://") {
+                let address = address.trim_end_matches('/').to_owned();
+                return Ok(Self { child, address, ready_after: began.elapsed() });
+            }
+        }
+        bail!("{binary} ended before it was ready: {}", child.wait()?)
+    }
+
+    /// Resident memory in MiB.
+    pub fn resident_mib(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib / 1024.0)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            drop(self.child.kill());
+        }
+        drop(self.child.wait());
+    }
+}
+
+/// Runs one of the bare primitives on the server's core and reads the rate it prints.
+pub fn primitive(args: &[&str]) -> Result<f64> {
+    let binary = release("examples/bare").display().to_string();
+    let mut pinned = vec!["-c", SERVER_CORE, &binary];
+    pinned.extend(args);
+    let printed = workspace::output("taskset", &pinned)?;
+    printed.trim().parse().with_context(|| format!("bare {} printed {printed:?}", args.join(" ")))
+}
+
+pub fn release(binary: &str) -> PathBuf {
+    workspace::target_dir().join("release").join(binary)
+}
+
+/// The address and key that `qapid dev` leaves for its user.
+pub fn credentials(data: &Path) -> Result<BTreeMap<String, String>> {
+    let text = std::fs::read_to_string(data.join("dev.env")).context("read dev.env")?;
+    let pairs = text.lines().filter_map(|line| line.trim_start_matches("export ").split_once('='));
+    Ok(pairs.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect())
+}
+
+/// An empty folder below the target folder, so that the measured disk is the one the project is on.
+pub fn scratch(name: &str) -> Result<PathBuf> {
+    let path = workspace::target_dir().join("bench").join(name);
+    if path.exists() {
+        std::fs::remove_dir_all(&path)?;
+    }
+    std::fs::create_dir_all(&path)?;
+    Ok(path)
+}

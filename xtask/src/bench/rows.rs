@@ -1,0 +1,220 @@
+//! The rows of the throughput table: a request to the product, the peer it is compared with, and the bar.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::load::{Measured, Plan, Request, drive};
+use super::process::{Running, credentials, primitive, scratch};
+use super::{median, verdict, wanted};
+
+const ROUNDS: usize = 3;
+const SECONDS: f64 = 3.0;
+
+/// A field of 64 bytes, as in a row of personal data.
+const FIELD: &str = "Ada Lovelace, 12 St James's Square, London SW1Y 4JH, 1815-12-10.";
+const BATCH: usize = 100;
+
+/// What the product is compared with.
+enum Peer {
+    /// A request to the bare server.
+    Http(Request),
+    /// Arguments of a bare primitive that prints its own rate.
+    Primitive(Vec<String>),
+}
+
+/// What the product is asked.
+#[derive(Clone)]
+enum Load {
+    /// One request again and again.
+    Same(Request),
+    /// A secret of a new name every time.
+    NewSecrets { key: String },
+}
+
+struct Row {
+    name: &'static str,
+    connections: usize,
+    /// How many things one request does.
+    items: usize,
+    load: Load,
+    peer: Option<Peer>,
+    peer_name: &'static str,
+    /// The share of the peer's rate that has to be reached.
+    at_least: Option<f64>,
+    /// Items a second that have to be reached.
+    at_least_items: Option<f64>,
+    /// Milliseconds for 99 % of answers at 70 % of the highest rate.
+    p99_at_most_ms: Option<f64>,
+}
+
+pub fn run(names: &[&str]) -> Result<()> {
+    let data = scratch("throughput")?;
+    let server = Running::qapid(&data)?;
+    let bare = Running::bare()?;
+    let client = Client::new(&server.address, credentials(&data)?.get("QUANTUMAPI_KEY").context("no key in dev.env")?);
+    println!("| row | product/s | p50 ms | p99 ms | p99 ms at 70 % | peer | peer/s | ratio | bar | |");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    for row in rows(&client, &data)? {
+        if wanted(names, row.name) {
+            measure(&row, &server.address, &bare.address)?;
+        }
+    }
+    Ok(())
+}
+
+fn rows(client: &Client, data: &Path) -> Result<Vec<Row>> {
+    let key = client.key.clone();
+    let encryption = client.create_key("bench-encryption", "encryption", "ML-KEM-768")?;
+    let signing = client.create_key("bench-signing", "signing", "ML-DSA-65")?;
+    let secret = client.create_secret("bench/read", FIELD)?;
+    let read_path = format!("/api/v1/secrets/{secret}");
+    let read_answer = client.call("GET", &read_path, "")?.to_string();
+    let fast = json!({"plaintext": FIELD, "encoding": "utf8", "keyId": encryption, "mode": "fast"}).to_string();
+    let sealed = json!({"plaintext": FIELD, "encoding": "utf8", "keyId": encryption, "mode": "sealed"}).to_string();
+    let items: Vec<Value> = (0..BATCH).map(|_| json!({"plaintext": FIELD})).collect();
+    let batch = json!({"keyId": encryption, "mode": "fast", "items": items}).to_string();
+    let sign = json!({"data": "UVVBUEk=", "keyId": signing, "algorithm": "ML-DSA-65"}).to_string();
+    let commits = data.join("commits").display().to_string();
+    let post = |path: &str, body: &str| Load::Same(Request::new("POST", path, Some(&key), body));
+    Ok(vec![
+        Row {
+            peer: Some(Peer::Http(Request::new("POST", "/echo", None, &fast))),
+            peer_name: "axum echo",
+            at_least: Some(0.4),
+            p99_at_most_ms: Some(5.0),
+            ..Row::new("encrypt 64 B fast", post("/api/v1/encrypt", &fast))
+        },
+        Row {
+            peer: Some(Peer::Http(Request::new("POST", "/sealed", None, &sealed))),
+            peer_name: "bare KEM endpoint",
+            at_least: Some(0.6),
+            ..Row::new("encrypt 64 B sealed", post("/api/v1/encrypt", &sealed))
+        },
+        Row {
+            connections: 16,
+            items: BATCH,
+            peer: Some(Peer::Http(Request::new("POST", "/echo", None, &batch))),
+            peer_name: "axum echo",
+            at_least_items: Some(200_000.0),
+            ..Row::new("encrypt batch of 100 fast", post("/api/v1/encrypt/batch", &batch))
+        },
+        Row {
+            peer: Some(Peer::Http(Request::new("POST", "/echo", None, &read_answer))),
+            peer_name: "axum echo of the answer",
+            at_least: Some(0.3),
+            ..Row::new("secret read by id", Load::Same(Request::new("GET", &read_path, Some(&key), "")))
+        },
+        Row {
+            connections: 16,
+            peer: Some(Peer::Primitive(vec!["sign".to_owned()])),
+            peer_name: "ML-DSA-65 primitive",
+            at_least: Some(0.5),
+            ..Row::new("sign ML-DSA-65", post("/api/v1/sign", &sign))
+        },
+        Row {
+            peer: Some(Peer::Primitive(vec!["commit".to_owned(), commits])),
+            peer_name: "engine, group commit",
+            at_least: Some(0.5),
+            ..Row::new("secret write", Load::NewSecrets { key: key.clone() })
+        },
+    ])
+}
+
+impl Row {
+    fn new(name: &'static str, load: Load) -> Self {
+        Self {
+            name,
+            connections: 64,
+            items: 1,
+            load,
+            peer: None,
+            peer_name: "",
+            at_least: None,
+            at_least_items: None,
+            p99_at_most_ms: None,
+        }
+    }
+}
+
+impl Load {
+    /// What connection `connection` sends as its turn `turn` of a round.
+    fn request(&self, round: usize, connection: usize, turn: u64) -> Request {
+        match self {
+            Self::Same(request) => request.clone(),
+            Self::NewSecrets { key } => {
+                let name = format!("bench/write/{round}/{connection}/{turn}");
+                let body = json!({"name": name, "value": FIELD}).to_string();
+                Request::new("POST", "/api/v1/secrets", Some(key), &body)
+            }
+        }
+    }
+}
+
+/// Alternates peer and product, then holds the product at 70 % of what it reached.
+fn measure(row: &Row, server: &str, bare: &str) -> Result<()> {
+    let mut peer = Vec::new();
+    let mut rounds = Vec::new();
+    for round in 0..ROUNDS {
+        peer.push(measure_peer(row, bare)?);
+        rounds.push(drive_product(row, server, closed(row), round)?);
+    }
+    rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
+    let middle = rounds.swap_remove(ROUNDS / 2);
+    let paced = Plan { rate: Some(middle.per_second * 0.7), ..closed(row) };
+    let held = drive_product(row, server, paced, ROUNDS)?;
+    print_row(row, &middle, &held, median(peer));
+    Ok(())
+}
+
+fn drive_product(row: &Row, server: &str, plan: Plan, round: usize) -> Result<Measured> {
+    let load = row.load.clone();
+    drive(server, plan, move |connection, turn| load.request(round, connection, turn))
+}
+
+fn closed(row: &Row) -> Plan {
+    Plan { connections: row.connections, seconds: SECONDS, rate: None }
+}
+
+fn measure_peer(row: &Row, bare: &str) -> Result<f64> {
+    match &row.peer {
+        None => Ok(0.0),
+        Some(Peer::Primitive(args)) => primitive(&args.iter().map(String::as_str).collect::<Vec<_>>()),
+        Some(Peer::Http(request)) => {
+            let request = request.clone();
+            Ok(drive(bare, closed(row), move |_, _| request.clone())?.per_second)
+        }
+    }
+}
+
+fn print_row(row: &Row, middle: &Measured, held: &Measured, peer: f64) {
+    let ratio = middle.per_second / peer;
+    let items = middle.per_second * row.items as f64;
+    let p99 = held.quantile_ms(0.99);
+    let mut bars = Vec::new();
+    let mut kept = true;
+    if let Some(bar) = row.at_least {
+        bars.push(format!("ratio at least {bar}"));
+        kept &= ratio >= bar;
+    }
+    if let Some(bar) = row.at_least_items {
+        bars.push(format!("{bar:.0} fields/s (has {items:.0})"));
+        kept &= items >= bar;
+    }
+    if let Some(bar) = row.p99_at_most_ms {
+        bars.push(format!("p99 at most {bar} ms at 70 %"));
+        kept &= p99 <= bar;
+    }
+    println!(
+        "| {} | {:.0} | {:.2} | {:.2} | {p99:.2} | {} | {peer:.0} | {ratio:.2} | {} | {} |",
+        row.name,
+        middle.per_second,
+        middle.quantile_ms(0.5),
+        middle.quantile_ms(0.99),
+        row.peer_name,
+        bars.join(", "),
+        verdict(kept),
+    );
+}
