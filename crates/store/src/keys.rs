@@ -163,6 +163,11 @@ pub async fn key_in<A: Action>(tx: &mut Tx<'_>, auth: &Authorized<A>, key: &KeyR
     Ok(found.filter(|key| auth.admits(key.id.uuid(), &key.name)))
 }
 
+/// Takes the row's lock, so that everything after it in the transaction is serial with other changes of this key.
+pub fn lock_key(auth: &Authorized<WriteKeys>, key: KeyId) -> Stmt {
+    sql("UPDATE named_key SET ver = ver + 1 WHERE tenant = $1 AND id = $2").bind(auth.tenant().as_bytes()).bind(key.as_bytes())
+}
+
 /// Adds a key. The name being taken is [`Error::Unique`].
 pub fn insert_key(auth: &Authorized<WriteKeys>, key: &NamedKey) -> Stmt {
     sql("INSERT INTO named_key (tenant, id, name, folded, key_type, algorithm, state, deletion_at, is_default, is_favorite, \

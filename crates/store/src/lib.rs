@@ -16,6 +16,8 @@ mod sqlite;
 mod stmt;
 mod store;
 mod tx;
+#[cfg(feature = "test-util")]
+pub mod testing;
 mod value;
 
 pub use db::Isolation;

@@ -16,7 +16,7 @@ use crate::row::Row;
 use crate::stmt::Stmt;
 use crate::tx::{BoxFuture, Tx};
 
-pub(crate) use connection::{Durability, exec, rows};
+pub(crate) use connection::{Durability, exec, rows, script};
 pub(crate) use reader::Snapshot;
 pub(crate) use writer::panicked;
 

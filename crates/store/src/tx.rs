@@ -102,6 +102,16 @@ impl<'c> Tx<'c> {
         row.ok_or_else(|| Error::corrupt("the database told no time"))?.int(0)
     }
 
+    /// Schema statements. `postgres` follows on that engine only.
+    pub(crate) async fn script(&mut self, text: &'static str, postgres: &'static str) -> Result<()> {
+        self.sound()?;
+        let answer = match &mut self.side {
+            Side::Lite(connection) => sqlite::script(connection, &crate::migrate::for_sqlite(text)),
+            Side::Pg(open) => open.script(&format!("SET LOCAL statement_timeout = 0; {text} {postgres}")).await,
+        };
+        self.note(answer)
+    }
+
     /// Ends the closure's part: runs what was put last and, on PostgreSQL, commits. Returns the tenants whose epoch moved.
     pub(crate) async fn finish(mut self) -> std::result::Result<Vec<[u8; 16]>, Unfinished> {
         self.sound().map_err(Unfinished::RolledBack)?;

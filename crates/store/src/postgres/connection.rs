@@ -128,6 +128,13 @@ impl<'c> Open<'c> {
         answers
     }
 
+    pub async fn script(&mut self, text: &str) -> Result<()> {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.connection.batch(self.begin).await?;
+        }
+        self.connection.batch(text).await
+    }
+
     /// Statements in one flight. After a failure the server answers the later ones with "transaction is aborted", so the first
     /// error is the one that tells.
     async fn flight(&self, statements: &[Stmt]) -> Result<Vec<u64>> {

@@ -66,6 +66,10 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
     Ok(connection)
 }
 
+pub(crate) fn script(connection: &Connection, text: &str) -> Result<()> {
+    connection.execute_batch(text).map_err(into_error)
+}
+
 fn pragmas(connection: &Connection, text: &str) -> Result<()> {
     connection.execute_batch(text).map_err(into_error)
 }
