@@ -1,0 +1,85 @@
+//! Tenants. Their slugs stand in addresses, so they never change.
+
+use domain::authz::{Authorized, ManageTenants};
+use domain::ids::TenantId;
+use domain::time::Timestamp;
+
+use crate::error::{Error, Result};
+use crate::row::Row;
+use crate::stmt::{Stmt, sql};
+use crate::store::Store;
+use crate::tx::Tx;
+
+/// One tenant.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// The tenant.
+    pub id: TenantId,
+    /// Its name in addresses.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+    /// Whether its credentials are refused.
+    pub is_suspended: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts changes; the entity tag.
+    pub revision: i64,
+}
+
+const MOST_TENANTS: i64 = 10_000;
+
+impl Store {
+    /// One tenant.
+    pub async fn tenant(&self, _: &Authorized<ManageTenants>, id: TenantId) -> Result<Option<Tenant>> {
+        let text = "SELECT id, slug, name, state, created_at, ver FROM tenant WHERE id = $1 LIMIT 1";
+        self.read_one(sql(text).bind(id.as_bytes())).await?.as_ref().map(tenant).transpose()
+    }
+
+    /// Every tenant, by slug.
+    pub async fn tenants(&self, _: &Authorized<ManageTenants>) -> Result<Vec<Tenant>> {
+        let text = "SELECT id, slug, name, state, created_at, ver FROM tenant ORDER BY slug LIMIT $1";
+        self.scan(sql(text).bind(MOST_TENANTS)).await?.iter().map(tenant).collect()
+    }
+
+    /// Every tenant's id, for work that goes through all of them.
+    pub async fn tenant_ids(&self) -> Result<Vec<TenantId>> {
+        let rows = self.scan(sql("SELECT id FROM tenant ORDER BY id LIMIT $1").bind(MOST_TENANTS)).await?;
+        rows.iter().map(|row| row.array(0).map(TenantId::from_bytes)).collect()
+    }
+}
+
+/// Adds a tenant. Its slug being taken is [`Error::Unique`].
+pub fn insert_tenant(tenant: &Tenant) -> Stmt {
+    sql("INSERT INTO tenant (id, slug, name, state, created_at, ver) VALUES ($1, $2, $3, $4, $5, 1)")
+        .bind(tenant.id.as_bytes())
+        .bind(&tenant.slug)
+        .bind(&tenant.name)
+        .bind(state(tenant.is_suspended))
+        .bind(tenant.created_at.millis())
+}
+
+/// Writes back a tenant that was read at its revision; somebody else's change in between is [`Error::Conflict`].
+pub async fn update_tenant(tx: &mut Tx<'_>, _: &Authorized<ManageTenants>, tenant: &Tenant) -> Result<()> {
+    let statement = sql("UPDATE tenant SET name = $2, state = $3, ver = ver + 1 WHERE id = $1 AND ver = $4")
+        .bind(tenant.id.as_bytes())
+        .bind(&tenant.name)
+        .bind(state(tenant.is_suspended))
+        .bind(tenant.revision);
+    if tx.exec(statement).await? == 1 { Ok(()) } else { Err(Error::Conflict) }
+}
+
+fn state(is_suspended: bool) -> &'static str {
+    if is_suspended { "suspended" } else { "active" }
+}
+
+fn tenant(row: &Row) -> Result<Tenant> {
+    Ok(Tenant {
+        id: TenantId::from_bytes(row.array(0)?),
+        slug: row.text(1)?.to_owned(),
+        name: row.text(2)?.to_owned(),
+        is_suspended: row.text(3)? != "active",
+        created_at: Timestamp::from_millis(row.int(4)?),
+        revision: row.int(5)?,
+    })
+}
