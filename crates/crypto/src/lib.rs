@@ -1,1 +1,22 @@
-//! placeholder
+//! Algorithms, keys, envelopes and encodings: everything the platform does with a secret is done here.
+//!
+//! What holds throughout:
+//!
+//! - No I/O, no clock, no async. Randomness is an argument (`random::Random`); `docs/adr/0001-cryptography.md` names the
+//!   two places where the provider draws its own.
+//! - Secrets are wiped on drop, are neither printable, comparable nor cloneable, and are read through `expose()`.
+//! - Key material that leaves a KEM or a seal goes through HKDF with a length-prefixed context; nothing is concatenated.
+//! - A ciphertext that cannot be opened gives [`Refused`], whatever the reason.
+//! - AWS-LC does the work on every hot path; the RustCrypto crates do what its Rust interface lacks, behind the same types.
+#![warn(missing_docs)]
+
+mod aead;
+pub mod algorithm;
+pub mod context;
+mod error;
+pub mod hash;
+pub mod random;
+pub mod secret;
+pub mod symmetric;
+
+pub use error::{Error, Refused};
