@@ -1,2 +1,38 @@
-//! The `qapid` server.
-fn main() {}
+//! `qapid`, the server: tenants, secrets, keys and encryption as a service over one store and one audit trail.
+//!
+//! `http` parses and wraps, `app` says what operations mean, `keyring` holds what is in memory only while unsealed.
+//! This file reads the command line and the exit status; nothing else leaves the process early.
+
+mod app;
+mod background;
+mod clock;
+mod command;
+mod config;
+mod credentials;
+mod ctx;
+mod entropy;
+mod freshness;
+mod http;
+mod keyring;
+mod logs;
+mod metrics;
+mod platform;
+mod problem;
+mod seal;
+mod seal_state;
+mod trail;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = command::Arguments::parse();
+    match command::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

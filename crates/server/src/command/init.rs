@@ -1,0 +1,88 @@
+//! `qapid init`: makes a new platform in an empty database and prints, once, what its operator must keep.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use crypto::secret::SecretBytes;
+
+use super::{InitArguments, SealArgument};
+use crate::config::Config;
+use crate::platform::{Made, make, open_store};
+use crate::seal::{Given, Kind};
+use crate::{clock, entropy};
+
+/// Makes the platform.
+pub async fn run(arguments: InitArguments) -> anyhow::Result<()> {
+    let config = Config::load(&arguments.config)?;
+    let kind = kind(&arguments)?;
+    let store = open_store(&config).await?;
+    store::migrate::migrate(&store, clock::now()).await?;
+    let entropy = entropy::pool(&config.entropy);
+    let made = make(&store, kind, &entropy).await.map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
+    store.close().await;
+    if let (Given::UnsealKey(key), Some(path)) = (&made.given, &config.unseal_file) {
+        write_private(path, key.expose())?;
+    }
+    print(&made);
+    Ok(())
+}
+
+fn kind(arguments: &InitArguments) -> anyhow::Result<Kind> {
+    Ok(match arguments.seal {
+        SealArgument::Passphrase => Kind::Passphrase(passphrase(arguments.passphrase_file.as_deref())?),
+        SealArgument::Shamir => Kind::Shamir { shares: arguments.shares, threshold: arguments.threshold },
+        SealArgument::File => Kind::File,
+    })
+}
+
+/// A passphrase is never an argument: arguments are visible to every process.
+fn passphrase(file: Option<&Path>) -> anyhow::Result<SecretBytes> {
+    let mut text = Vec::new();
+    match file {
+        Some(path) => text = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?,
+        None => {
+            std::io::stdin().lock().read_to_end(&mut text)?;
+        }
+    }
+    while text.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+        text.pop();
+    }
+    let passphrase = SecretBytes::new(text);
+    if passphrase.len() < 12 {
+        bail!("the passphrase must have at least 12 bytes; give it on standard input or with --passphrase-file");
+    }
+    Ok(passphrase)
+}
+
+/// Writes a file that only its owner can read, and refuses to overwrite one.
+pub fn write_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("creating {}", path.display()))?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command's answer, shown once")]
+fn print(made: &Made) {
+    let text = |secret: &SecretBytes| String::from_utf8_lossy(secret.expose()).into_owned();
+    match &made.given {
+        Given::Nothing => println!("seal: passphrase"),
+        Given::UnsealKey(_) => println!("seal: file"),
+        Given::Shares(shares) => {
+            for (n, share) in shares.iter().enumerate() {
+                println!("share {}: {}", n + 1, text(share));
+            }
+        }
+    }
+    println!("administrator key: {}", text(&made.admin_key));
+    println!("audit key: {}", made.audit_thumbprint);
+    println!("Keep these now: they are not shown again.");
+}

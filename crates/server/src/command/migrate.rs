@@ -1,0 +1,17 @@
+//! `qapid migrate`: brings the schema up to this version.
+
+use std::path::Path;
+
+use crate::clock;
+use crate::config::Config;
+use crate::platform::open_store;
+
+/// Migrates and says what was done.
+pub async fn run(config: &Path) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    let store = open_store(&config).await?;
+    let applied = store::migrate::migrate(&store, clock::now()).await?;
+    store.close().await;
+    println!("schema is current, {} migration(s) applied", applied.len());
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! Recognising callers: from a bearer text to a [`Ctx`], or a refusal that says no more than it must.
+//!
+//! A recognised key is cached for as long as the tenant's epoch stands still; every request still checks expiry,
+//! address and rate. Texts that cannot be keys never reach the store.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, RwLock};
+
+use api::error::ErrorCode;
+use domain::api_key::{Dead, Standing, is_plausible};
+use domain::authz::Principal;
+use domain::ids::{ApiKeyId, TenantId};
+use domain::limits::Limits;
+use domain::rate::{Allowance, Bucket};
+use domain::scope::Scopes;
+use domain::time::Timestamp;
+use store::Store;
+use store::api_keys::ApiKey;
+
+use crate::config::LimitsSection;
+use crate::ctx::{Ctx, Origin};
+use crate::freshness::{Freshness, Stand};
+use crate::keyring::root::Root;
+use crate::problem::{Outcome, Problem};
+use crate::seal_state::SealState;
+
+/// Keys and addresses remembered at most; beyond it the memory starts anew.
+const CAPACITY: usize = 65_536;
+
+/// Who may come in.
+pub struct Credentials {
+    store: Store,
+    freshness: Arc<Freshness>,
+    seal: Arc<SealState>,
+    known: RwLock<HashMap<[u8; 32], Arc<Known>>>,
+    addresses: Mutex<HashMap<IpAddr, Bucket>>,
+    buckets: Mutex<HashMap<ApiKeyId, Bucket>>,
+    used: Mutex<HashMap<(TenantId, ApiKeyId), Timestamp>>,
+    requests_per_minute: u32,
+    anonymous_per_minute: u32,
+}
+
+struct Known {
+    principal: Principal,
+    standing: Standing,
+    rate_per_minute: Option<u32>,
+    stand: Stand,
+}
+
+impl Credentials {
+    /// Nobody is known yet.
+    pub fn new(store: Store, freshness: Arc<Freshness>, seal: Arc<SealState>, limits: &LimitsSection) -> Self {
+        Self {
+            store,
+            freshness,
+            seal,
+            known: RwLock::default(),
+            addresses: Mutex::default(),
+            buckets: Mutex::default(),
+            used: Mutex::default(),
+            requests_per_minute: limits.requests_per_minute,
+            anonymous_per_minute: limits.anonymous_per_minute,
+        }
+    }
+
+    /// Recognises the caller of a request.
+    pub async fn recognise(&self, token: Option<&str>, origin: Origin) -> Outcome<Ctx> {
+        let keyring = self.seal.keyring()?;
+        let Some(token) = token.filter(|token| is_plausible(token)) else {
+            return Err(self.stranger(&origin));
+        };
+        let hash = hash(&keyring.root, token.as_bytes());
+        let Some(known) = self.known(hash).await? else {
+            return Err(self.stranger(&origin));
+        };
+        match known.standing.alive(origin.now, origin.address) {
+            Ok(()) => {}
+            Err(Dead::Invalid) => return Err(self.stranger(&origin)),
+            Err(Dead::Address) => return Err(Problem::new(ErrorCode::IpNotAllowed, "The key may not be used from this address.")),
+        }
+        let principal = known.principal.clone();
+        self.take(principal.id, known.rate_per_minute, origin.now)?;
+        self.note_use(&principal, origin.now);
+        let keys = keyring.tenant(&self.store, principal.tenant).await?;
+        Ok(Ctx { origin, principal, keyring, keys })
+    }
+
+    /// Lets an anonymous request through, within its address's rate.
+    pub fn admit_anonymous(&self, origin: &Origin) -> Outcome<()> {
+        let Ok(mut addresses) = self.addresses.lock() else { return Ok(()) };
+        if addresses.len() >= CAPACITY {
+            addresses.clear();
+        }
+        let bucket = addresses.entry(origin.address).or_insert_with(|| Bucket::full(self.anonymous_per_minute, origin.now));
+        bucket.take(origin.now).map(|_| ()).map_err(exhausted)
+    }
+
+    /// What is left of the caller's rate.
+    pub fn allowance(&self, ctx: &Ctx) -> Allowance {
+        let full = Bucket::full(self.requests_per_minute, ctx.now());
+        let Ok(mut buckets) = self.buckets.lock() else { return full.clone().peek(ctx.now()) };
+        buckets.entry(ctx.principal.id).or_insert(full).peek(ctx.now())
+    }
+
+    /// Keys used since the last call, for the stamps.
+    pub fn take_used(&self) -> Vec<(TenantId, ApiKeyId, Timestamp)> {
+        let used = self.used.lock().map(|mut used| std::mem::take(&mut *used)).unwrap_or_default();
+        used.into_iter().map(|((tenant, id), at)| (tenant, id, at)).collect()
+    }
+
+    /// The one refusal for every credential that is not good, counted against the address.
+    fn stranger(&self, origin: &Origin) -> Problem {
+        match self.admit_anonymous(origin) {
+            Ok(()) => Problem::new(ErrorCode::Unauthorized, "Invalid API key"),
+            Err(limited) => limited,
+        }
+    }
+
+    async fn known(&self, hash: [u8; 32]) -> Outcome<Option<Arc<Known>>> {
+        let cached = self.known.read().ok().and_then(|known| known.get(&hash).map(Arc::clone));
+        if let Some(cached) = cached
+            && cached.stand.holds(&self.freshness.stand(cached.principal.tenant)?)
+        {
+            return Ok(Some(cached));
+        }
+        let before = self.freshness.snapshot()?;
+        let Some(row) = self.store.api_key_by_hash(&hash).await? else { return Ok(None) };
+        let known = Arc::new(Known::read(&row, before.stand(row.tenant))?);
+        if let Ok(mut all) = self.known.write() {
+            if all.len() >= CAPACITY {
+                all.clear();
+            }
+            all.insert(hash, Arc::clone(&known));
+        }
+        Ok(Some(known))
+    }
+
+    fn take(&self, id: ApiKeyId, rate: Option<u32>, now: Timestamp) -> Outcome<()> {
+        let per_minute = rate.unwrap_or(self.requests_per_minute);
+        if per_minute == 0 {
+            return Ok(());
+        }
+        let Ok(mut buckets) = self.buckets.lock() else { return Ok(()) };
+        if buckets.len() >= CAPACITY {
+            buckets.clear();
+        }
+        buckets.entry(id).or_insert_with(|| Bucket::full(per_minute, now)).take(now).map(|_| ()).map_err(exhausted)
+    }
+
+    fn note_use(&self, principal: &Principal, now: Timestamp) {
+        if let Ok(mut used) = self.used.lock() {
+            used.insert((principal.tenant, principal.id), now);
+        }
+    }
+}
+
+impl Known {
+    fn read(row: &ApiKey, stand: Stand) -> Outcome<Self> {
+        let broken = |what: &str| Problem::internal("reading an API key", what);
+        let limits: Vec<String> = serde_json::from_str(&row.limits).map_err(|_| broken("limits"))?;
+        let limits = limits.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(|_| broken("a limit"))?;
+        let cidrs: Vec<String> = serde_json::from_str(&row.cidrs).map_err(|_| broken("networks"))?;
+        let cidrs = cidrs.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(|_| broken("a network"))?;
+        Ok(Self {
+            principal: Principal {
+                tenant: row.tenant,
+                id: row.id,
+                name: row.name.as_str().into(),
+                scopes: Scopes::parse(row.scopes.split_whitespace()).map_err(|_| broken("scopes"))?,
+                limits: Arc::new(Limits::new(limits)),
+            },
+            standing: Standing {
+                revoked_at: row.revoked_at,
+                expires_at: row.expires_at,
+                grace_until: row.grace_until,
+                cidrs,
+            },
+            rate_per_minute: row.rate_per_minute,
+            stand,
+        })
+    }
+}
+
+/// The keyed hash under which an API key is stored.
+pub fn hash(root: &Root, token: &[u8]) -> [u8; 32] {
+    root.token_hash("api-key", token)
+}
+
+fn exhausted(exhausted: domain::rate::Exhausted) -> Problem {
+    Problem::new(ErrorCode::RateLimitExceeded, format!("More than {} requests a minute.", exhausted.limit))
+        .retry_after(exhausted.retry_after_s)
+}

@@ -1,0 +1,52 @@
+//! Mounting: a handler goes where the route table of `api` says, so that the server and the published document cannot
+//! differ.
+
+use api::routes::{Method, Route};
+use axum::Router;
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::middleware::{Next, from_fn};
+use axum::routing::{MethodFilter, on};
+
+use crate::ctx::Origin;
+
+/// Adds one route of the table.
+pub trait Mount<S> {
+    /// Serves `route` with `handler`.
+    #[must_use]
+    fn mount<H, T>(self, route: &'static Route, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static;
+}
+
+impl<S: Clone + Send + Sync + 'static> Mount<S> for Router<S> {
+    fn mount<H, T>(self, route: &'static Route, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let name_operation = move |mut request: Request, next: Next| {
+            if let Some(origin) = request.extensions_mut().get_mut::<Origin>() {
+                origin.operation = route.operation_id;
+            }
+            next.run(request)
+        };
+        self.route(&axum_path(route.path), on(filter(route.method), handler).layer(from_fn(name_operation)))
+    }
+}
+
+fn filter(method: Method) -> MethodFilter {
+    match method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+        Method::Patch => MethodFilter::PATCH,
+        Method::Delete => MethodFilter::DELETE,
+    }
+}
+
+/// A name that may hold slashes is the last segment of its path; axum marks it with a star.
+fn axum_path(path: &str) -> String {
+    path.replace("/by-name/{name}", "/by-name/{*name}")
+}

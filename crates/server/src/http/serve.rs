@@ -1,0 +1,197 @@
+//! The listener: accept, bound, serve, drain. And the outermost layer of every request: its id, its origin, its
+//! problem object, and the promise that a panic is a 500 and not a torn connection.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use api::casing::Casing;
+use api::error::ErrorCode;
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use axum::http::{Request, Response};
+use crypto::entropy::EntropyPool;
+use crypto::random::Random as _;
+use domain::ids::RequestId;
+use futures_util::FutureExt as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tower::ServiceExt as _;
+use tracing::Instrument as _;
+
+use crate::clock;
+use crate::config::CasingRule;
+use crate::ctx::Origin;
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+
+/// What the listener needs.
+#[derive(Clone)]
+pub struct Service {
+    /// The routes.
+    pub router: Router,
+    /// Where request ids come from.
+    pub entropy: Arc<EntropyPool>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// When answers carry twins.
+    pub casing: CasingRule,
+    /// Connections held at once.
+    pub connections: usize,
+}
+
+/// A client that does not finish its headers is let go.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long open requests may take to finish when the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+/// The longest part of a user agent that is kept.
+const USER_AGENT_MAX: usize = 200;
+
+/// Serves until `stop` becomes true, then lets open requests finish.
+pub async fn serve(listener: TcpListener, service: Service, mut stop: watch::Receiver<bool>) {
+    let slots = Arc::new(Semaphore::new(service.connections));
+    let total = u32::try_from(service.connections).unwrap_or(u32::MAX);
+    loop {
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = connection(stream, peer, service.clone(), stop.clone());
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(slot);
+                });
+            }
+            // Out of file descriptors, or the peer is gone already: neither is a reason to stop.
+            Err(error) => {
+                tracing::warn!(%error, "connection not accepted");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+    let _drained = tokio::time::timeout(DRAIN, slots.acquire_many(total)).await;
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, service: Service, mut stop: watch::Receiver<bool>) {
+    // Answers are small and written whole: waiting for more bytes would only add latency.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
+    }
+    let answer = service_fn(move |request| respond(service.clone(), peer.ip(), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(64 << 10)
+        .serve_connection(TokioIo::new(stream), answer);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stop.wait_for(|stop| *stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+async fn respond(service: Service, address: IpAddr, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let started = Instant::now();
+    let origin = origin(&service, address, request.headers());
+    let request_id = origin.request_id.to_string();
+    let span = tracing::info_span!("request", request.id = %request_id, method = %request.method());
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(origin);
+    let request = Request::from_parts(parts, Body::new(body));
+    let answer = routed(service.router, request).instrument(span.clone()).await;
+    let answer = span.in_scope(|| finish(answer, &request_id));
+    service.metrics.request(answer.status().as_u16(), started.elapsed());
+    Ok(answer)
+}
+
+/// A panic in a handler is our fault and nobody's torn connection. What it said is not logged: it could hold a value.
+fn routed(router: Router, request: Request<Body>) -> impl Future<Output = Response<Body>> {
+    AssertUnwindSafe(router.oneshot(request)).catch_unwind().map(|answer| match answer {
+        Ok(Ok(answer)) => answer,
+        Err(_) => axum::response::IntoResponse::into_response(Problem::internal("serving a request", "a handler panicked")),
+    })
+}
+
+fn origin(service: &Service, address: IpAddr, headers: &HeaderMap) -> Origin {
+    let mut id = [0; 16];
+    service.entropy.fill(&mut id);
+    let user_agent = headers.get("user-agent").and_then(|value| value.to_str().ok());
+    let user_agent = user_agent.map(|text| text.chars().take(USER_AGENT_MAX).collect::<String>());
+    Origin {
+        request_id: RequestId::from_random(id),
+        address: address.to_canonical(),
+        casing: casing(service.casing, user_agent.as_deref(), headers),
+        user_agent: user_agent.map(Into::into),
+        now: clock::now(),
+        operation: "Unrouted",
+    }
+}
+
+/// Who needs twins (rule 2). A request whose body is snake_case is recognised by its user agent: no other client
+/// sends one.
+fn casing(rule: CasingRule, user_agent: Option<&str>, headers: &HeaderMap) -> Casing {
+    let asked = headers.get("x-quantumapi-casing").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"both"));
+    let python = user_agent.is_some_and(|agent| agent.starts_with("quantumapi-python/"));
+    if asked || python || rule == CasingRule::Both { Casing::Both } else { Casing::Camel }
+}
+
+/// Gives every refusal the error object, and every answer its id.
+fn finish(mut answer: Response<Body>, request_id: &str) -> Response<Body> {
+    if answer.status().is_client_error() || answer.status().is_server_error() {
+        let problem = answer.extensions_mut().remove::<Problem>().or_else(|| from_router(&answer));
+        if let Some(problem) = problem {
+            log(&problem);
+            answer = render(&answer, &problem, request_id);
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        answer.headers_mut().insert("x-request-id", value);
+    }
+    answer
+}
+
+/// What axum refuses by itself.
+fn from_router(answer: &Response<Body>) -> Option<Problem> {
+    match answer.status().as_u16() {
+        404 => Some(Problem::not_found("route")),
+        405 => Some(Problem::new(ErrorCode::MethodNotAllowed, "The route exists, with another method.")),
+        _ => None,
+    }
+}
+
+fn log(problem: &Problem) {
+    match &problem.cause {
+        Some(cause) => tracing::error!(error.code = problem.code.as_str(), error.cause = %cause, "request failed"),
+        None => tracing::debug!(error.code = problem.code.as_str(), "request refused"),
+    }
+}
+
+fn render(answer: &Response<Body>, problem: &Problem, request_id: &str) -> Response<Body> {
+    let mut rendered = Response::new(Body::from(problem.body(request_id).to_string()));
+    *rendered.status_mut() = answer.status();
+    if let Some(allow) = answer.headers().get("allow") {
+        rendered.headers_mut().insert("allow", allow.clone());
+    }
+    rendered.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(seconds) = problem.retry_after_s {
+        rendered.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    rendered
+}

@@ -1,0 +1,22 @@
+//! Logs: one line an event, for people or for machines, with the request's id from its span.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogFormat, LogSection};
+
+/// Starts logging to standard error, so that standard output stays for what scripts read.
+pub fn start(section: &LogSection) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&section.level)?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
+    let started = match section.format {
+        LogFormat::Text => builder.with_ansi(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("starting the log: {error}"))?;
+    // The default hook prints a panic's message, which could hold a value: only its place is logged.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panic");
+    }));
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! The platform: everything a running server holds, put together in one place and handed out in parts.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::extract::FromRef;
+use crypto::entropy::EntropyPool;
+use crypto::secret::SecretBytes;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::app::{Core, Services};
+use crate::background;
+use crate::config::{Config, StoreConfig};
+use crate::credentials::Credentials;
+use crate::http;
+use crate::http::extract::BodyLimit;
+use crate::http::serve::{Service, serve};
+use crate::problem::{Outcome, Problem};
+use crate::seal::SealRecord;
+use crate::seal_state::{Progress, SealState};
+use crate::trail::Trail;
+use crate::{clock, entropy, metrics};
+
+pub use making::{Made, make};
+
+mod making;
+
+/// Everything a running server holds. Cheap to clone.
+#[derive(Clone)]
+pub struct Platform {
+    /// The store.
+    pub store: Store,
+    /// Where every random byte comes from.
+    pub entropy: Arc<EntropyPool>,
+    /// What is counted.
+    pub metrics: Arc<metrics::Metrics>,
+    /// Whether it is sealed.
+    pub seal: Arc<SealState>,
+    /// Who may come in.
+    pub credentials: Arc<Credentials>,
+    /// Where every use is written down.
+    pub trail: Trail,
+    /// What can be done.
+    pub services: Services,
+    body_limit: BodyLimit,
+}
+
+/// Opens the configured store. Migrates nothing.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    match &config.store {
+        StoreConfig::Sqlite { data_dir } => {
+            let opened = Store::open_sqlite(data_dir, store::Options::default()).await;
+            opened.with_context(|| format!("opening the store in {}", data_dir.display()))
+        }
+        StoreConfig::Postgres { url, danger_plaintext } => {
+            let options = store::Options { danger_plaintext_database: *danger_plaintext, ..store::Options::default() };
+            Store::open_postgres(&url.0, options).await.context("opening the database")
+        }
+    }
+}
+
+impl Platform {
+    /// Opens everything; the platform is sealed.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        let store = open_store(config).await?;
+        if matches!(config.store, StoreConfig::Sqlite { .. }) {
+            store::migrate::migrate(&store, clock::now()).await?;
+        }
+        store::migrate::check(&store).await?;
+        let record = store.meta("seal").await?.context("this database holds no platform yet: run `qapid init` first")?;
+        let record: SealRecord = serde_json::from_slice(&record).context("reading the seal")?;
+        let entropy = Arc::new(entropy::pool(&config.entropy));
+        let metrics = Arc::new(metrics::Metrics::new()?);
+        let seal = Arc::new(SealState::new(record));
+        let freshness = Arc::new(crate::freshness::Freshness::new(&store));
+        let mut lane = [0; 16];
+        crypto::random::Random::fill(&*entropy, &mut lane);
+        let lane = background::start_lane(&store, domain::ids::LaneId::from_random(lane)).await?;
+        let trail = Trail::new(lane, Arc::clone(&entropy), Arc::clone(&metrics));
+        let credentials = Arc::new(Credentials::new(store.clone(), Arc::clone(&freshness), Arc::clone(&seal), &config.limits));
+        let core = Core { store: store.clone(), entropy: Arc::clone(&entropy), trail: trail.clone() };
+        let services = Services::new(&core, &freshness);
+        Ok(Self { store, entropy, metrics, seal, credentials, trail, services, body_limit: BodyLimit(config.limits.body_bytes) })
+    }
+
+    /// Tries to unseal, on a thread that may be slow.
+    pub async fn unseal(&self, secret: SecretBytes) -> Outcome<Progress> {
+        let seal = Arc::clone(&self.seal);
+        let tried = tokio::task::spawn_blocking(move || seal.unseal(&secret)).await;
+        tried.map_err(|error| Problem::internal("unsealing", error))?
+    }
+}
+
+/// Listens where the configuration says and runs until asked to stop.
+pub async fn run(platform: Platform, config: &Config) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
+    run_on(platform, config, listener).await
+}
+
+/// Runs on a listener until SIGTERM or SIGINT, then lets open requests finish.
+#[expect(clippy::print_stdout, reason = "scripts wait for this line")]
+pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    let (stopper, stop) = watch::channel(false);
+    let background = background::start(&platform, stop.clone());
+    if let Some(listen) = config.metrics_listen {
+        let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+        println!("metrics http://{}", listener.local_addr()?);
+        tokio::spawn(serve(listener, platform.service(http::metrics_router(), config), stop.clone()));
+    }
+    let service = platform.service(http::router().with_state(platform.clone()), config);
+    let server = tokio::spawn(serve(listener, service, stop));
+    println!("ready http://{address}");
+    stop_signal().await?;
+    tracing::info!("stopping");
+    stopper.send_replace(true);
+    server.await?;
+    background.await?;
+    platform.store.close().await;
+    Ok(())
+}
+
+impl Platform {
+    fn service(&self, router: axum::Router<()>, config: &Config) -> Service {
+        Service {
+            router,
+            entropy: Arc::clone(&self.entropy),
+            metrics: Arc::clone(&self.metrics),
+            casing: config.casing,
+            connections: config.limits.connections,
+        }
+    }
+}
+
+async fn stop_signal() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    Ok(())
+}
+
+impl FromRef<Platform> for Arc<Credentials> {
+    fn from_ref(platform: &Platform) -> Self {
+        Arc::clone(&platform.credentials)
+    }
+}
+
+impl FromRef<Platform> for Arc<SealState> {
+    fn from_ref(platform: &Platform) -> Self {
+        Arc::clone(&platform.seal)
+    }
+}
+
+impl FromRef<Platform> for Trail {
+    fn from_ref(platform: &Platform) -> Self {
+        platform.trail.clone()
+    }
+}
+
+impl FromRef<Platform> for BodyLimit {
+    fn from_ref(platform: &Platform) -> Self {
+        platform.body_limit
+    }
+}
+
+/// A service of the platform as a handler's state.
+macro_rules! services {
+    ($($field:ident: $service:ty),+ $(,)?) => {$(
+        impl FromRef<Platform> for Arc<$service> {
+            fn from_ref(platform: &Platform) -> Self {
+                Arc::clone(&platform.services.$field)
+            }
+        }
+    )+};
+}
+
+services! {
+    keys: crate::app::keys::Keys,
+    encryption: crate::app::encryption::Encryption,
+}

@@ -1,0 +1,181 @@
+//! The audit trail as operations use it: describe what is done, do it, conclude.
+//!
+//! A mutation puts its event into its own transaction ([`Trail::event`]); everything else is written through the lane
+//! before the answer leaves ([`Trail::conclude`]). An event that cannot be written fails the request.
+
+use std::sync::Arc;
+
+use crypto::entropy::EntropyPool;
+use crypto::random::Random as _;
+use domain::audit::{Draft, Event, Outcome as Ended, Personal};
+use domain::ids::{EventId, TenantId};
+use store::outbox::OutboxRow;
+
+use crate::ctx::Ctx;
+use crate::keyring::cells::Cell;
+use crate::metrics::Metrics;
+use crate::problem::{Outcome, Problem};
+
+/// What an operation says about itself. Built up while it runs.
+#[derive(Clone, Debug, Default)]
+pub struct Entry {
+    action: &'static str,
+    category: &'static str,
+    resource_type: &'static str,
+    resource_id: String,
+    resource_name: Option<String>,
+    algorithm: Option<String>,
+    version: Option<u32>,
+    channel: Option<&'static str>,
+    valid: Option<bool>,
+    batch: Option<(u32, u32)>,
+    note: Option<String>,
+    committed: bool,
+}
+
+impl Entry {
+    /// `Encrypt` in `keys`, and so on.
+    pub fn new(action: &'static str, category: &'static str, resource_type: &'static str) -> Self {
+        Self { action, category, resource_type, ..Self::default() }
+    }
+
+    /// Names the resource.
+    pub fn resource(&mut self, id: impl std::fmt::Display, name: &str) -> &mut Self {
+        self.resource_id = id.to_string();
+        self.resource_name = Some(name.to_owned());
+        self
+    }
+
+    /// The algorithm used.
+    pub fn algorithm(&mut self, algorithm: impl std::fmt::Display) -> &mut Self {
+        self.algorithm = Some(algorithm.to_string());
+        self
+    }
+
+    /// The version used or made.
+    pub fn version(&mut self, version: u32) -> &mut Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// `eaas` or `transit`.
+    pub fn channel(&mut self, channel: &'static str) -> &mut Self {
+        self.channel = Some(channel);
+        self
+    }
+
+    /// What a verification found.
+    pub fn valid(&mut self, valid: bool) -> &mut Self {
+        self.valid = Some(valid);
+        self
+    }
+
+    /// How many items, and how many of them failed.
+    pub fn batch(&mut self, items: usize, failed: usize) -> &mut Self {
+        self.batch = Some((u32::try_from(items).unwrap_or(u32::MAX), u32::try_from(failed).unwrap_or(u32::MAX)));
+        self
+    }
+
+    /// A further fact, never secret.
+    pub fn note(&mut self, note: impl Into<String>) -> &mut Self {
+        self.note = Some(note.into());
+        self
+    }
+
+    /// The event stands in a committed transaction: concluding must not write it again.
+    pub fn committed(&mut self) {
+        self.committed = true;
+    }
+}
+
+/// Writes events.
+#[derive(Clone)]
+pub struct Trail {
+    lane: store::lane::AuditLane,
+    entropy: Arc<EntropyPool>,
+    metrics: Arc<Metrics>,
+}
+
+impl Trail {
+    /// A trail over the lane.
+    pub fn new(lane: store::lane::AuditLane, entropy: Arc<EntropyPool>, metrics: Arc<Metrics>) -> Self {
+        Self { lane, entropy, metrics }
+    }
+
+    /// The event of a mutation, for the mutation's own transaction.
+    pub fn event(&self, ctx: &Ctx, entry: &Entry) -> Outcome<OutboxRow> {
+        let (id, draft) = self.draft(ctx, entry, Ended::Success, None)?;
+        Ok(OutboxRow { tenant: ctx.tenant(), id, at: ctx.now(), body: draft.encode() })
+    }
+
+    /// Writes how the operation ended, then lets its result out. Success of a mutation is in its transaction already.
+    pub async fn conclude<T>(&self, ctx: &Ctx, entry: Entry, result: Outcome<T>) -> Outcome<T> {
+        self.metrics.operation(entry.action, result.as_ref().err().map(|problem| problem.code));
+        let (ended, code) = match &result {
+            Ok(_) if entry.committed => return result,
+            Ok(_) => (Ended::Success, None),
+            Err(problem) if matches!(problem.code.status(), 401 | 403) => (Ended::Denied, Some(problem.code.as_str())),
+            Err(problem) => (Ended::Failure, Some(problem.code.as_str())),
+        };
+        let (_, draft) = self.draft(ctx, &entry, ended, code)?;
+        self.append(ctx.tenant(), draft.encode()).await?;
+        result
+    }
+
+    async fn append(&self, tenant: TenantId, body: Vec<u8>) -> Outcome<()> {
+        self.lane.append(tenant, body).await.map_err(|error| {
+            let mut problem = Problem::from(error);
+            problem.message = "The audit trail cannot be written, so nothing is done.".to_owned();
+            problem
+        })
+    }
+
+    fn draft(&self, ctx: &Ctx, entry: &Entry, outcome: Ended, error: Option<&str>) -> Outcome<(EventId, Draft)> {
+        let mut bytes = [0; 32];
+        self.entropy.fill(&mut bytes);
+        let (id, salt) = bytes.split_at(16);
+        let id = EventId::from_random(<[u8; 16]>::try_from(id).unwrap_or_default());
+        let personal = Personal {
+            salt: hex::encode(salt),
+            ip_address: Some(ctx.origin.address.to_string()),
+            user_agent: ctx.origin.user_agent.as_deref().map(str::to_owned),
+        };
+        let event = describe(ctx, entry, id, outcome, error, hex::encode(personal.commitment()));
+        let encode = |error| Problem::internal("writing an audit event", error);
+        let sealed = serde_json::to_vec(&personal).map_err(encode)?;
+        let personal = ctx.keys.cells.seal(personal_cell(&id), &sealed, &*self.entropy)?;
+        Ok((id, Draft { event: serde_json::to_vec(&event).map_err(encode)?, personal }))
+    }
+}
+
+/// Where an event's personal fields stand.
+pub fn personal_cell(id: &EventId) -> Cell<'_> {
+    Cell { table: "audit_event", row: id.as_bytes(), column: "personal", version: 0 }
+}
+
+fn describe(ctx: &Ctx, entry: &Entry, id: EventId, outcome: Ended, error: Option<&str>, commitment: String) -> Event {
+    Event {
+        id,
+        at: ctx.now(),
+        tenant: ctx.tenant(),
+        action: entry.action.to_owned(),
+        category: entry.category.to_owned(),
+        outcome,
+        actor: format!("apikey:{}", ctx.principal.name),
+        actor_type: "apiKey".to_owned(),
+        actor_id: Some(ctx.principal.id.to_string()),
+        resource_type: entry.resource_type.to_owned(),
+        resource_id: entry.resource_id.clone(),
+        resource_name: entry.resource_name.clone(),
+        error: error.map(str::to_owned),
+        algorithm: entry.algorithm.clone(),
+        version: entry.version,
+        channel: entry.channel.map(str::to_owned),
+        valid: entry.valid,
+        batch_size: entry.batch.map(|(items, _)| items),
+        failed_items: entry.batch.map(|(_, failed)| failed),
+        note: entry.note.clone(),
+        request_id: Some(ctx.origin.request_id.to_string()),
+        commitment,
+    }
+}
