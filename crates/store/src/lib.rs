@@ -7,17 +7,24 @@
 //! The crate has no clock and no random source of its own: both are arguments, except for the database's time, by which leases are
 //! kept.
 
+pub mod audit_index;
+pub mod batch;
 mod db;
+pub mod epoch;
 mod error;
+pub mod index;
+pub mod lane;
+pub mod lease;
 pub mod migrate;
+pub mod outbox;
 mod postgres;
 mod row;
 mod sqlite;
 mod stmt;
 mod store;
-mod tx;
 #[cfg(feature = "test-util")]
 pub mod testing;
+mod tx;
 mod value;
 
 pub use db::Isolation;

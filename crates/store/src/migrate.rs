@@ -83,7 +83,8 @@ pub async fn migrate(store: &Store) -> Result<usize> {
 pub async fn migrate_with(store: &Store, list: &'static [Migration]) -> Result<usize> {
     let mut applied = 0;
     for (part, db) in parts(store) {
-        let steps: Vec<Migration> = list.iter().copied().filter(|m| part.is_none_or(|part| m.files.contains(&part))).collect();
+        let steps: Vec<Migration> =
+            list.iter().copied().filter(|m| part.is_none_or(|part| m.files.contains(&part))).collect();
         bootstrap(db).await?;
         let holder = lock(db).await?;
         let outcome = apply_missing(db, &steps).await;
@@ -109,11 +110,9 @@ pub async fn check(store: &Store) -> Result<()> {
 
 fn parts(store: &Store) -> Vec<(Option<Part>, &Db)> {
     match &*store.main.engine {
-        Engine::Lite(_) => vec![
-            (Some(Part::Main), &store.main),
-            (Some(Part::Lane), &store.lane),
-            (Some(Part::Index), &store.index),
-        ],
+        Engine::Lite(_) => {
+            vec![(Some(Part::Main), &store.main), (Some(Part::Lane), &store.lane), (Some(Part::Index), &store.index)]
+        }
         Engine::Pg(_) => vec![(None, &store.main)],
     }
 }
@@ -245,10 +244,7 @@ mod tests {
     #[test]
     fn tables_become_strict_and_indexes_stay_as_they_are() {
         let text = "-- why; and why not\n\nCREATE TABLE a (\n  x BYTEA, y BIGINT\n);\nCREATE INDEX b ON a (x);\n";
-        assert_eq!(
-            for_sqlite(text),
-            "\nCREATE TABLE a (\n  x BLOB, y INTEGER\n) STRICT;\nCREATE INDEX b ON a (x);"
-        );
+        assert_eq!(for_sqlite(text), "\nCREATE TABLE a (\n  x BLOB, y INTEGER\n) STRICT;\nCREATE INDEX b ON a (x);");
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::db::{Db, Engine, Isolation};
+use crate::epoch::Epochs;
 use crate::error::Result;
 use crate::postgres::{Database, Target};
 use crate::row::Row;
@@ -18,6 +19,7 @@ pub struct Store {
     pub(crate) lane: Db,
     /// The audit index, rebuildable: a third file on SQLite, the same database on PostgreSQL.
     pub(crate) index: Db,
+    epochs: Epochs,
 }
 
 #[derive(Clone, Debug)]
@@ -61,10 +63,12 @@ impl Store {
             ))
         });
         let (main, lane, index) = opened.await.map_err(crate::Error::other)??;
+        let epochs = Epochs::alone();
         Ok(Self {
-            main: Db::new(Engine::Lite(main), Arc::new(|_| ())),
+            main: Db::new(Engine::Lite(main), telling(&epochs)),
             lane: Db::new(Engine::Lite(lane), Arc::new(|_| ())),
             index: Db::new(Engine::Lite(index), Arc::new(|_| ())),
+            epochs,
         })
     }
 
@@ -73,8 +77,9 @@ impl Store {
         let target = Arc::new(Target::parse(url, options.danger_plaintext_database)?);
         let main = Database::open(Arc::clone(&target), options.shared, options.pool).await?;
         let lane = Database::open(target, 1, 1).await?;
-        let main = Db::new(Engine::Pg(main), Arc::new(|_| ()));
-        Ok(Self { index: main.clone(), main, lane: Db::new(Engine::Pg(lane), Arc::new(|_| ())) })
+        let epochs = Epochs::polled();
+        let main = Db::new(Engine::Pg(main), telling(&epochs));
+        Ok(Self { index: main.clone(), main, lane: Db::new(Engine::Pg(lane), Arc::new(|_| ())), epochs })
     }
 
     /// Reads one moment of the database by key: inline on SQLite, pipelined on PostgreSQL.
@@ -122,6 +127,16 @@ impl Store {
         self.main.write(name, Isolation::Serializable, f).await
     }
 
+    /// The epochs of the tenants, which say what may be cached. Somebody has to run [`Epochs::follow`].
+    pub fn epochs(&self) -> &Epochs {
+        &self.epochs
+    }
+
+    /// Whether other processes may be writing to the same database.
+    pub fn is_shared(&self) -> bool {
+        matches!(&*self.main.engine, Engine::Pg(_))
+    }
+
     /// Whether an earlier write failed on the disk, after which only reads are served.
     pub fn is_read_only(&self) -> bool {
         [&self.main, &self.lane, &self.index].iter().any(|db| match &*db.engine {
@@ -143,4 +158,9 @@ impl Store {
             }
         }
     }
+}
+
+fn telling(epochs: &Epochs) -> Arc<dyn Fn(&[[u8; 16]]) + Send + Sync> {
+    let epochs = epochs.clone();
+    Arc::new(move |tenants| epochs.moved(tenants))
 }

@@ -84,7 +84,8 @@ impl Postgres {
 
     /// Sends a signal to the whole server: `STOP` and `CONT` cut it off and bring it back.
     pub fn signal(&self, name: &str) -> io::Result<()> {
-        let children = run(Command::new("ps").args(["-o", "pid=", "--ppid", &self.pid.to_string()])).unwrap_or_default();
+        let children =
+            run(Command::new("ps").args(["-o", "pid=", "--ppid", &self.pid.to_string()])).unwrap_or_default();
         let pids = children.split_whitespace().map(str::to_owned).chain([self.pid.to_string()]);
         run(Command::new("kill").arg(format!("-{name}")).args(pids)).map(|_| ())
     }

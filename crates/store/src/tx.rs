@@ -69,11 +69,12 @@ impl<'c> Tx<'c> {
     }
 
     /// Runs statements in order, in one round trip on PostgreSQL.
-    pub async fn exec_all(&mut self, statements: Vec<Stmt>) -> Result<Vec<u64>> {
+    pub async fn exec_all(&mut self, statements: impl AsRef<[Stmt]> + Send) -> Result<Vec<u64>> {
         self.sound()?;
+        let statements = statements.as_ref();
         let answer = match &mut self.side {
             Side::Lite(connection) => statements.iter().map(|statement| sqlite::exec(connection, statement)).collect(),
-            Side::Pg(open) => open.exec_all(&statements).await,
+            Side::Pg(open) => open.exec_all(statements).await,
         };
         self.note(answer)
     }

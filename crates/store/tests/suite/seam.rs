@@ -65,8 +65,13 @@ async fn parameters_are_bound_by_their_number(bed: Bed) {
         .write("swapped", |tx| {
             Box::pin(async move {
                 tx.exec(sql("INSERT INTO meta (v, k) VALUES ($2, $1)").bind("key").bind(b"value")).await?;
-                tx.exec(sql("UPDATE meta SET v = $3 WHERE k = $1 AND v = $2 AND k = $1").bind("key").bind(b"value").bind(b"new"))
-                    .await
+                tx.exec(
+                    sql("UPDATE meta SET v = $3 WHERE k = $1 AND v = $2 AND k = $1")
+                        .bind("key")
+                        .bind(b"value")
+                        .bind(b"new"),
+                )
+                .await
             })
         })
         .await
@@ -156,7 +161,8 @@ async fn a_caller_who_goes_away_leaves_a_whole_transaction(bed: Bed) {
     // Behind everything that was queued.
     put(&bed, "zzz", b"").await.unwrap();
     for _ in 0..100 {
-        let rows = bed.store.scan(sql("SELECT k FROM meta WHERE k < $1 ORDER BY k LIMIT 1000").bind("z")).await.unwrap();
+        let rows =
+            bed.store.scan(sql("SELECT k FROM meta WHERE k < $1 ORDER BY k LIMIT 1000").bind("z")).await.unwrap();
         let keys: Vec<&str> = rows.iter().map(|row| row.text(0).unwrap()).collect();
         assert!(keys.chunks(2).all(|pair| pair.len() == 2 && pair[0][..3] == pair[1][..3]), "{keys:?}");
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -204,10 +210,15 @@ async fn parallel_increments_lose_nothing(bed: Bed) {
                     .write_serializable("increment", move |tx| {
                         tries.fetch_add(1, Ordering::Relaxed);
                         Box::pin(async move {
-                            let row = tx.row(sql("SELECT epoch FROM tenant_epoch WHERE tenant = $1").bind([7; 16])).await?;
+                            let row =
+                                tx.row(sql("SELECT epoch FROM tenant_epoch WHERE tenant = $1").bind([7; 16])).await?;
                             let epoch = row.unwrap().int(0)?;
-                            tx.exec(sql("UPDATE tenant_epoch SET epoch = $2 WHERE tenant = $1").bind([7; 16]).bind(epoch + 1))
-                                .await
+                            tx.exec(
+                                sql("UPDATE tenant_epoch SET epoch = $2 WHERE tenant = $1")
+                                    .bind([7; 16])
+                                    .bind(epoch + 1),
+                            )
+                            .await
                         })
                     })
                     .await;
@@ -230,9 +241,8 @@ async fn statements_put_last_run_last(bed: Bed) {
                 tx.bump_epoch([2; 16]);
                 tx.bump_epoch([1; 16]);
                 tx.bump_epoch([2; 16]);
-                let counts = tx
-                    .exec_all(vec![sql(INSERT).bind("k").bind(b"first"), sql(INSERT).bind("j").bind(b"")])
-                    .await?;
+                let counts =
+                    tx.exec_all(vec![sql(INSERT).bind("k").bind(b"first"), sql(INSERT).bind("j").bind(b"")]).await?;
                 assert_eq!(counts, [1, 1]);
                 Ok(())
             })
@@ -309,10 +319,12 @@ async fn writes_that_queue_up_share_a_commit_and_one_that_fails_takes_nobody_wit
         let store = bed.store.clone();
         tokio::spawn(async move {
             let key = if n % 10 == 9 { "000".to_owned() } else { format!("{n:03}") };
-            store.write("grouped", move |tx| {
-                let key = key.clone();
-                Box::pin(async move { tx.exec(sql(INSERT).bind(key).bind(b"")).await })
-            }).await
+            store
+                .write("grouped", move |tx| {
+                    let key = key.clone();
+                    Box::pin(async move { tx.exec(sql(INSERT).bind(key).bind(b"")).await })
+                })
+                .await
         })
     });
     let mut failed = 0;
@@ -330,7 +342,9 @@ async fn writes_that_queue_up_share_a_commit_and_one_that_fails_takes_nobody_wit
 
 #[tokio::test]
 async fn a_database_elsewhere_needs_encryption() {
-    for url in ["postgres://qapi@192.0.2.1/x", "postgres://qapi@localhost,db.example/x", "host=db.example hostaddr=127.0.0.1"] {
+    for url in
+        ["postgres://qapi@192.0.2.1/x", "postgres://qapi@localhost,db.example/x", "host=db.example hostaddr=127.0.0.1"]
+    {
         let refused = store::Store::open_postgres(url, store::Options::default()).await.err().unwrap();
         assert!(matches!(refused, Error::Other(_)), "{url}: {refused:?}");
     }

@@ -1,0 +1,186 @@
+//! Expands batches into the audit index, one row per event, within a second.
+//!
+//! The index can be rebuilt at any time: events are inserted once by their key, and the cursor of a lane moves by a guarded update,
+//! so two replicas at work do no harm. The lease only spares the second one the effort.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::audit::Outcome;
+use domain::audit::chain::Record;
+use domain::ids::LaneId;
+
+use crate::batch::Batch;
+use crate::db::{Db, Isolation};
+use crate::error::{Error, Result};
+use crate::stmt::{Stmt, sql};
+use crate::store::Store;
+
+const LEASE: &str = "audit index";
+const LEASE_MS: i64 = 5_000;
+/// Batches of one lane expanded in one transaction.
+const MOST_BATCHES: i64 = 8;
+
+pub struct Expander {
+    store: Store,
+    holder: [u8; 16],
+    /// The next batch of each lane, as far as known here; another replica may have gone on.
+    cursors: HashMap<LaneId, i64>,
+}
+
+/// The cursor was not where it was thought to be.
+#[derive(Debug, thiserror::Error)]
+#[error("another replica has expanded this lane")]
+struct Overtaken;
+
+impl Expander {
+    pub fn new(store: &Store, holder: [u8; 16]) -> Self {
+        Self { store: store.clone(), holder, cursors: HashMap::new() }
+    }
+
+    /// Expands what is there, up to a few batches of every lane; returns how many events. Zero when there is nothing to do or
+    /// another replica does it.
+    pub async fn run_once(&mut self) -> Result<usize> {
+        let mut behind = Vec::new();
+        for source in self.store.lanes() {
+            for (lane, head) in heads(source).await? {
+                if self.cursors.get(&lane).is_none_or(|next| *next <= head) {
+                    behind.push((source.clone(), lane));
+                }
+            }
+        }
+        if behind.is_empty()
+            || (self.store.is_shared() && self.store.lease(LEASE, self.holder, LEASE_MS).await?.is_none())
+        {
+            return Ok(0);
+        }
+        let mut events = 0;
+        for (source, lane) in behind {
+            match self.expand(&source, lane).await {
+                Ok(count) => events += count,
+                Err(error) if error.reason::<Overtaken>().is_some() => {
+                    self.cursors.remove(&lane);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(events)
+    }
+
+    /// Forgets the index and begins again: for a file that was lost or is doubted.
+    pub async fn rebuild(&mut self) -> Result<()> {
+        self.cursors.clear();
+        self.store
+            .index
+            .write("rebuild audit index", Isolation::ReadCommitted, |tx| {
+                Box::pin(async move {
+                    tx.exec(sql("DELETE FROM audit_cursor")).await?;
+                    tx.exec(sql("DELETE FROM audit_event")).await.map(|_| ())
+                })
+            })
+            .await
+    }
+
+    async fn expand(&mut self, source: &Db, lane: LaneId) -> Result<usize> {
+        let next = match self.cursors.get(&lane) {
+            Some(next) => *next,
+            None => self.cursor(lane).await?,
+        };
+        let rows = source.scan(Batch::select().bind(lane.as_bytes()).bind(next).bind(MOST_BATCHES)).await?;
+        let batches = rows.iter().map(Batch::from_row).collect::<Result<Vec<_>>>()?;
+        let Some(after) = batches.last().map(|batch| batch.seq + 1) else {
+            self.cursors.insert(lane, next);
+            return Ok(0);
+        };
+        let inserts = batches.iter().flat_map(inserts).collect::<Result<Arc<[Stmt]>>>()?;
+        let count = inserts.len();
+        self.store
+            .index
+            .write("audit index", Isolation::ReadCommitted, move |tx| {
+                let inserts = Arc::clone(&inserts);
+                Box::pin(async move {
+                    if tx.exec(advance(lane, next, after)).await? != 1 {
+                        return Err(Error::other(Overtaken));
+                    }
+                    tx.exec_all(inserts).await.map(|_| ())
+                })
+            })
+            .await?;
+        self.cursors.insert(lane, after);
+        Ok(count)
+    }
+
+    async fn cursor(&self, lane: LaneId) -> Result<i64> {
+        let rows = self
+            .store
+            .index
+            .read(sql("SELECT next_seq FROM audit_cursor WHERE lane = $1").bind(lane.as_bytes()))
+            .await?;
+        rows.first().map_or(Ok(1), |row| row.int(0))
+    }
+}
+
+/// A lane that is new has no row yet, and the guard of the update does not apply to the insert: its first batch is number 1.
+fn advance(lane: LaneId, next: i64, after: i64) -> Stmt {
+    if next == 1 {
+        return sql("INSERT INTO audit_cursor (lane, next_seq) VALUES ($1, $2) ON CONFLICT (lane) DO NOTHING")
+            .bind(lane.as_bytes())
+            .bind(after);
+    }
+    sql("UPDATE audit_cursor SET next_seq = $3 WHERE lane = $1 AND next_seq = $2")
+        .bind(lane.as_bytes())
+        .bind(next)
+        .bind(after)
+}
+
+/// Every lane with the number of its newest batch. Lanes are as many as process starts, so each is found by a probe of the key.
+pub(crate) async fn heads(source: &Db) -> Result<Vec<(LaneId, i64)>> {
+    let rows = source
+        .scan(sql("WITH RECURSIVE known (lane) AS (
+                 SELECT * FROM (SELECT b.lane FROM audit_batch b ORDER BY b.lane LIMIT 1) AS lowest
+                 UNION ALL
+                 SELECT (SELECT b.lane FROM audit_batch b WHERE b.lane > known.lane ORDER BY b.lane LIMIT 1)
+                 FROM known WHERE known.lane IS NOT NULL
+             )
+             SELECT known.lane, (SELECT MAX(b.seq) FROM audit_batch b WHERE b.lane = known.lane)
+             FROM known WHERE known.lane IS NOT NULL LIMIT 100000"))
+        .await?;
+    rows.iter().map(|row| Ok((LaneId::from_bytes(row.array(0)?), row.int(1)?))).collect()
+}
+
+fn inserts(batch: &Batch) -> impl Iterator<Item = Result<Stmt>> + '_ {
+    (0i64..).zip(&batch.records).filter_map(|(pos, record)| insert(batch, pos, record).transpose())
+}
+
+/// A record whose event this version cannot read stays in its lane, where the verifier shows it, and out of the index.
+fn insert(batch: &Batch, pos: i64, record: &Record) -> Result<Option<Stmt>> {
+    let Ok(event) = record.draft.parsed() else {
+        tracing::warn!(audit.lane = %batch.lane, audit.seq = batch.seq, audit.pos = pos, "an audit event cannot be read");
+        return Ok(None);
+    };
+    let outcome = match event.outcome {
+        Outcome::Success => "success",
+        Outcome::Failure => "failure",
+        Outcome::Denied => "denied",
+    };
+    Ok(Some(
+        sql("INSERT INTO audit_event (tenant, at, id, category, action, outcome, actor, actor_id, resource_type, resource_id,
+                                      lane, seq, pos, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             ON CONFLICT (tenant, at, id) DO NOTHING")
+        .bind(record.tenant.as_bytes())
+        .bind(event.at.millis())
+        .bind(event.id.as_bytes())
+        .bind(event.category)
+        .bind(event.action)
+        .bind(outcome)
+        .bind(event.actor.to_lowercase())
+        .bind(event.actor_id)
+        .bind(event.resource_type)
+        .bind(event.resource_id)
+        .bind(batch.lane.as_bytes())
+        .bind(batch.seq)
+        .bind(pos)
+        .bind(record.draft.encode()),
+    ))
+}
