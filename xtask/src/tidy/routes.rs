@@ -1,71 +1,66 @@
-//! The routes of the published document and the routes the server serves are the same.
-
-use std::collections::BTreeSet;
-
-use serde_json::Value;
+//! Every route of the table in `api` is served: its constant is mounted somewhere in the server, and only once.
+//!
+//! The published document is generated from the same table, so what is served, what is published and what the client
+//! calls cannot differ.
 
 use super::Finding;
-use crate::source::Source;
+use crate::source::{Source, words};
 
-/// Compares `openapi/qapi-v1.json` with the literals of `.route("...")` in the server, and counts the operations.
-pub fn check(document: &str, sources: &[Source]) -> (usize, Vec<Finding>) {
-    let (published, operations) = published(document);
-    let served: BTreeSet<String> = sources
-        .iter()
-        .filter(|source| source.crate_name() == Some("server") && !source.is_test())
-        .flat_map(served)
-        .collect();
-    if published.is_empty() || served.is_empty() {
-        return (operations, Vec::new());
+/// Counts the routes and finds those that nobody, or more than one, mounts. Before the server mounts anything there is
+/// nothing to compare.
+pub fn check(sources: &[Source]) -> (usize, Vec<Finding>) {
+    let routes: Vec<(&Source, &str)> = sources.iter().filter(|source| is_table(source)).flat_map(declared).collect();
+    let mounted: Vec<&str> =
+        sources.iter().filter(|source| source.path.starts_with("crates/server/src/http")).flat_map(mounted).collect();
+    if mounted.is_empty() {
+        return (routes.len(), Vec::new());
     }
-    let missing = published
-        .difference(&served)
-        .map(|path| Finding::new("openapi/qapi-v1.json", format!("{path} is published and not served")));
-    let silent = served
-        .difference(&published)
-        .map(|path| Finding::new("crates/server", format!("{path} is served and not published")));
-    (operations, missing.chain(silent).collect())
+    let findings = routes.iter().filter_map(|(source, name)| {
+        let times = mounted.iter().filter(|mounted| *mounted == name).count();
+        (times != 1).then(|| Finding::new(&source.path, format!("{name} is mounted {times} times")))
+    });
+    (routes.len(), findings.collect())
 }
 
-fn published(document: &str) -> (BTreeSet<String>, usize) {
-    let document: Value = serde_json::from_str(document).unwrap_or_default();
-    let Some(paths) = document["paths"].as_object() else {
-        return Default::default();
-    };
-    let verbs = ["get", "put", "post", "patch", "delete"];
-    let operations = paths.values().map(|item| verbs.iter().filter(|verb| item.get(**verb).is_some()).count()).sum();
-    (paths.keys().cloned().collect(), operations)
+fn is_table(source: &Source) -> bool {
+    source.path.starts_with("crates/api/src/routes/")
 }
 
-/// The path literals of the `.route(` calls of one file.
-fn served(source: &Source) -> Vec<String> {
-    let calls = source.production().match_indices(".route(").map(|(at, call)| at + call.len());
-    calls.filter_map(|at| literal(&source.text[at..])).filter(|path| path.starts_with('/')).collect()
+/// The names of `NAME = Route::...`.
+fn declared(source: &Source) -> Vec<(&Source, &str)> {
+    let declarations = source.production().match_indices("= Route::").filter_map(|(at, _)| {
+        let (_, name) = words(source.production()[..at].lines().next_back()?).last()?;
+        Some((source, name))
+    });
+    declarations.collect()
 }
 
-fn literal(text: &str) -> Option<String> {
-    let (path, _) = text.trim_start().strip_prefix('"')?.split_once('"')?;
-    Some(path.replace("{*", "{"))
+/// The last name of the path in `.mount(&path::NAME, ...)`.
+fn mounted(source: &Source) -> Vec<&str> {
+    let code = source.production();
+    let calls = code.match_indices(".mount(").filter_map(|(at, call)| code[at + call.len()..].split(',').next());
+    calls.filter_map(|path| words(path).last()).map(|(_, name)| name).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const DOCUMENT: &str = r#"{"paths": {"/a/{id}": {"get": {}, "delete": {}, "summary": ""}, "/b": {"post": {}}}}"#;
-
     #[test]
-    fn table_of_accepted_and_refused_routes() {
+    fn table_of_accepted_and_refused_mounts() {
+        let table = "routes! {\n    /// A.\n    SIGN = Route::post(\"sign\")\n        .scope(\"x\");\n    VERIFY = Route::post(\"verify\");\n}";
         let rows = [
-            (r#".route("/a/{id}", get(x)).route("/b", post(y))"#, 0),
-            (r#".route("/a/{*id}", get(x)).route( "/b", post(y))"#, 0),
-            (r#".route("/a/{id}", get(x))"#, 1),
-            (r#".route("/a/{id}", get(x)).route("/b", post(y)).route("/c", get(z))"#, 1),
-            ("fn nothing_yet() {}", 0),
+            ("router.mount(&route::SIGN, sign).mount(&route::VERIFY, verify)", 0),
+            ("router.mount(\n    &SIGN,\n    sign,\n).mount(&VERIFY, verify)", 0),
+            ("router.mount(&route::SIGN, sign)", 1),
+            ("router.mount(&SIGN, a).mount(&SIGN, b).mount(&VERIFY, c)", 1),
+            ("router // .mount(&SIGN, a)", 0),
         ];
         for (text, expected) in rows {
-            let (operations, findings) = check(DOCUMENT, &[Source::new("crates/server/src/http.rs", text)]);
-            assert_eq!((operations, findings.len()), (3, expected), "{text}: {findings:?}");
+            let sources =
+                [Source::new("crates/api/src/routes/a.rs", table), Source::new("crates/server/src/http/a.rs", text)];
+            let (routes, findings) = check(&sources);
+            assert_eq!((routes, findings.len()), (2, expected), "{text}: {findings:?}");
         }
     }
 }

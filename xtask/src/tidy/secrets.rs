@@ -19,44 +19,61 @@ const FORBIDDEN: &[&str] = &["Debug", "Clone", "Copy", "PartialEq", "Eq", "Parti
 
 /// A struct or enum, the traits it derives and the words of its body.
 struct Definition<'a> {
-    place: String,
+    path: &'a str,
+    line: usize,
     name: &'a str,
+    is_public: bool,
     derives: Vec<&'a str>,
     body: BTreeSet<&'a str>,
 }
 
+impl Definition<'_> {
+    /// Whether `name`, written in this file, means `other`: the file's own type, or a public one of another file.
+    fn means(&self, name: &str, other: &Definition, own: bool) -> bool {
+        other.name == name && if own { other.path == self.path } else { other.is_public }
+    }
+}
+
 pub fn check(sources: &[Source]) -> Vec<Finding> {
-    let guarded = sources
-        .iter()
-        .filter(|source| source.crate_name().is_some_and(|name| CRATES.contains(&name)) && !source.is_test());
+    let guarded = |name| CRATES.contains(&name);
+    let guarded = sources.iter().filter(|source| source.crate_name().is_some_and(guarded) && !source.is_test());
     let definitions: Vec<Definition> = guarded.flat_map(definitions).collect();
-    let secret = secret_names(&definitions);
-    definitions
-        .iter()
-        .filter(|definition| secret.contains(definition.name))
-        .flat_map(|definition| {
-            let derived = definition.derives.iter().filter(|name| FORBIDDEN.contains(name));
-            derived.map(|name| {
-                Finding::new(&definition.place, format!("{} holds a secret and may not derive {name}", definition.name))
-            })
+    let secret = secret_places(&definitions);
+    let secret = definitions.iter().enumerate().filter(|(place, _)| secret.contains(place));
+    let derived = secret.flat_map(|(_, definition)| definition.derives.iter().map(move |name| (definition, name)));
+    let forbidden = derived.filter(|(_, name)| FORBIDDEN.contains(name));
+    forbidden
+        .map(|(definition, name)| {
+            let place = format!("{}:{}", definition.path, definition.line);
+            Finding::new(place, format!("{} holds a secret and may not derive {name}", definition.name))
         })
         .collect()
 }
 
 /// The roots, and every type that holds one of them, however deep.
-fn secret_names<'a>(definitions: &[Definition<'a>]) -> BTreeSet<&'a str> {
-    let mut secret: BTreeSet<&str> = ROOTS.iter().copied().collect();
+fn secret_places(definitions: &[Definition]) -> BTreeSet<usize> {
+    let is_root = |definition: &Definition| ROOTS.contains(&definition.name);
+    let mut secret: BTreeSet<usize> = (0..definitions.len()).filter(|&place| is_root(&definitions[place])).collect();
     loop {
-        let grown = definitions
-            .iter()
-            .filter(|definition| !definition.body.is_disjoint(&secret))
-            .map(|definition| definition.name);
-        let next: BTreeSet<&str> = secret.iter().copied().chain(grown).collect();
+        let grown = (0..definitions.len()).filter(|&place| holds_secret(&definitions[place], definitions, &secret));
+        let next: BTreeSet<usize> = secret.iter().copied().chain(grown).collect();
         if next.len() == secret.len() {
             return next;
         }
         secret = next;
     }
+}
+
+fn holds_secret(holder: &Definition, definitions: &[Definition], secret: &BTreeSet<usize>) -> bool {
+    holder.body.iter().any(|name| {
+        let own = definitions.iter().any(|other| holder.means(name, other, true));
+        let known = definitions.iter().any(|other| holder.means(name, other, own));
+        if known {
+            secret.iter().any(|&place| holder.means(name, &definitions[place], own))
+        } else {
+            ROOTS.contains(name)
+        }
+    })
 }
 
 fn definitions(source: &Source) -> Vec<Definition<'_>> {
@@ -71,8 +88,10 @@ fn definition<'a>(source: &'a Source, code: &'a str, at: usize, keyword: &str) -
     let end = end_of_definition(code, after)?;
     let attributes = &code[start_of_attributes(code, at)..at];
     Some(Definition {
-        place: format!("{}:{}", source.path, source.line_of(at)),
+        path: &source.path,
+        line: source.line_of(at),
         name,
+        is_public: code[..at].trim_end().ends_with("pub"),
         derives: derived(attributes),
         body: words(&code[after..end]).map(|(_, word)| word).filter(|word| *word != name).collect(),
     })
@@ -121,6 +140,19 @@ mod tests {
             let findings = check(&[Source::new("crates/domain/src/a.rs", text)]);
             assert_eq!(findings.len(), expected, "{text}: {findings:?}");
         }
+    }
+
+    #[test]
+    fn a_private_name_means_the_type_of_its_own_file() {
+        let sources = [
+            Source::new("crates/crypto/src/a.rs", "pub struct Key(Inner);\nstruct Inner { seed: SecretArray<32> }"),
+            Source::new(
+                "crates/crypto/src/b.rs",
+                "#[derive(Debug)]\npub struct Public(Inner);\nstruct Inner { raw: u8 }",
+            ),
+            Source::new("crates/crypto/src/c.rs", "#[derive(Debug)]\npub struct Other(Inner);"),
+        ];
+        assert_eq!(check(&sources), []);
     }
 
     #[test]
