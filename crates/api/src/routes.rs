@@ -1,0 +1,298 @@
+//! Every route, once: method, path, who may call it, what goes in and out.
+//!
+//! The server mounts these constants, the SDK fills in their paths, the published document is made of them. A path
+//! parameter is `{name}`; one that takes slashes is `{*name}`.
+
+pub mod encryption;
+pub mod keys;
+pub mod platform;
+pub mod secrets;
+pub mod transit;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::error::ErrorCode;
+
+/// An HTTP method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Creates or acts.
+    Post,
+    /// Replaces.
+    Put,
+    /// Changes what is given.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+impl Method {
+    /// As it stands on the request line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Anonymous,
+    /// Any valid credential.
+    Authenticated,
+    /// A credential with this scope.
+    Scope(&'static str),
+}
+
+/// Makes the schema of a body or query.
+pub type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
+
+/// What a route answers with.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer {
+    /// Nothing: 204.
+    Nothing,
+    /// JSON of this schema.
+    Json(SchemaFn),
+    /// Another content type.
+    Media(&'static str),
+}
+
+/// One route.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// Its name in the published document.
+    pub operation_id: &'static str,
+    /// Its method.
+    pub method: Method,
+    /// Its path, as the server's router spells it.
+    pub path: &'static str,
+    /// The product area it belongs to.
+    pub tag: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+    /// Its query.
+    pub query: Option<SchemaFn>,
+    /// Its body.
+    pub request: Option<SchemaFn>,
+    /// Its answer.
+    pub answer: Answer,
+    /// The status of success.
+    pub status: u16,
+    /// Codes it can refuse with, beside those of every route.
+    pub errors: &'static [ErrorCode],
+}
+
+impl Route {
+    const fn new(method: Method, operation_id: &'static str, path: &'static str, tag: &'static str) -> Self {
+        Self {
+            operation_id,
+            method,
+            path,
+            tag,
+            access: Access::Authenticated,
+            summary: "",
+            query: None,
+            request: None,
+            answer: Answer::Nothing,
+            status: 204,
+            errors: &[],
+        }
+    }
+
+    const fn get(operation_id: &'static str, path: &'static str, tag: &'static str) -> Self {
+        Self::new(Method::Get, operation_id, path, tag)
+    }
+
+    const fn post(operation_id: &'static str, path: &'static str, tag: &'static str) -> Self {
+        Self::new(Method::Post, operation_id, path, tag)
+    }
+
+    const fn put(operation_id: &'static str, path: &'static str, tag: &'static str) -> Self {
+        Self::new(Method::Put, operation_id, path, tag)
+    }
+
+    const fn patch(operation_id: &'static str, path: &'static str, tag: &'static str) -> Self {
+        Self::new(Method::Patch, operation_id, path, tag)
+    }
+
+    const fn delete(operation_id: &'static str, path: &'static str, tag: &'static str) -> Self {
+        Self::new(Method::Delete, operation_id, path, tag)
+    }
+
+    const fn anonymous(mut self) -> Self {
+        self.access = Access::Anonymous;
+        self
+    }
+
+    const fn scope(mut self, scope: &'static str) -> Self {
+        self.access = Access::Scope(scope);
+        self
+    }
+
+    const fn does(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
+        self
+    }
+
+    const fn asks(mut self, query: SchemaFn) -> Self {
+        self.query = Some(query);
+        self
+    }
+
+    const fn takes(mut self, request: SchemaFn) -> Self {
+        self.request = Some(request);
+        self
+    }
+
+    const fn answers(mut self, response: SchemaFn) -> Self {
+        self.answer = Answer::Json(response);
+        self.status = 200;
+        self
+    }
+
+    const fn creates(mut self, response: SchemaFn) -> Self {
+        self.answer = Answer::Json(response);
+        self.status = 201;
+        self
+    }
+
+    const fn streams(mut self, media: &'static str) -> Self {
+        self.answer = Answer::Media(media);
+        self.status = 200;
+        self
+    }
+
+    const fn fails(mut self, errors: &'static [ErrorCode]) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// The scope a credential needs, if any.
+    pub const fn required_scope(&self) -> Option<&'static str> {
+        match self.access {
+            Access::Scope(scope) => Some(scope),
+            Access::Anonymous | Access::Authenticated => None,
+        }
+    }
+
+    /// The path as the published document spells it: without the mark of parameters that take slashes.
+    pub fn published_path(&self) -> String {
+        self.path.replace("{*", "{")
+    }
+
+    /// The names of the path's parameters, in their order.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter_map(|segment| {
+            let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+            Some(name.strip_prefix('*').unwrap_or(name))
+        })
+    }
+
+    /// The path with its parameters filled in, percent-encoded; slashes stay only where the parameter takes them.
+    /// Values beyond the parameters are ignored and missing ones are empty.
+    pub fn filled(&self, values: &[&str]) -> String {
+        let mut values = values.iter();
+        let mut path = String::with_capacity(self.path.len() + 32);
+        for segment in self.path.split('/').skip(1) {
+            path.push('/');
+            match segment.strip_prefix('{') {
+                Some(name) => push_encoded(&mut path, values.next().unwrap_or(&""), name.starts_with('*')),
+                None => path.push_str(segment),
+            }
+        }
+        path
+    }
+}
+
+/// Every route there is, in the order of the document.
+pub fn all() -> impl Iterator<Item = &'static Route> {
+    [platform::ALL, encryption::ALL, secrets::ALL, keys::ALL, transit::ALL].into_iter().flatten()
+}
+
+const fn schema<T: JsonSchema>() -> SchemaFn {
+    subschema::<T>
+}
+
+fn subschema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
+/// Percent-encodes all but RFC 3986's unreserved characters.
+fn push_encoded(out: &mut String, text: &str, keep_slashes: bool) {
+    for byte in text.bytes() {
+        let plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || (keep_slashes && byte == b'/');
+        if plain {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+}
+
+/// Percent-encodes a value of a query string.
+pub fn encode_query_value(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    push_encoded(&mut out, text, false);
+    out
+}
+
+/// Declares routes as constants and as a list, so that none can be missing from the list.
+macro_rules! routes {
+    ($($(#[$meta:meta])* $name:ident = $route:expr;)+) => {
+        $($(#[$meta])* pub const $name: Route = $route;)+
+
+        /// The routes of this file.
+        pub const ALL: &[Route] = &[$($name),+];
+    };
+}
+use routes;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn operations_and_paths_are_distinct() {
+        let ids: BTreeSet<&str> = all().map(|route| route.operation_id).collect();
+        let paths: BTreeSet<(Method, String)> = all().map(|route| (route.method, route.published_path())).collect();
+        assert_eq!((ids.len(), paths.len()), (all().count(), all().count()));
+    }
+
+    #[test]
+    fn every_scope_is_one_the_product_knows() {
+        for route in all() {
+            assert!(!route.summary.is_empty(), "{}", route.operation_id);
+            if let Some(scope) = route.required_scope() {
+                assert!(scope.parse::<domain::scope::Scopes>().is_ok(), "{scope}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_encoded_into_one_segment() {
+        assert_eq!(transit::TRANSIT_ENCRYPT.filled(&["a b/c"]), "/api/v1/transit/encrypt/a%20b%2Fc");
+        assert_eq!(secrets::SECRET_BY_NAME.filled(&["a b/c"]), "/api/v1/secrets/by-name/a%20b/c");
+        assert_eq!(keys::KEY_VERSION_REVOKE.filled(&["k", "2"]), "/api/v1/keys/k/versions/2/revoke");
+        assert_eq!(keys::KEY_VERSION_REVOKE.parameters().collect::<Vec<_>>(), ["id", "version"]);
+    }
+
+    #[test]
+    fn a_status_without_a_body_has_no_schema() {
+        for route in all() {
+            assert_eq!(route.status == 204, matches!(route.answer, Answer::Nothing), "{}", route.operation_id);
+        }
+    }
+}
