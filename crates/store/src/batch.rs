@@ -1,6 +1,7 @@
 //! A batch of chained audit records: one row of a lane, written by one commit.
 
 use crypto::hash::sha256;
+use domain::audit::Draft;
 use domain::audit::chain::{Chain, Record};
 use domain::ids::{LaneId, TenantId};
 use domain::time::Timestamp;
@@ -19,7 +20,6 @@ const GENESIS: [u8; 32] = [0; 32];
 /// One event on its way into a lane: `body` is what `domain::audit::Draft::encode` made.
 pub(crate) struct Entry {
     pub tenant: TenantId,
-    pub at: Timestamp,
     pub body: Vec<u8>,
 }
 
@@ -55,12 +55,11 @@ impl Lane {
             data.extend_from_slice(&u32::try_from(record.len()).unwrap_or(u32::MAX).to_be_bytes());
             data.extend_from_slice(&record);
         }
-        let times = || entries.iter().map(|entry| entry.at);
         let linked = Linked {
             lane: self.chain.lane(),
             seq: self.next_seq,
-            first_at: times().min().unwrap_or(Timestamp::from_millis(0)),
-            last_at: times().max().unwrap_or(Timestamp::from_millis(0)),
+            first_at: at(entries.first()),
+            last_at: at(entries.last()),
             count: entries.len(),
             prev_hash: self.last_hash,
             hash: sha256(&[&self.last_hash, &data]),
@@ -70,6 +69,13 @@ impl Lane {
         self.last_hash = linked.hash;
         linked
     }
+}
+
+/// For people who look for a batch by its time; what counts stands in the events.
+fn at(entry: Option<&Entry>) -> Timestamp {
+    entry
+        .and_then(|entry| Draft::decode(&entry.body).ok()?.parsed().ok())
+        .map_or(Timestamp::from_millis(0), |event| event.at)
 }
 
 impl Linked {

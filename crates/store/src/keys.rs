@@ -143,7 +143,13 @@ impl Store {
     }
 
     /// The encapsulation that established an epoch of a key version.
-    pub async fn key_epoch<A: Action>(&self, auth: &Authorized<A>, key: KeyId, version: u32, epoch: [u8; 8]) -> Result<Option<Vec<u8>>> {
+    pub async fn key_epoch<A: Action>(
+        &self,
+        auth: &Authorized<A>,
+        key: KeyId,
+        version: u32,
+        epoch: [u8; 8],
+    ) -> Result<Option<Vec<u8>>> {
         let text = "SELECT encapsulation FROM key_epoch WHERE tenant = $1 AND key_id = $2 AND version = $3 AND epoch = $4 LIMIT 1";
         let statement = sql(text).bind(auth.tenant().as_bytes()).bind(key.as_bytes()).bind(version).bind(epoch);
         self.read(statement).await?.first().map(|row| row.blob(0).map(<[u8]>::to_vec)).transpose()
@@ -165,7 +171,9 @@ pub async fn key_in<A: Action>(tx: &mut Tx<'_>, auth: &Authorized<A>, key: &KeyR
 
 /// Takes the row's lock, so that everything after it in the transaction is serial with other changes of this key.
 pub fn lock_key(auth: &Authorized<WriteKeys>, key: KeyId) -> Stmt {
-    sql("UPDATE named_key SET ver = ver + 1 WHERE tenant = $1 AND id = $2").bind(auth.tenant().as_bytes()).bind(key.as_bytes())
+    sql("UPDATE named_key SET ver = ver + 1 WHERE tenant = $1 AND id = $2")
+        .bind(auth.tenant().as_bytes())
+        .bind(key.as_bytes())
 }
 
 /// Adds a key. The name being taken is [`Error::Unique`].
@@ -268,7 +276,14 @@ pub fn destroy_material(auth: &Authorized<WriteKeys>, key: KeyId) -> [Stmt; 2] {
 }
 
 /// Records the encapsulation that established an epoch.
-pub fn insert_epoch<A: Action>(auth: &Authorized<A>, key: KeyId, version: u32, epoch: [u8; 8], encapsulation: &[u8], now: Timestamp) -> Stmt {
+pub fn insert_epoch<A: Action>(
+    auth: &Authorized<A>,
+    key: KeyId,
+    version: u32,
+    epoch: [u8; 8],
+    encapsulation: &[u8],
+    now: Timestamp,
+) -> Stmt {
     sql("INSERT INTO key_epoch (tenant, key_id, version, epoch, encapsulation, created_at) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(auth.tenant().as_bytes())
         .bind(key.as_bytes())

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use domain::ids::{LaneId, TenantId};
-use domain::time::Timestamp;
 
 use crate::batch::{Entry, Lane, MOST_BYTES, MOST_EVENTS};
 use crate::db::{Db, Isolation};
@@ -69,9 +68,9 @@ impl AuditLane {
     }
 
     /// Returns once the event is on disk. `body` is what `domain::audit::Draft::encode` made.
-    pub async fn append(&self, tenant: TenantId, at: Timestamp, body: Vec<u8>) -> Result<()> {
+    pub async fn append(&self, tenant: TenantId, body: Vec<u8>) -> Result<()> {
         let (done, stored) = oneshot::channel();
-        let waiting = Waiting { entry: Entry { tenant, at, body }, done };
+        let waiting = Waiting { entry: Entry { tenant, body }, done };
         match self.queue.try_send(waiting) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(waiting)) => {

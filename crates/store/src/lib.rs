@@ -7,14 +7,17 @@
 //! The crate has no clock and no random source of its own: both are arguments, except for the database's time, by which leases are
 //! kept.
 
+pub mod api_keys;
 pub mod audit_index;
 pub mod batch;
 mod db;
 pub mod epoch;
 mod error;
 pub mod index;
+pub mod keys;
 pub mod lane;
 pub mod lease;
+pub mod meta;
 pub mod migrate;
 pub mod outbox;
 mod postgres;
@@ -22,6 +25,8 @@ mod row;
 mod sqlite;
 mod stmt;
 mod store;
+pub mod tenant_keys;
+pub mod tenants;
 #[cfg(feature = "test-util")]
 pub mod testing;
 mod tx;

@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crypto::hash::sha256;
+use domain::time::Timestamp;
 
 use crate::db::{Db, Engine, Isolation};
 use crate::error::{Error, Result};
@@ -74,22 +75,22 @@ pub enum Refused {
     Locked,
 }
 
-/// Brings the schema up to this program's version; returns how many steps were applied.
-pub async fn migrate(store: &Store) -> Result<usize> {
-    migrate_with(store, MIGRATIONS).await
+/// Brings the schema up to this program's version; returns the names of the steps applied.
+pub async fn migrate(store: &Store, now: Timestamp) -> Result<Vec<&'static str>> {
+    migrate_with(store, MIGRATIONS, now).await
 }
 
 /// As [`migrate`], with another list: how tests make older and newer databases.
-pub async fn migrate_with(store: &Store, list: &'static [Migration]) -> Result<usize> {
-    let mut applied = 0;
+pub async fn migrate_with(store: &Store, list: &'static [Migration], now: Timestamp) -> Result<Vec<&'static str>> {
+    let mut applied = Vec::new();
     for (part, db) in parts(store) {
         let steps: Vec<Migration> =
             list.iter().copied().filter(|m| part.is_none_or(|part| m.files.contains(&part))).collect();
         bootstrap(db).await?;
         let holder = lock(db).await?;
-        let outcome = apply_missing(db, &steps).await;
+        let outcome = apply_missing(db, &steps, now).await;
         unlock(db, holder).await?;
-        applied += outcome?;
+        applied.extend(outcome?);
     }
     Ok(applied)
 }
@@ -138,25 +139,24 @@ async fn script(db: &Db, name: &'static str, text: &'static str) -> Result<()> {
     db.write(name, Isolation::ReadCommitted, move |tx| Box::pin(async move { tx.script(text, "").await })).await
 }
 
-async fn apply_missing(db: &Db, steps: &[Migration]) -> Result<usize> {
+async fn apply_missing(db: &Db, steps: &[Migration], now: Timestamp) -> Result<Vec<&'static str>> {
     let missing = missing(db, steps).await?;
     for step in &missing {
         let step = *step;
-        db.write("migrate", Isolation::ReadCommitted, move |tx| Box::pin(apply(tx, step))).await?;
+        db.write("migrate", Isolation::ReadCommitted, move |tx| Box::pin(apply(tx, step, now))).await?;
         tracing::info!(schema.version = step.version, schema.name = step.name, "migration applied");
     }
-    Ok(missing.len())
+    Ok(missing.iter().map(|step| step.name).collect())
 }
 
-async fn apply(tx: &mut Tx<'_>, step: Migration) -> Result<()> {
-    let now = tx.database_time().await?;
+async fn apply(tx: &mut Tx<'_>, step: Migration, now: Timestamp) -> Result<()> {
     tx.script(step.sql, step.postgres).await?;
     tx.exec(
         sql("INSERT INTO schema_migration (version, name, sha256, applied_at) VALUES ($1, $2, $3, $4)")
             .bind(step.version)
             .bind(step.name)
             .bind(sha256(&[step.sql.as_bytes()]))
-            .bind(now),
+            .bind(now.millis()),
     )
     .await?;
     Ok(())

@@ -18,13 +18,25 @@ const LEASE: &str = "audit outbox";
 const LEASE_MS: i64 = 5_000;
 const MOST_ROWS: i64 = 500;
 
-/// The event of a mutation, for [`crate::Tx::exec_last`]. `body` is what `domain::audit::Draft::encode` made.
-pub fn insert(tenant: TenantId, id: EventId, at: Timestamp, body: Vec<u8>) -> Stmt {
-    sql("INSERT INTO audit_outbox (tenant, id, at, body) VALUES ($1, $2, $3, $4)")
-        .bind(tenant.as_bytes())
-        .bind(id.as_bytes())
-        .bind(at.millis())
-        .bind(body)
+/// The event of a mutation.
+#[derive(Clone)]
+pub struct OutboxRow {
+    pub tenant: TenantId,
+    pub id: EventId,
+    pub at: Timestamp,
+    /// What `domain::audit::Draft::encode` made.
+    pub body: Vec<u8>,
+}
+
+impl OutboxRow {
+    /// For [`crate::Tx::exec_last`] in the mutation's own transaction.
+    pub fn insert(&self) -> Stmt {
+        sql("INSERT INTO audit_outbox (tenant, id, at, body) VALUES ($1, $2, $3, $4)")
+            .bind(self.tenant.as_bytes())
+            .bind(self.id.as_bytes())
+            .bind(self.at.millis())
+            .bind(&self.body)
+    }
 }
 
 /// Events not yet moved, counted up to 10,000, and the time of the oldest: the lag of the outbox.
@@ -65,7 +77,7 @@ impl Mover {
         };
         let rows = self
             .store
-            .scan(sql("SELECT tenant, id, at, body FROM audit_outbox ORDER BY at, tenant, id LIMIT $1").bind(MOST_ROWS))
+            .scan(sql("SELECT tenant, id, body FROM audit_outbox ORDER BY at, tenant, id LIMIT $1").bind(MOST_ROWS))
             .await?;
         let (entries, deletes) = take(rows)?;
         let count = entries.len();
@@ -97,16 +109,12 @@ impl Mover {
 fn take(rows: Vec<Row>) -> Result<(Vec<Entry>, Vec<Stmt>)> {
     let (mut entries, mut deletes, mut bytes) = (Vec::new(), Vec::new(), 0);
     for row in rows {
-        let (tenant, id, body) = (row.array::<16>(0)?, row.array::<16>(1)?, row.blob(3)?);
+        let (tenant, id, body) = (row.array::<16>(0)?, row.array::<16>(1)?, row.blob(2)?);
         bytes += body.len();
         if bytes > MOST_BYTES && !entries.is_empty() {
             break;
         }
-        entries.push(Entry {
-            tenant: TenantId::from_bytes(tenant),
-            at: Timestamp::from_millis(row.int(2)?),
-            body: body.to_vec(),
-        });
+        entries.push(Entry { tenant: TenantId::from_bytes(tenant), body: body.to_vec() });
         deletes.push(sql("DELETE FROM audit_outbox WHERE tenant = $1 AND id = $2").bind(tenant).bind(id));
     }
     Ok((entries, deletes))

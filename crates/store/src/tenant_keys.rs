@@ -42,7 +42,8 @@ const MOST: i64 = 10_000;
 impl Store {
     /// Every KEK version of a tenant.
     pub async fn tenant_keks(&self, tenant: TenantId) -> Result<Vec<KekRow>> {
-        let text = "SELECT version, public, sealed, created_at FROM tenant_kek WHERE tenant = $1 ORDER BY version LIMIT $2";
+        let text =
+            "SELECT version, public, sealed, created_at FROM tenant_kek WHERE tenant = $1 ORDER BY version LIMIT $2";
         self.read(sql(text).bind(tenant.as_bytes()).bind(MOST)).await?.iter().map(kek).collect()
     }
 

@@ -9,7 +9,7 @@ use domain::time::Timestamp;
 use store::audit_index::{Exported, Filter, Start};
 use store::index::Expander;
 use store::lane::{AuditLane, NewLane};
-use store::outbox::{self, Mover};
+use store::outbox::{self, Mover, OutboxRow};
 use store::{Store, sql};
 
 use super::bed::{Bed, store_suite};
@@ -67,14 +67,15 @@ fn event(tenant: [u8; 16], at: i64, action: &str, actor: &str, resource: &str) -
 
 async fn append(lane: &AuditLane, tenant: [u8; 16], at: i64, action: &str, actor: &str, resource: &str) {
     let (_, body) = event(tenant, at, action, actor, resource);
-    lane.append(TenantId::from_bytes(tenant), Timestamp::from_millis(at), body).await.unwrap();
+    lane.append(TenantId::from_bytes(tenant), body).await.unwrap();
 }
 
 async fn mutate(store: &Store, at: i64) {
     let (id, body) = event(TENANT, at, "KeyCreated", "apikey:ci", "k");
+    let row = OutboxRow { tenant: TenantId::from_bytes(TENANT), id, at: Timestamp::from_millis(at), body };
     store
         .write("mutation", move |tx| {
-            tx.exec_last(outbox::insert(TenantId::from_bytes(TENANT), id, Timestamp::from_millis(at), body.clone()));
+            tx.exec_last(row.insert());
             Box::pin(async { Ok(()) })
         })
         .await

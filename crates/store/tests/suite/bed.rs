@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use domain::time::Timestamp;
 use store::testing::Postgres;
 use store::{Options, Store, migrate};
 use tempfile::TempDir;
@@ -26,7 +27,7 @@ impl Bed {
 
     async fn at(place: Place) -> Self {
         let store = place.open().await.unwrap();
-        migrate::migrate(&store).await.unwrap();
+        migrate::migrate(&store, Timestamp::from_millis(1)).await.unwrap();
         Self { store, place }
     }
 

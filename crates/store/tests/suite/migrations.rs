@@ -1,3 +1,4 @@
+use domain::time::Timestamp;
 use store::migrate::{self, MIGRATIONS, Refused};
 use store::{Error, sql};
 
@@ -10,7 +11,7 @@ store_suite! {
 }
 
 async fn migrating_again_changes_nothing(bed: Bed) {
-    assert_eq!(migrate::migrate(&bed.store).await.unwrap(), 0);
+    assert_eq!(migrate::migrate(&bed.store, Timestamp::from_millis(1)).await.unwrap(), [""; 0]);
     migrate::check(&bed.store).await.unwrap();
 }
 
@@ -31,7 +32,10 @@ async fn a_newer_database_is_refused(bed: Bed) {
         })
         .await
         .unwrap();
-    for refused in [migrate::check(&bed.store).await.unwrap_err(), migrate::migrate(&bed.store).await.unwrap_err()] {
+    for refused in [
+        migrate::check(&bed.store).await.unwrap_err(),
+        migrate::migrate(&bed.store, Timestamp::from_millis(1)).await.unwrap_err(),
+    ] {
         assert!(matches!(refused.reason::<Refused>(), Some(Refused::Newer { found, .. }) if *found == newer));
     }
 }
@@ -58,14 +62,14 @@ async fn replicas_that_migrate_at_once_apply_each_step_once() {
         replicas.push(tokio::spawn(async move {
             let store = store::Store::open_postgres(&url, store::Options::default()).await?;
             assert!(migrate::check(&store).await.is_err() || migrate::check(&store).await.is_ok());
-            migrate::migrate(&store).await
+            migrate::migrate(&store, Timestamp::from_millis(1)).await
         }));
     }
-    let mut applied = 0;
+    let mut applied = Vec::new();
     for replica in replicas {
-        applied += replica.await.unwrap().unwrap();
+        applied.extend(replica.await.unwrap().unwrap());
     }
-    assert_eq!(applied, MIGRATIONS.len());
+    assert_eq!(applied.len(), MIGRATIONS.len());
 }
 
 #[tokio::test]

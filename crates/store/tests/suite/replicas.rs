@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use domain::ids::TenantId;
+use domain::time::Timestamp;
 use store::epoch::Freshness;
 use store::lease::Lost;
 use store::{Store, sql};
@@ -113,7 +114,7 @@ async fn a_database_out_of_reach_blinds_the_caches_and_comes_back() {
     let server = store::testing::Postgres::start().unwrap();
     let url = server.create_database().unwrap();
     let store = Store::open_postgres(&url, store::Options::default()).await.unwrap();
-    store::migrate::migrate(&store).await.unwrap();
+    store::migrate::migrate(&store, Timestamp::from_millis(1)).await.unwrap();
     let follower = tokio::spawn(store.epochs().clone().follow(store.clone()));
     wait_for(&store, Freshness::Fresh, 2_000).await;
     server.signal("STOP").unwrap();
