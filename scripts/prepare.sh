@@ -60,7 +60,7 @@ rust_is_new_enough() {
 need_rust() {
     if ! rust_is_new_enough; then
         if ! command -v rustup >/dev/null; then
-            if apt-cache show rustup >/dev/null 2>&1; then
+            if [ -n "$(apt-cache madison rustup 2>/dev/null)" ]; then
                 need_packages rustup
             else
                 curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --no-modify-path
