@@ -1,0 +1,204 @@
+//! Who gets what: every published operation against everyone who should not be let in, and against one who should.
+
+use serde_json::json;
+
+use crate::client::{Answer, Client};
+use crate::server::{Server, new_key};
+use crate::surface::{About, Access, OPERATIONS, Operation, Things, all_failed, assert_complete};
+
+const SCOPES: [&str; 12] = [
+    "secrets:read",
+    "secrets:write",
+    "keys:read",
+    "keys:write",
+    "encrypt",
+    "decrypt",
+    "sign",
+    "verify",
+    "qrng:read",
+    "audit:read",
+    "apikeys:read",
+    "apikeys:write",
+];
+
+const MARKER: &str = "AUTHZMARKER234567";
+
+/// Reading the private half is for administrators, whose scope is another than the route's.
+const ADMIN_ONLY: &str = "/api/v1/keys/{id}/export";
+
+#[test]
+fn every_operation_refuses_whom_it_should() {
+    let server = Server::start_dev();
+    assert_complete(&server.client());
+    let owner = server.tenant("owner");
+    let stranger = server.tenant("stranger");
+    let things = Things::new(&owner, &server.client(), "authz", MARKER);
+    // The stranger has things of the same kinds, so that an answer is not empty for want of any.
+    Things::new(&stranger, &server.client(), "stranger", MARKER);
+    let mut wrong = Vec::new();
+    for operation in OPERATIONS {
+        let mut check = |who: &str, answer: Answer, expected: Result<(), String>| {
+            if let Err(expected) = expected {
+                wrong.push(format!(
+                    "{} {} by {who}: {expected}, but {} {:.300}",
+                    operation.method,
+                    operation.path,
+                    answer.status,
+                    answer.text()
+                ));
+            }
+        };
+        let answer = things.request(&owner.anonymous(), operation).send();
+        let expected = without_credential(operation, &answer);
+        check("nobody", answer, expected);
+        if operation.access == Access::Anybody {
+            continue;
+        }
+        if let Access::Scope(scope) = operation.access {
+            let answer = things.request(&all_but(&owner, scope), operation).send();
+            let expected = without_scope(scope, &answer);
+            check("one without the scope", answer, expected);
+        }
+        let answer = things.request(&stranger, operation).send();
+        let expected = elsewhere(operation, &things, &answer);
+        check("another tenant's administrator", answer, expected);
+        if let Some(confined) = confined(&owner, operation) {
+            let answer = things.request(&confined, operation).send();
+            let expected = confined_elsewhere(operation, &things, &answer);
+            check("one confined to other resources", answer, expected);
+        }
+    }
+    println!("authorization: {} operations", OPERATIONS.len());
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A credential that has everything a tenant can give but this scope.
+fn all_but(owner: &Client, scope: &str) -> Client {
+    let scopes: Vec<_> = SCOPES.iter().copied().filter(|known| *known != scope).collect();
+    new_key(owner, &scopes, &[])
+}
+
+/// A credential with the right scope, for resources that are not the ones asked about.
+fn confined(owner: &Client, operation: &Operation) -> Option<Client> {
+    match operation.access {
+        Access::Scope("platform:admin" | "audit:read") | Access::Anybody | Access::Authenticated => None,
+        Access::Scope(scope) => Some(new_key(owner, &[scope], &["secrets:elsewhere/*", "keys:elsewhere/*"])),
+    }
+}
+
+fn ensure(holds: bool, expected: &str) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(expected.to_owned()) }
+}
+
+fn refused(answer: &Answer, status: u16, code: &str) -> bool {
+    answer.status == status && answer.error_object()["error"] == code
+}
+
+fn without_credential(operation: &Operation, answer: &Answer) -> Result<(), String> {
+    if operation.access == Access::Anybody {
+        return ensure(answer.status != 401, "open to everybody");
+    }
+    ensure(refused(answer, 401, "unauthorized"), "401 unauthorized")
+}
+
+fn without_scope(scope: &str, answer: &Answer) -> Result<(), String> {
+    let named = || answer.error_object()["details"]["required_scope"] == scope;
+    ensure(refused(answer, 403, "insufficient_scope") && named(), &format!("403 insufficient_scope, {scope}"))
+}
+
+fn elsewhere(operation: &Operation, things: &Things, answer: &Answer) -> Result<(), String> {
+    if operation.access == Access::Scope("platform:admin") {
+        return without_scope("platform:admin", answer);
+    }
+    match operation.about {
+        About::Path | About::Body => ensure(answer.status == 404 && !answer.error_object().is_null(), "404"),
+        About::Ciphertext => ensure(refused(answer, 400, "decryption_failed"), "400 decryption_failed"),
+        About::Ciphertexts => ensure(answer.status == 200 && all_failed(&answer.json()), "200, each item refused"),
+        About::Listing => ensure(answer.status == 200 && shows_none(things, answer), "200 without what is not theirs"),
+        About::Creation | About::Nothing => ensure((200..300).contains(&answer.status), "success in their own tenant"),
+    }
+}
+
+fn confined_elsewhere(operation: &Operation, things: &Things, answer: &Answer) -> Result<(), String> {
+    if operation.path == ADMIN_ONLY {
+        return ensure([403, 404].contains(&answer.status), "403 or 404");
+    }
+    if operation.path.starts_with("/api/v1/api-keys") {
+        // API keys are no resource that a credential is confined to; but nobody grants more than they have.
+        return ensure(
+            operation.method != "POST" || operation.path != "/api/v1/api-keys" || answer.status == 403,
+            "403",
+        );
+    }
+    match operation.about {
+        About::Path | About::Body => ensure(answer.status == 404 && !answer.error_object().is_null(), "404"),
+        About::Ciphertext => ensure([400, 403, 404].contains(&answer.status), "a refusal"),
+        About::Ciphertexts => ensure(answer.status == 200 && all_failed(&answer.json()), "200, each item refused"),
+        About::Listing => ensure(answer.status == 200 && shows_none(things, answer), "200 without what is beyond it"),
+        About::Creation => {
+            let none = answer.status == 200 && answer.json()["created"] == 0;
+            ensure([403, 404].contains(&answer.status) || none, "a refusal to create beyond its limits")
+        }
+        About::Nothing => Ok(()),
+    }
+}
+
+fn shows_none(things: &Things, answer: &Answer) -> bool {
+    let text = answer.text();
+    things.marks().iter().all(|mark| !text.contains(mark))
+}
+
+/// The other side of the table: the exact scope is enough, so that the refusals above are not refusals of everything.
+#[test]
+fn every_operation_lets_in_whom_it_should() {
+    let server = Server::start_dev();
+    let platform = server.client();
+    let mut wrong = Vec::new();
+    let mut things = Things::new(&platform, &platform, "first", MARKER);
+    for (n, operation) in OPERATIONS.iter().enumerate() {
+        if destroys(operation) {
+            things = Things::new(&platform, &platform, &format!("fresh{n}"), MARKER);
+        }
+        let client = match operation.access {
+            Access::Anybody => platform.anonymous(),
+            Access::Authenticated => new_key(&platform, &["secrets:read"], &[]),
+            Access::Scope("platform:admin") => platform.clone(),
+            Access::Scope(_) if operation.path == ADMIN_ONLY => platform.clone(),
+            Access::Scope(scope @ "apikeys:write") => new_key(&platform, &[scope, "secrets:read"], &[]),
+            Access::Scope(scope) => new_key(&platform, &[scope], &[]),
+        };
+        let answer = things.request(&client, operation).send();
+        let expected: &[u16] = match operation.path {
+            // There is nothing to unseal, and no recipient to back up to.
+            "/operator/unseal" | "/operator/backup" => &[200, 400, 403, 409],
+            _ => &[200, 201, 204],
+        };
+        if !expected.contains(&answer.status) {
+            let text = answer.text();
+            wrong.push(format!("{} {}: {} {text:.300}", operation.method, operation.path, answer.status));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn destroys(operation: &Operation) -> bool {
+    let words = ["revoke", "suspend", "deactivate", "rotate", "/share"];
+    operation.method == "DELETE" || words.iter().any(|word| operation.path.contains(word))
+}
+
+#[test]
+fn nobody_reaches_further_through_a_key_they_make() {
+    let server = Server::start_dev();
+    let admin = server.client();
+    let confined = new_key(&admin, &["apikeys:write", "secrets:read"], &["secrets:users-api/*"]);
+    let make = |resources: &[&str]| {
+        confined
+            .post("/api/v1/api-keys", &json!({"name": "n", "scopes": ["secrets:read"], "resources": resources}))
+            .status
+    };
+    assert_eq!(make(&["secrets:users-api/db"]), 201);
+    assert_eq!(make(&["secrets:users-api/*"]), 201);
+    for beyond in [&[][..], &["secrets:*"], &["secrets:orders-api/db"], &["secrets:users-api/db", "keys:*"]] {
+        assert_eq!(make(beyond), 403, "{beyond:?}");
+    }
+}

@@ -1,0 +1,26 @@
+//! The platform as its users meet it: real binaries, real databases, foreign clients.
+//!
+//! Every test starts what it needs and stops it again; nothing is shared but the binaries, which are built once. A tool that
+//! is missing fails the test that needs it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that meets the unexpected fails, and says on the way what it counted"
+)]
+
+mod binaries;
+mod client;
+mod program;
+mod server;
+mod surface;
+
+mod authorization;
+mod envelope;
+mod lifecycle;
+mod official_sdks;
+mod requests;
+mod rules;
+mod secrecy;
+mod sharing;

@@ -1,0 +1,383 @@
+//! Every operation of the published document, with what it takes to call it. The tables that must miss nothing (who may
+//! call, what is never shown) go over this list, and the list itself is compared with `/openapi.json`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::client::{Client, Request};
+use crate::server::list;
+
+/// Who may call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    Anybody,
+    Authenticated,
+    Scope(&'static str),
+}
+
+/// What the call is about, which decides what outsiders get.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum About {
+    /// A resource named in the path.
+    Path,
+    /// A resource named in the body.
+    Body,
+    /// A resource named inside a ciphertext.
+    Ciphertext,
+    /// Many ciphertexts, each with its own result.
+    Ciphertexts,
+    /// Whatever the caller can see.
+    Listing,
+    /// Something new, by name.
+    Creation,
+    /// Nothing that belongs to anybody.
+    Nothing,
+}
+
+/// One operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub access: Access,
+    pub about: About,
+}
+
+const fn row(method: &'static str, path: &'static str, access: Access, about: About) -> Operation {
+    Operation { method, path, access, about }
+}
+
+use About::{Body, Ciphertext, Ciphertexts, Creation, Listing, Nothing, Path};
+use Access::{Anybody, Authenticated, Scope};
+
+const SECRETS_READ: Access = Scope("secrets:read");
+const SECRETS_WRITE: Access = Scope("secrets:write");
+const KEYS_READ: Access = Scope("keys:read");
+const KEYS_WRITE: Access = Scope("keys:write");
+const APIKEYS_READ: Access = Scope("apikeys:read");
+const APIKEYS_WRITE: Access = Scope("apikeys:write");
+const AUDIT_READ: Access = Scope("audit:read");
+const PLATFORM: Access = Scope("platform:admin");
+const ENCRYPT: Access = Scope("encrypt");
+const DECRYPT: Access = Scope("decrypt");
+const SIGN: Access = Scope("sign");
+const VERIFY: Access = Scope("verify");
+
+/// All of them; what destroys stands after what needs it.
+pub const OPERATIONS: &[Operation] = &[
+    row("GET", "/health", Anybody, Nothing),
+    row("GET", "/health/live", Anybody, Nothing),
+    row("GET", "/health/ready", Anybody, Nothing),
+    row("GET", "/version", Anybody, Nothing),
+    row("GET", "/openapi.json", Anybody, Nothing),
+    row("GET", "/operator/status", Anybody, Nothing),
+    row("GET", "/api/v1/rate-limit", Authenticated, Nothing),
+    row("POST", "/api/v1/encrypt", ENCRYPT, Body),
+    row("POST", "/api/v1/encrypt/batch", ENCRYPT, Body),
+    row("POST", "/v1/encrypt", ENCRYPT, Body),
+    row("POST", "/v1/encryption/encrypt", ENCRYPT, Body),
+    row("POST", "/api/v1/decrypt", DECRYPT, Ciphertext),
+    row("POST", "/v1/decrypt", DECRYPT, Ciphertext),
+    row("POST", "/api/v1/decrypt/batch", DECRYPT, Ciphertexts),
+    row("POST", "/api/v1/sign", SIGN, Body),
+    row("POST", "/api/v1/sign/batch", SIGN, Body),
+    row("POST", "/api/v1/verify", VERIFY, Body),
+    row("POST", "/api/v1/secrets", SECRETS_WRITE, Creation),
+    row("POST", "/api/v1/secrets/import", SECRETS_WRITE, Creation),
+    row("GET", "/api/v1/secrets", SECRETS_READ, Listing),
+    row("GET", "/api/v1/secrets/by-name/{name}", SECRETS_READ, Path),
+    row("GET", "/api/v1/secrets/{id}", SECRETS_READ, Path),
+    row("GET", "/api/v1/secrets/{id}/history", SECRETS_READ, Path),
+    row("GET", "/api/v1/secrets/{id}/versions", SECRETS_READ, Path),
+    row("GET", "/api/v1/secrets/{id}/insights", SECRETS_READ, Path),
+    row("PATCH", "/api/v1/secrets/{id}", SECRETS_WRITE, Path),
+    row("PUT", "/api/v1/secrets/{id}/value", SECRETS_WRITE, Path),
+    row("POST", "/api/v1/secrets/{id}/rollback", SECRETS_WRITE, Path),
+    row("POST", "/api/v1/secrets/{id}/share", SECRETS_WRITE, Path),
+    row("POST", "/api/v1/vault/share", SECRETS_WRITE, Body),
+    row("GET", "/api/v1/vault/share/by-secret/{secretId}", SECRETS_READ, Path),
+    row("POST", "/api/v1/share/{token}", Anybody, Nothing),
+    row("POST", "/api/v1/keys", KEYS_WRITE, Creation),
+    row("POST", "/api/v1/keys/import", KEYS_WRITE, Creation),
+    row("GET", "/api/v1/keys", KEYS_READ, Listing),
+    row("GET", "/api/v1/keys/jwks", KEYS_READ, Listing),
+    row("GET", "/api/v1/keys/{id}", KEYS_READ, Path),
+    row("GET", "/api/v1/keys/{id}/versions", KEYS_READ, Path),
+    row("GET", "/api/v1/keys/{id}/public-key", KEYS_READ, Path),
+    row("GET", "/api/v1/keys/{id}/public", KEYS_READ, Path),
+    row("GET", "/api/v1/keys/{id}/jwk", KEYS_READ, Path),
+    row("PATCH", "/api/v1/keys/{id}", KEYS_WRITE, Path),
+    row("POST", "/api/v1/keys/{id}/rotate", KEYS_WRITE, Path),
+    row("PUT", "/api/v1/keys/{id}/min-decryption-version", KEYS_WRITE, Path),
+    row("POST", "/api/v1/keys/{id}/set-default", KEYS_WRITE, Path),
+    row("POST", "/api/v1/keys/{id}/export", KEYS_WRITE, Path),
+    row("POST", "/api/v1/keys/{id}/generate-data-key", ENCRYPT, Path),
+    row("POST", "/api/v1/keys/{id}/generate-data-key-without-plaintext", ENCRYPT, Path),
+    row("POST", "/api/v1/keys/{id}/unwrap", DECRYPT, Path),
+    row("POST", "/api/v1/transit/encrypt/{name}", ENCRYPT, Path),
+    row("POST", "/api/v1/transit/decrypt/{name}", DECRYPT, Path),
+    row("POST", "/api/v1/transit/rewrap/{name}", DECRYPT, Path),
+    row("POST", "/api/v1/transit/sign/{name}", SIGN, Path),
+    row("POST", "/api/v1/transit/verify/{name}", VERIFY, Path),
+    row("POST", "/api/v1/transit/hmac/{name}", SIGN, Path),
+    row("POST", "/api/v1/transit/hash", Authenticated, Nothing),
+    row("POST", "/api/v1/transit/random", Authenticated, Nothing),
+    row("POST", "/api/v1/transit/batch/encrypt/{name}", ENCRYPT, Path),
+    row("POST", "/api/v1/transit/batch/decrypt/{name}", DECRYPT, Path),
+    row("POST", "/api/v1/transit/batch/rewrap/{name}", DECRYPT, Path),
+    row("POST", "/api/v1/transit/datakey/{name}", ENCRYPT, Path),
+    row("POST", "/api/v1/transit/datakey/{name}/without-plaintext", ENCRYPT, Path),
+    row("POST", "/api/v1/transit/keys/{name}/config", KEYS_WRITE, Path),
+    row("POST", "/api/v1/qrng/entropy", Scope("qrng:read"), Nothing),
+    row("GET", "/api/v1/audit-logs", AUDIT_READ, Listing),
+    row("GET", "/api/v1/audit", AUDIT_READ, Listing),
+    row("GET", "/api/v1/audit-logs/export", AUDIT_READ, Listing),
+    row("POST", "/api/v1/api-keys", APIKEYS_WRITE, Nothing),
+    row("GET", "/api/v1/api-keys", APIKEYS_READ, Listing),
+    row("GET", "/api/v1/api-keys/{id}", APIKEYS_READ, Path),
+    row("PATCH", "/api/v1/api-keys/{id}", APIKEYS_WRITE, Path),
+    row("POST", "/api/v1/api-keys/{id}/rotate", APIKEYS_WRITE, Path),
+    row("POST", "/api/v1/tenants", PLATFORM, Nothing),
+    row("GET", "/api/v1/tenants", PLATFORM, Listing),
+    row("GET", "/api/v1/tenants/{id}", PLATFORM, Path),
+    row("PATCH", "/api/v1/tenants/{id}", PLATFORM, Path),
+    row("POST", "/operator/backup", PLATFORM, Nothing),
+    row("DELETE", "/api/v1/vault/share/{linkId}", SECRETS_WRITE, Path),
+    row("POST", "/api/v1/secrets/{id}/deactivate", SECRETS_WRITE, Path),
+    row("POST", "/api/v1/secrets/{id}/activate", SECRETS_WRITE, Path),
+    row("POST", "/api/v1/secrets/{id}/restore", SECRETS_WRITE, Path),
+    row("DELETE", "/api/v1/secrets/{id}", SECRETS_WRITE, Path),
+    row("POST", "/api/v1/keys/{id}/versions/{version}/revoke", KEYS_WRITE, Path),
+    row("POST", "/api/v1/keys/{id}/revoke", KEYS_WRITE, Path),
+    row("DELETE", "/api/v1/keys/{id}", KEYS_WRITE, Path),
+    row("POST", "/api/v1/api-keys/{id}/revoke", APIKEYS_WRITE, Path),
+    row("DELETE", "/api/v1/api-keys/{id}", APIKEYS_WRITE, Path),
+    row("POST", "/api/v1/tenants/{id}/suspend", PLATFORM, Path),
+    row("POST", "/api/v1/tenants/{id}/activate", PLATFORM, Path),
+    row("POST", "/operator/unseal", Anybody, Nothing),
+    row("POST", "/operator/seal", PLATFORM, Nothing),
+];
+
+/// Compares the list with what the server publishes: a route that stands in one only is an error.
+#[track_caller]
+pub fn assert_complete(client: &Client) {
+    let document = client.anonymous().get("/openapi.json").expect(200).json();
+    let paths = document["paths"].as_object().expect("paths");
+    let published: BTreeSet<(String, String)> = paths
+        .iter()
+        .flat_map(|(path, item)| {
+            let methods = item.as_object().expect("a path item").keys();
+            methods
+                .filter(|key| *key != "parameters")
+                .map(|method| (method.to_uppercase(), path.clone()))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let known = OPERATIONS.iter().map(|operation| (operation.method.to_owned(), operation.path.to_owned())).collect();
+    let unknown: Vec<_> = published.difference(&known).collect();
+    assert!(unknown.is_empty(), "published, but not in the tables of this test: {unknown:?}");
+    let missing: Vec<_> = known.difference(&published).collect();
+    assert!(missing.is_empty(), "in the tables of this test, but not published: {missing:?}");
+}
+
+/// Things of one tenant to call the operations on, with one text in every field that is secret.
+pub struct Things {
+    secret: String,
+    secret_name: String,
+    kem: String,
+    kem_name: String,
+    signer: String,
+    signer_name: String,
+    mac_name: String,
+    link: String,
+    token: String,
+    api_key: String,
+    tenant: String,
+    payload: String,
+    transit: String,
+    wrapped: String,
+    signature: String,
+    transit_signature: String,
+    marker: String,
+    tag: String,
+}
+
+impl Things {
+    /// Makes them; `marker` must be made of capital letters and the digits 2 to 7, so that it is also a TOTP seed.
+    pub fn new(admin: &Client, platform: &Client, tag: &str, marker: &str) -> Self {
+        let key = |name: &str, key_type: &str, algorithm: &str| {
+            let body = json!({"name": name, "keyType": key_type, "algorithm": algorithm});
+            admin.post("/api/v1/keys", &body).expect(201).text_of("id")
+        };
+        let (kem_name, signer_name, mac_name) = (format!("kem {tag}"), format!("signer {tag}"), format!("mac {tag}"));
+        let (kem, signer) = (key(&kem_name, "encryption", "ML-KEM-768"), key(&signer_name, "signing", "Ed25519"));
+        key(&mac_name, "hmac", "HMAC-SHA256");
+        let secret_name = format!("things/{tag}");
+        let secret = admin.post("/api/v1/secrets", &full_secret(&secret_name, marker)).expect(201).text_of("id");
+        let body = json!({"secretId": secret, "password": marker});
+        let link = admin.post("/api/v1/vault/share", &body).expect(201).json();
+        let body = json!({"name": format!("things {tag}"), "scopes": ["secrets:read"]});
+        let api_key = admin.post("/api/v1/api-keys", &body).expect(201).text_of("id");
+        let body = json!({"name": format!("Things {tag}"), "slug": format!("things-{tag}")});
+        let tenant = platform.post("/api/v1/tenants", &body).expect(201).text_of("id");
+        let body = json!({"plaintext": marker, "keyId": kem, "additionalData": marker});
+        let payload = admin.post("/api/v1/encrypt", &body).expect(200).text_of("encryptedPayload");
+        let name = encoded(&kem_name);
+        let body = json!({"plaintext": marker, "encoding": "utf8"});
+        let transit = admin.post(&format!("/api/v1/transit/encrypt/{name}"), &body).expect(200).text_of("ciphertext");
+        let made = admin.post(&format!("/api/v1/keys/{kem}/generate-data-key"), &json!({})).expect(200);
+        let body = json!({"data": BASE64_MARKER, "keyId": signer});
+        let signature = admin.post("/api/v1/sign", &body).expect(200).text_of("signature");
+        let path = format!("/api/v1/transit/sign/{}", encoded(&signer_name));
+        let transit_signature = admin.post(&path, &json!({"data": BASE64_MARKER})).expect(200).text_of("signature");
+        Self {
+            secret,
+            secret_name,
+            kem,
+            kem_name,
+            signer,
+            signer_name,
+            mac_name,
+            link: link["id"].as_str().expect("an id").to_owned(),
+            token: link["token"].as_str().expect("a token").to_owned(),
+            api_key,
+            tenant,
+            payload,
+            transit,
+            wrapped: made.text_of("encryptedKey"),
+            signature,
+            transit_signature,
+            marker: marker.to_owned(),
+            tag: tag.to_owned(),
+        }
+    }
+
+    /// The names and ids that nobody outside may see in a list.
+    pub fn marks(&self) -> [&str; 5] {
+        [&self.secret, &self.secret_name, &self.kem, &self.kem_name, &self.api_key]
+    }
+
+    /// The operation's path, filled in.
+    pub fn path(&self, operation: &Operation) -> String {
+        let id = match operation.path {
+            path if path.starts_with("/api/v1/secrets") => &self.secret,
+            path if path.starts_with("/api/v1/api-keys") => &self.api_key,
+            path if path.starts_with("/api/v1/tenants") => &self.tenant,
+            path if path.ends_with("/jwk") => &self.signer,
+            _ => &self.kem,
+        };
+        let name = match operation.path {
+            path if path.starts_with("/api/v1/secrets") => &self.secret_name,
+            path if path.contains("/sign/") || path.contains("/verify/") => &self.signer_name,
+            path if path.contains("/hmac/") => &self.mac_name,
+            _ => &self.kem_name,
+        };
+        let path =
+            operation.path.replace("{id}", id).replace("{name}", &encoded(name)).replace("{secretId}", &self.secret);
+        path.replace("{linkId}", &self.link).replace("{token}", &self.token).replace("{version}", "1")
+    }
+
+    /// A request that the operation accepts, with the marker in every field that is secret.
+    pub fn request(&self, client: &Client, operation: &Operation) -> Request {
+        let request = client.request(operation.method, &self.path(operation)).header("X-Allow-Csprng", "true");
+        match self.body(operation) {
+            Value::Null => request,
+            body => request.json(&body),
+        }
+    }
+
+    pub fn body(&self, operation: &Operation) -> Value {
+        let marker = &self.marker;
+        let new = format!("new {} {}", self.tag, operation.path.len());
+        match (operation.method, operation.path) {
+            ("GET" | "DELETE", _) => Value::Null,
+            (_, "/api/v1/encrypt" | "/v1/encrypt" | "/v1/encryption/encrypt") => {
+                json!({"plaintext": marker, "keyId": self.kem, "additionalData": marker})
+            }
+            (_, "/api/v1/encrypt/batch") => {
+                json!({"items": [{"plaintext": marker, "additionalData": marker}], "keyId": self.kem})
+            }
+            (_, "/api/v1/decrypt" | "/v1/decrypt") => {
+                json!({"encryptedPayload": self.payload, "additionalData": marker})
+            }
+            (_, "/api/v1/decrypt/batch") => {
+                json!({"items": [{"encryptedPayload": self.payload, "additionalData": marker}]})
+            }
+            (_, "/api/v1/sign") => json!({"data": BASE64_MARKER, "keyId": self.signer}),
+            (_, "/api/v1/sign/batch") => json!({"items": [{"data": BASE64_MARKER}], "keyId": self.signer}),
+            (_, "/api/v1/verify") => json!({"data": BASE64_MARKER, "signature": self.signature, "keyId": self.signer}),
+            (_, "/api/v1/secrets") => full_secret(&new, marker),
+            (_, "/api/v1/secrets/import") => json!({"items": [{"name": format!("imported {new}"), "value": marker}]}),
+            ("PATCH", "/api/v1/secrets/{id}") => {
+                json!({"notes": marker, "username": marker, "customFields": [{"value": marker}], "totpSecret": marker})
+            }
+            (_, "/api/v1/secrets/{id}/value") => json!({"value": marker}),
+            (_, "/api/v1/secrets/{id}/rollback") => json!({"version": 1}),
+            (_, "/api/v1/vault/share") => json!({"secretId": self.secret, "password": marker}),
+            (_, "/api/v1/share/{token}") => json!({"password": marker}),
+            (_, "/api/v1/keys") => json!({"name": new, "keyType": "encryption", "algorithm": "ML-KEM-768"}),
+            (_, "/api/v1/keys/import") => json!({
+                "name": format!("imported {new}"), "keyType": "encryption", "algorithm": "AES-256-GCM",
+                "keyMaterial": BASE64_MARKER, "format": "raw",
+            }),
+            ("PATCH", "/api/v1/keys/{id}") => json!({"description": "changed"}),
+            (_, "/api/v1/keys/{id}/min-decryption-version") => json!({"minDecryptionVersion": 1}),
+            (_, "/api/v1/transit/keys/{name}/config") => json!({"minDecryptionVersion": 1}),
+            (_, "/api/v1/keys/{id}/set-default") => json!({"keyType": "encryption"}),
+            (_, "/api/v1/keys/{id}/unwrap") => json!({"wrappedKey": self.wrapped}),
+            (_, "/api/v1/transit/encrypt/{name}") => json!({"plaintext": marker, "encoding": "utf8"}),
+            (_, "/api/v1/transit/decrypt/{name}" | "/api/v1/transit/rewrap/{name}") => {
+                json!({"ciphertext": self.transit})
+            }
+            (_, "/api/v1/transit/verify/{name}") => json!({"data": BASE64_MARKER, "signature": self.transit_signature}),
+            (_, "/api/v1/transit/sign/{name}" | "/api/v1/transit/hmac/{name}" | "/api/v1/transit/hash") => {
+                json!({"data": BASE64_MARKER})
+            }
+            (_, "/api/v1/transit/batch/encrypt/{name}") => {
+                json!({"items": [{"plaintext": marker, "encoding": "utf8"}]})
+            }
+            (_, "/api/v1/transit/batch/decrypt/{name}" | "/api/v1/transit/batch/rewrap/{name}") => {
+                json!({"items": [{"ciphertext": self.transit}]})
+            }
+            (_, "/api/v1/qrng/entropy") => json!({"bytes": 32}),
+            ("POST", "/api/v1/api-keys") => json!({"name": new, "scopes": ["secrets:read"]}),
+            ("PATCH", "/api/v1/api-keys/{id}") => json!({"name": "renamed"}),
+            ("POST", "/api/v1/tenants") => json!({"name": new, "slug": format!("new-{}", self.tag)}),
+            ("PATCH", "/api/v1/tenants/{id}") => json!({"name": "Renamed"}),
+            (_, "/operator/unseal") => json!({"passphrase": marker}),
+            (_, "/operator/backup") => json!({"recipient": "no recipient"}),
+            _ => Value::Null,
+        }
+    }
+}
+
+/// Thirty-two bytes of base64 that hold a marker of their own: key material, and data to sign.
+pub const BASE64_MARKER: &str = "UUFQSUNBTkFSWU1BVEVSSUFMUVFRUVFRUVFRUVFRUVE=";
+
+/// What [`BASE64_MARKER`] holds.
+pub const RAW_MARKER: &str = "QAPICANARYMATERIALQQQQQQQQQQQQQQ";
+
+fn full_secret(name: &str, marker: &str) -> Value {
+    json!({
+        "name": name, "value": marker, "username": marker, "notes": marker, "totpSecret": marker, "contentType": "login",
+        "urls": [{"url": format!("https://{marker}.example")}], "customFields": [{"name": "field", "value": marker}],
+        "metadata": {"member": marker},
+    })
+}
+
+/// A text as one path segment.
+pub fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// Whether every item of a batch's answer has an error and no result.
+pub fn all_failed(body: &Value) -> bool {
+    let results = list(body, "results");
+    !results.is_empty() && results.iter().all(|item| !item["error"].is_null() && item["plaintext"].is_null())
+}
