@@ -106,7 +106,7 @@ pub async fn check(store: &Store) -> Result<()> {
             return Err(Error::other(Refused::Behind { missing }));
         }
     }
-    Ok(())
+    crate::dump::refuse_remains(&store.main).await
 }
 
 fn parts(store: &Store) -> Vec<(Option<Part>, &Db)> {

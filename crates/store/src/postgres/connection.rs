@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use futures_util::StreamExt as _;
 use futures_util::future::{join, join_all};
+use tokio::sync::mpsc;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
@@ -176,6 +178,41 @@ fn ended(done: Result<()>, committed: Result<()>) -> std::result::Result<(), Unf
         Ok(()) => Ok(()),
         Err(error @ Error::Unavailable(_)) => Err(Unfinished::Unknown(error)),
         Err(error) => Err(Unfinished::RolledBack(error)),
+    }
+}
+
+/// A transaction that sees one moment of the database for as long as it lives.
+pub(crate) struct Snapshot {
+    connection: Connection,
+}
+
+impl Snapshot {
+    pub async fn open(connection: Connection) -> Result<Self> {
+        connection
+            .batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0; SELECT 1")
+            .await?;
+        Ok(Self { connection })
+    }
+
+    /// Hands the rows over in chunks, under the name that goes with them.
+    pub async fn chunks(
+        &self,
+        text: &'static str,
+        size: usize,
+        name: &'static str,
+        sink: &mpsc::Sender<Result<(&'static str, Vec<Row>)>>,
+    ) -> Result<()> {
+        let none: [&(dyn ToSql + Sync); 0] = [];
+        let rows = self.connection.client.query_raw(text, none).await.map_err(into_error)?;
+        let mut chunks = std::pin::pin!(rows.ready_chunks(size));
+        while let Some(chunk) = chunks.next().await {
+            let rows = chunk
+                .into_iter()
+                .map(|row| codec::decode(&row.map_err(into_error)?))
+                .collect::<Result<Vec<_>>>()?;
+            sink.send(Ok((name, rows))).await.map_err(Error::unavailable)?;
+        }
+        Ok(())
     }
 }
 

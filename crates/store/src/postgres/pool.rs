@@ -8,7 +8,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::connect::{self, Target};
-use super::connection::{Connection, Open};
+use super::connection::{Connection, Open, Snapshot};
 use crate::db::{Attempt, Isolation};
 use crate::error::{Error, Result};
 use crate::row::Row;
@@ -98,9 +98,9 @@ impl Database {
         }
     }
 
-    /// A connection outside the pool, for a reader that keeps a snapshot open.
-    pub async fn connect(&self) -> Result<Connection> {
-        self.target.connect().await
+    /// A read transaction that sees one moment, on a connection of its own.
+    pub async fn snapshot(&self) -> Result<Snapshot> {
+        Snapshot::open(self.target.connect().await?).await
     }
 
     async fn shared(&self) -> Result<(&Slot, Arc<Connection>)> {

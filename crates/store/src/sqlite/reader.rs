@@ -92,7 +92,16 @@ impl Snapshot {
         Ok(Self { connection })
     }
 
-    pub fn each_row(&self, statement: &Stmt, sink: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
-        connection::each_row(&self.connection, statement, sink)
+    /// Hands the rows over in chunks.
+    pub fn chunks(&self, statement: &Stmt, size: usize, sink: &mut dyn FnMut(Vec<Row>) -> Result<()>) -> Result<()> {
+        let mut chunk = Vec::with_capacity(size);
+        connection::each_row(&self.connection, statement, &mut |row| {
+            chunk.push(row);
+            match chunk.len() == size {
+                true => sink(std::mem::replace(&mut chunk, Vec::with_capacity(size))),
+                false => Ok(()),
+            }
+        })?;
+        if chunk.is_empty() { Ok(()) } else { sink(chunk) }
     }
 }
