@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +14,8 @@ use crate::workspace;
 /// A server that said `ready http://ADDRESS`.
 pub struct Running {
     child: Child,
+    /// Held open: a server that prints into a closed pipe would end.
+    _output: BufReader<ChildStdout>,
     pub address: String,
     pub ready_after: Duration,
 }
@@ -40,12 +42,14 @@ impl Running {
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("start {binary}"))?;
-        let output = child.stdout.take().context("no standard output")?;
-        for line in BufReader::new(output).lines() {
-            if let Some(address) = line?.strip_prefix("ready http://") {
+        let mut output = BufReader::new(child.stdout.take().context("no standard output")?);
+        let mut line = String::new();
+        while output.read_line(&mut line)? > 0 {
+            if let Some(address) = line.trim_end().strip_prefix("ready http://") {
                 let address = address.trim_end_matches('/').to_owned();
-                return Ok(Self { child, address, ready_after: began.elapsed() });
+                return Ok(Self { child, _output: output, address, ready_after: began.elapsed() });
             }
+            line.clear();
         }
         bail!("{binary} ended before it was ready: {}", child.wait()?)
     }
