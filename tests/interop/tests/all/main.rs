@@ -12,15 +12,22 @@
 
 mod binaries;
 mod client;
+mod installation;
+mod postgres;
 mod program;
 mod server;
 mod surface;
 
 mod authorization;
+mod crash;
 mod envelope;
 mod lifecycle;
 mod official_sdks;
+mod operations;
+mod replicas;
 mod requests;
 mod rules;
 mod secrecy;
 mod sharing;
+mod trail;
+mod transcripts;

@@ -1,7 +1,7 @@
 //! A running `qapid`, stopped when the test is over however it ends.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -84,14 +84,9 @@ pub struct Server {
     pub stdout: Lines,
     pub stderr: Lines,
     base_url: String,
-    data: Option<Data>,
     admin_key: String,
-}
-
-/// Where a server keeps its data, and whether that is to outlive it.
-enum Data {
-    Own(tempfile::TempDir),
-    Lent(PathBuf),
+    /// Removed with the server, if its data is nobody else's.
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Server {
@@ -99,7 +94,7 @@ impl Server {
     pub fn start_dev() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut server = Self::start_dev_in(&folder.path().join("data"));
-        server.data = Some(Data::Own(folder));
+        server.folder = Some(folder);
         server
     }
 
@@ -117,7 +112,6 @@ impl Server {
             |name: &str| env.lines().find_map(|line| line.strip_prefix(name)).expect("dev.env is whole").to_owned();
         server.admin_key = value("QUANTUMAPI_KEY=");
         assert_eq!(value("QUANTUMAPI_BASE_URL="), server.base_url);
-        server.data = Some(Data::Lent(data.to_owned()));
         server
     }
 
@@ -142,7 +136,8 @@ impl Server {
         let stdout = Lines::collect(child.stdout.take().expect("a pipe"));
         let stderr = Lines::collect(child.stderr.take().expect("a pipe"));
         let ready = stdout.wait_for("ready ", START);
-        let mut server = Self { child, stdout, stderr, base_url: String::new(), data: None, admin_key: String::new() };
+        let mut server =
+            Self { child, stdout, stderr, base_url: String::new(), admin_key: String::new(), folder: None };
         match ready {
             Some(base_url) => server.base_url = base_url.trim().to_owned(),
             None => panic!("{command:?} is not ready:\n{}{}", server.stdout.text(), server.stderr.text()),
@@ -156,13 +151,6 @@ impl Server {
 
     pub fn admin_key(&self) -> &str {
         &self.admin_key
-    }
-
-    pub fn data(&self) -> PathBuf {
-        match self.data.as_ref().expect("a development server") {
-            Data::Own(folder) => folder.path().join("data"),
-            Data::Lent(path) => path.clone(),
-        }
     }
 
     /// The administrator's client.
@@ -227,7 +215,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to stop.
+        // It may have ended by itself; then there is nothing to stop. Its folder goes after it.
         let _ended = self.child.kill();
         let _waited = self.child.wait();
         if std::thread::panicking() {

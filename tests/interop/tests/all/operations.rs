@@ -1,0 +1,172 @@
+//! What operators do: make, seal, unseal, start again, stop.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::binaries::binary;
+use crate::client::Client;
+use crate::installation::{Engine, Installation};
+use crate::program::{both, run};
+use crate::server::Server;
+
+const PASSPHRASE: &str = "correct horse battery staple";
+
+/// What a sealed server does and what it does not.
+fn assert_sealed(client: &Client) {
+    client.get("/health/live").expect(200);
+    client.get("/health").refused(503, "sealed");
+    client.get("/health/ready").refused(503, "sealed");
+    client.get("/version").expect(200);
+    let status = client.anonymous().get("/operator/status").expect(200).json();
+    assert_eq!((&status["sealed"], &status["initialized"]), (&json!(true), &json!(true)));
+    client.get("/api/v1/secrets").refused(503, "sealed");
+    client.post("/api/v1/encrypt", &json!({"plaintext": "x"})).refused(503, "sealed");
+    client.anonymous().post("/api/v1/share/token", &json!({})).refused(503, "sealed");
+}
+
+fn unseal(client: &Client, body: &Value) -> crate::client::Answer {
+    client.anonymous().post("/operator/unseal", body)
+}
+
+#[test]
+fn a_passphrase_opens_what_it_sealed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("passphrase");
+    std::fs::write(&file, format!("{PASSPHRASE}\n")).unwrap();
+    let arguments = ["--seal", "passphrase", "--passphrase-file", file.to_str().unwrap()];
+    let installation = Installation::sealed(&Engine::Sqlite, &arguments);
+    assert!(!installation.printed.contains(PASSPHRASE));
+    let again = installation.init(&arguments);
+    assert!(!again.status.success(), "a second init: {}", both(&again));
+
+    let mut server = installation.serve();
+    let client = server.client();
+    assert_sealed(&client);
+    let refused = unseal(&client, &json!({"passphrase": "correct horse battery stapler"}));
+    assert!((400..500).contains(&refused.status), "{}", refused.text());
+    refused.error_object();
+    assert_sealed(&client);
+    assert_eq!(unseal(&client, &json!({"passphrase": PASSPHRASE})).expect(200).json()["sealed"], false);
+    client.get("/health/ready").expect(200);
+    client.post("/api/v1/secrets", &json!({"name": "kept", "value": "v"})).expect(201);
+    client.post("/operator/seal", &json!({})).expect(200);
+    assert_sealed(&client);
+    unseal(&client, &json!({"passphrase": PASSPHRASE})).expect(200);
+    assert_eq!(client.get("/api/v1/secrets/by-name/kept").expect(200).text_of("value"), "v");
+    assert!(server.stop().success());
+    assert!(!server.written().contains(PASSPHRASE));
+}
+
+#[test]
+fn a_threshold_of_shares_opens_and_one_less_does_not() {
+    let installation =
+        Installation::sealed(&Engine::Sqlite, &["--seal", "shamir", "--shares", "5", "--threshold", "3"]);
+    let shares: Vec<_> = installation
+        .printed
+        .lines()
+        .filter(|line| line.starts_with("share "))
+        .map(|line| line.split_once(": ").unwrap().1.to_owned())
+        .collect();
+    assert_eq!(shares.len(), 5);
+    let server = installation.serve();
+    let client = server.client();
+    assert_sealed(&client);
+    let give = |share: &str| unseal(&client, &json!({"share": share}));
+    assert_eq!(give(&shares[4]).expect(200).json()["progress"], 1);
+    assert_eq!(give(&shares[4]).status / 100, 2, "the same share again is no second one");
+    assert_eq!(give(&shares[1]).expect(200).json()["progress"], 2);
+    assert_sealed(&client);
+    let mut misread = shares[2].clone();
+    let last = if misread.ends_with('a') { 'b' } else { 'a' };
+    misread.pop();
+    misread.push(last);
+    assert!((400..500).contains(&give(&misread).status), "a share with a wrong letter");
+    assert_eq!(give(&shares[2]).expect(200).json()["sealed"], false);
+    client.get("/api/v1/secrets").expect(200);
+}
+
+#[test]
+fn a_development_server_keeps_its_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut server = Server::start_dev_in(&data);
+    let client = server.client();
+    client.post("/api/v1/secrets", &json!({"name": "kept", "value": "v"})).expect(201);
+    let sealed =
+        client.post("/api/v1/encrypt", &json!({"plaintext": "kept too"})).expect(200).text_of("encryptedPayload");
+    let key = server.admin_key().to_owned();
+    for private in ["dev.env", "unseal.key"] {
+        let mode = std::fs::metadata(data.join(private)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{private}");
+    }
+    let log = server.stderr.text();
+    assert!(log.contains("DEVELOPMENT"), "no loud warning:\n{log}");
+    assert!(server.stop().success());
+
+    let server = Server::start_dev_in(&data);
+    assert_eq!(server.admin_key(), key);
+    let client = server.client();
+    assert_eq!(client.get("/api/v1/secrets/by-name/kept").expect(200).text_of("value"), "v");
+    let opened = client.post("/api/v1/decrypt", &json!({"encryptedPayload": sealed})).expect(200);
+    assert_eq!(opened.text_of("plaintext"), "kept too");
+    let second = run(Command::new(binary("qapid")).args(["dev", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&data));
+    assert!(!second.status.success(), "two servers on one data folder");
+}
+
+#[test]
+fn development_is_for_loopback_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        run(Command::new(binary("qapid")).args(["dev", "--listen", "0.0.0.0:0", "--data-dir"]).arg(folder.path()));
+    assert!(!output.status.success());
+    assert!(both(&output).contains("loopback"), "{}", both(&output));
+}
+
+#[test]
+fn requests_in_flight_are_answered_before_the_server_stops() {
+    let mut server = Server::start_dev();
+    let client = server.client();
+    let items: Vec<_> = (0..1_000).map(|n| json!({"plaintext": n.to_string()})).collect();
+    let body = json!({"items": items, "mode": "sealed"});
+    let before = server.metrics();
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| client.request("POST", "/api/v1/encrypt/batch").json(&body).try_send()))
+            .collect();
+        std::thread::sleep(std::time::Duration::from_millis(150));
+        assert!(server.stop().success());
+        callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+    });
+    for answer in answers {
+        assert_eq!(answer.expect("an answer, not a closed connection").status, 200);
+    }
+    assert!(before.contains("# TYPE"), "{before:.200}");
+}
+
+#[test]
+fn the_status_page_says_what_runs_and_nothing_else() {
+    let server = Server::start_dev();
+    let page = server.client().anonymous().get("/").expect(200);
+    assert!(page.header("content-type").unwrap_or_default().starts_with("text/html"));
+    let text = page.text();
+    assert!(text.contains(&server.client().get("/version").expect(200).text_of("version")), "{text}");
+    assert!(!text.contains("qapi_"), "{text}");
+}
+
+#[test]
+fn a_configuration_with_a_mistake_is_refused_with_the_place() {
+    let installation = Installation::unattended(&Engine::Sqlite);
+    let text = std::fs::read_to_string(installation.config()).unwrap();
+    for (from, to, complaint) in [
+        ("[store]", "colour = 1\n[store]", "colour"),
+        ("127.0.0.1:0\"\nmetrics", "0.0.0.0:0\"\nmetrics", "danger"),
+        ("https://vault.example.com", "vault", "portal_origin"),
+    ] {
+        let path = installation.folder().join("wrong.toml");
+        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        let output = run(Command::new(binary("qapid")).arg("serve").arg("--config").arg(&path));
+        assert!(!output.status.success() && both(&output).contains(complaint), "{}", both(&output));
+    }
+}
