@@ -26,35 +26,39 @@ macro_rules! tables {
 }
 
 tables! {
-"meta" by "k": "k" "$1", "v" "$2";
-"tenant" by "id": "id" "$1", "slug" "$2", "name" "$3", "state" "$4", "created_at" "$5", "updated_at" "$6", "ver" "$7";
-"tenant_kek" by "tenant, version": "tenant" "$1", "version" "$2", "public" "$3", "sealed" "$4", "created_at" "$5";
-"cell_epoch" by "tenant, epoch": "tenant" "$1", "epoch" "$2", "wrapped" "$3", "kek_version" "$4", "created_at" "$5";
-"api_key" by "tenant, id": "tenant" "$1", "id" "$2", "name" "$3", "prefix" "$4", "hash" "$5", "scopes" "$6", "limits"
-        "$7", "cidrs" "$8", "environment" "$9", "rate_per_minute" "$10", "created_at" "$11", "created_by" "$12",
-        "expires_at" "$13", "revoked_at" "$14", "last_used_at" "$15", "replaced_by" "$16", "grace_until" "$17";
-"secret" by "tenant, id": "tenant" "$1", "id" "$2", "name" "$3", "content_type" "$4", "labels" "$5", "is_active" "$6",
-        "is_favorite" "$7", "version" "$8", "ver" "$9", "expires_at" "$10", "created_at" "$11", "updated_at" "$12",
-        "meta" "$13", "has_totp" "$14";
-"secret_version" by "tenant, secret, version": "tenant" "$1", "secret" "$2", "version" "$3", "value" "$4", "meta"
-        "$5", "created_at" "$6", "restored_from" "$7";
-"share_link" by "tenant, id": "tenant" "$1", "id" "$2", "secret" "$3", "token_hash" "$4", "state" "$5", "expires_at"
-        "$6", "max_access" "$7", "access_count" "$8", "password" "$9", "created_at" "$10", "created_by" "$11";
-"named_key" by "tenant, id": "tenant" "$1", "id" "$2", "name" "$3", "folded" "$4", "key_type" "$5", "algorithm" "$6",
-        "state" "$7", "is_default" "$8", "is_favorite" "$9", "exportable" "$10", "current_version" "$11",
-        "min_version" "$12", "ver" "$13", "description" "$14", "labels" "$15", "expires_at" "$16", "rotated_at" "$17",
-        "deletion_at" "$18", "created_at" "$19", "updated_at" "$20";
-"key_version" by "tenant, key_id, version": "tenant" "$1", "key_id" "$2", "version" "$3", "id" "$4", "state" "$5",
+    "meta" by "k": "k" "$1", "v" "$2";
+    "tenant" by "id": "id" "$1", "slug" "$2", "name" "$3", "state" "$4", "created_at" "$5", "updated_at" "$6",
+        "ver" "$7";
+    "tenant_kek" by "tenant, version": "tenant" "$1", "version" "$2", "public" "$3", "sealed" "$4", "created_at" "$5";
+    "cell_epoch" by "tenant, epoch": "tenant" "$1", "epoch" "$2", "wrapped" "$3", "kek_version" "$4",
+        "created_at" "$5";
+    "api_key" by "tenant, id": "tenant" "$1", "id" "$2", "name" "$3", "prefix" "$4", "hash" "$5", "scopes" "$6",
+        "limits" "$7", "cidrs" "$8", "environment" "$9", "rate_per_minute" "$10", "created_at" "$11",
+        "created_by" "$12", "expires_at" "$13", "revoked_at" "$14", "last_used_at" "$15", "replaced_by" "$16",
+        "grace_until" "$17";
+    "secret" by "tenant, id": "tenant" "$1", "id" "$2", "name" "$3", "content_type" "$4", "labels" "$5",
+        "is_active" "$6", "is_favorite" "$7", "version" "$8", "ver" "$9", "expires_at" "$10", "created_at" "$11",
+        "updated_at" "$12", "meta" "$13", "has_totp" "$14";
+    "secret_version" by "tenant, secret, version": "tenant" "$1", "secret" "$2", "version" "$3", "value" "$4",
+        "meta" "$5", "created_at" "$6", "restored_from" "$7";
+    "share_link" by "tenant, id": "tenant" "$1", "id" "$2", "secret" "$3", "token_hash" "$4", "state" "$5",
+        "expires_at" "$6", "max_access" "$7", "access_count" "$8", "password" "$9", "created_at" "$10",
+        "created_by" "$11";
+    "named_key" by "tenant, id": "tenant" "$1", "id" "$2", "name" "$3", "folded" "$4", "key_type" "$5",
+        "algorithm" "$6", "state" "$7", "is_default" "$8", "is_favorite" "$9", "exportable" "$10",
+        "current_version" "$11", "min_version" "$12", "ver" "$13", "description" "$14", "labels" "$15",
+        "expires_at" "$16", "rotated_at" "$17", "deletion_at" "$18", "created_at" "$19", "updated_at" "$20";
+    "key_version" by "tenant, key_id, version": "tenant" "$1", "key_id" "$2", "version" "$3", "id" "$4", "state" "$5",
         "public" "$6", "sealed" "$7", "kek_version" "$8", "created_at" "$9", "rotated_at" "$10", "revoked_at" "$11";
-"key_epoch" by "tenant, key_id, version, epoch": "tenant" "$1", "key_id" "$2", "version" "$3", "epoch" "$4",
+    "key_epoch" by "tenant, key_id, version, epoch": "tenant" "$1", "key_id" "$2", "version" "$3", "epoch" "$4",
         "encapsulation" "$5", "created_at" "$6";
-"idempotency" by "tenant, principal, k": "tenant" "$1", "principal" "$2", "k" "$3", "request" "$4", "status" "$5",
+    "idempotency" by "tenant, principal, k": "tenant" "$1", "principal" "$2", "k" "$3", "request" "$4", "status" "$5",
         "answer" "$6", "created_at" "$7", "expires_at" "$8";
-"audit_outbox" by "tenant, id": "tenant" "$1", "id" "$2", "at" "$3", "body" "$4";
-"audit_checkpoint" by "tenant, at, id": "tenant" "$1", "at" "$2", "id" "$3", "body" "$4", "signature" "$5";
-"tenant_epoch" by "tenant": "tenant" "$1", "epoch" "$2";
-"change_log" by "tenant, epoch, kind, id": "tenant" "$1", "epoch" "$2", "kind" "$3", "id" "$4", "at" "$5";
-"qrng_usage" by "tenant, principal, month": "tenant" "$1", "principal" "$2", "month" "$3", "bytes" "$4";
-"audit_batch" by "lane, seq": "lane" "$1", "seq" "$2", "first_at" "$3", "last_at" "$4", "cnt" "$5", "prev_hash" "$6",
-        "hash" "$7", "data" "$8";
+    "audit_outbox" by "tenant, id": "tenant" "$1", "id" "$2", "at" "$3", "body" "$4";
+    "audit_checkpoint" by "tenant, at, id": "tenant" "$1", "at" "$2", "id" "$3", "body" "$4", "signature" "$5";
+    "tenant_epoch" by "tenant": "tenant" "$1", "epoch" "$2";
+    "change_log" by "tenant, epoch, kind, id": "tenant" "$1", "epoch" "$2", "kind" "$3", "id" "$4", "at" "$5";
+    "entropy_usage" by "tenant, month": "tenant" "$1", "month" "$2", "bytes" "$3";
+    "audit_batch" by "lane, seq": "lane" "$1", "seq" "$2", "first_at" "$3", "last_at" "$4", "cnt" "$5",
+        "prev_hash" "$6", "hash" "$7", "data" "$8";
 }
