@@ -73,6 +73,8 @@ fn a_key_to_be_deleted_can_be_kept_after_all() {
     let read = client.get(&format!("/api/v1/keys/{id}")).expect(200).json();
     assert_eq!(read["status"], "scheduled_deletion");
     assert!(read["scheduledDeletionDate"].is_string(), "{read}");
+    client.patch(&format!("/api/v1/keys/{id}"), &json!({"status": "active"})).expect(200);
+    decrypt(&client, &payload).expect(200);
 }
 
 #[test]

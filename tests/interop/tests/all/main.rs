@@ -29,5 +29,6 @@ mod requests;
 mod rules;
 mod secrecy;
 mod sharing;
+mod tour;
 mod trail;
 mod transcripts;

@@ -32,9 +32,8 @@ impl Postgres {
                 .args(["-A", "trust", "-U", "qapi", "-E", "UTF8", "--no-locale", "-N", "-D"])
                 .arg(&cluster),
         );
-        // The machine does not fail in these tests, only our processes do: the cluster need not wait for its disk.
         let options = format!(
-            "-p {} -k {} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200",
+            "-p {} -k {} -c listen_addresses=127.0.0.1 -c max_connections=200",
             postgres.port,
             postgres.folder.path().display()
         );

@@ -32,12 +32,6 @@ pub fn assert_verifies(export: &str) {
     assert!(output.status.success(), "{}", both(&output));
 }
 
-/// The trail as it is now verifies offline.
-#[track_caller]
-pub fn assert_whole(client: &Client) {
-    assert_verifies(&export(client));
-}
-
 /// Wants the verifier to refuse the export and to say so in these words.
 #[track_caller]
 fn assert_found(export: &str, arguments: &[&str], words: &str) {
