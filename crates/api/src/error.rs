@@ -120,6 +120,8 @@ codes! {
     KeyWrongType = "key_wrong_type" 400 "Bad Request";
     /// A valid wish that this server does not serve: an algorithm, a format.
     Unsupported = "unsupported" 400 "Bad Request";
+    /// What was given does not unseal the platform.
+    UnsealFailed = "unseal_failed" 400 "Bad Request";
     /// The share link has a password and none was given.
     PasswordRequired = "password_required" 400 "Bad Request";
     /// The share link's password is another.

@@ -77,6 +77,9 @@ pub struct CreateKey {
     /// Labels to find it by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<String>>,
+    /// Whether the private half may ever be exported. Decided when the key is made, never later.
+    #[serde(default)]
+    pub exportable: bool,
 }
 
 /// Body of `POST /keys/import`.
@@ -112,6 +115,9 @@ pub struct ImportKey {
     /// Labels to find it by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<String>>,
+    /// Whether the private half may ever be exported. Decided when the key is made, never later.
+    #[serde(default)]
+    pub exportable: bool,
 }
 
 /// A key. After a rotation the four fields at the end are there as well.

@@ -57,6 +57,12 @@ impl<A: Action> Authorized<A> {
         self.tenant
     }
 
+    /// The same proof again, for a transaction that may have to run twice.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self { tenant: self.tenant, limits: Arc::clone(&self.limits), action: PhantomData }
+    }
+
     /// Whether the action may touch the resource of this id and name.
     pub fn admits(&self, id: Uuid, name: &str) -> bool {
         A::KIND.is_none_or(|kind| self.limits.admit(kind, id, name))

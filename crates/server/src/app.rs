@@ -1,16 +1,22 @@
 //! What the operations mean: authorize, load, decide, apply, audit. One file per noun.
 
 pub mod cipher;
+pub mod data_keys;
 pub mod encryption;
 pub mod key_cache;
 pub mod keys;
+pub mod payload;
+pub mod qrng;
+pub mod signing;
 pub mod tenants;
+pub mod transit;
 
 use std::sync::Arc;
 
 use crypto::entropy::EntropyPool;
 use store::Store;
 
+use crate::config::Config;
 use crate::freshness::Freshness;
 use crate::trail::Trail;
 
@@ -30,18 +36,30 @@ pub struct Core {
 pub struct Services {
     /// Named keys.
     pub keys: Arc<keys::Keys>,
-    /// Encryption, signatures and MACs under them.
+    /// Encryption under them.
     pub encryption: Arc<encryption::Encryption>,
+    /// Signatures and MACs under them.
+    pub signing: Arc<signing::Signing>,
+    /// The same by name.
+    pub transit: Arc<transit::Transit>,
+    /// Data keys.
+    pub data_keys: Arc<data_keys::DataKeys>,
+    /// Entropy on request.
+    pub qrng: Arc<qrng::Qrng>,
 }
 
 impl Services {
     /// Puts the services together.
-    pub fn new(core: &Core, freshness: &Arc<Freshness>) -> Self {
+    pub fn new(core: &Core, freshness: &Arc<Freshness>, config: &Config) -> Self {
         let cache = Arc::new(key_cache::KeyCache::new(core.store.clone(), Arc::clone(freshness)));
         let cipher = Arc::new(cipher::Cipher::new(core.store.clone(), Arc::clone(&core.entropy)));
         Self {
-            keys: Arc::new(keys::Keys::new(core.clone(), Arc::clone(&cache), Arc::clone(&cipher))),
-            encryption: Arc::new(encryption::Encryption::new(core.clone(), cache, cipher)),
+            keys: Arc::new(keys::Keys::new(core.clone(), Arc::clone(&cache))),
+            encryption: Arc::new(encryption::Encryption::new(core.clone(), Arc::clone(&cache), Arc::clone(&cipher))),
+            signing: Arc::new(signing::Signing::new(core.clone(), Arc::clone(&cache))),
+            transit: Arc::new(transit::Transit::new(core.clone(), Arc::clone(&cache), Arc::clone(&cipher))),
+            data_keys: Arc::new(data_keys::DataKeys::new(core.clone(), cache, cipher)),
+            qrng: Arc::new(qrng::Qrng::new(core.clone(), config.limits.entropy_mb_per_month)),
         }
     }
 }

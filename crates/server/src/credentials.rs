@@ -124,9 +124,11 @@ impl Credentials {
         {
             return Ok(Some(cached));
         }
-        let before = self.freshness.snapshot()?;
+        let Some(found) = self.store.api_key_by_hash(&hash).await? else { return Ok(None) };
+        // The row is read again after the stand was taken: only the key says whose stand it is.
+        let stand = self.freshness.stand(found.tenant)?;
         let Some(row) = self.store.api_key_by_hash(&hash).await? else { return Ok(None) };
-        let known = Arc::new(Known::read(&row, before.stand(row.tenant))?);
+        let known = Arc::new(Known::read(&row, stand)?);
         if let Ok(mut all) = self.known.write() {
             if all.len() >= CAPACITY {
                 all.clear();

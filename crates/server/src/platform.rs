@@ -16,12 +16,13 @@ use crate::config::{Config, StoreConfig};
 use crate::credentials::Credentials;
 use crate::http;
 use crate::http::extract::BodyLimit;
+use crate::http::health::Environment;
 use crate::http::serve::{Service, serve};
 use crate::problem::{Outcome, Problem};
 use crate::seal::SealRecord;
 use crate::seal_state::{Progress, SealState};
 use crate::trail::Trail;
-use crate::{clock, entropy, metrics};
+use crate::{entropy, metrics};
 
 pub use making::{Made, make};
 
@@ -45,6 +46,7 @@ pub struct Platform {
     /// What can be done.
     pub services: Services,
     body_limit: BodyLimit,
+    environment: Environment,
 }
 
 /// Opens the configured store. Migrates nothing.
@@ -66,7 +68,7 @@ impl Platform {
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         let store = open_store(config).await?;
         if matches!(config.store, StoreConfig::Sqlite { .. }) {
-            store::migrate::migrate(&store, clock::now()).await?;
+            store::migrate::migrate(&store, crate::clock::now()).await?;
         }
         store::migrate::check(&store).await?;
         let record = store.meta("seal").await?.context("this database holds no platform yet: run `qapid init` first")?;
@@ -75,14 +77,12 @@ impl Platform {
         let metrics = Arc::new(metrics::Metrics::new()?);
         let seal = Arc::new(SealState::new(record));
         let freshness = Arc::new(crate::freshness::Freshness::new(&store));
-        let mut lane = [0; 16];
-        crypto::random::Random::fill(&*entropy, &mut lane);
-        let lane = background::start_lane(&store, domain::ids::LaneId::from_random(lane)).await?;
+        let lane = background::start_lane(&store, &entropy);
         let trail = Trail::new(lane, Arc::clone(&entropy), Arc::clone(&metrics));
         let credentials = Arc::new(Credentials::new(store.clone(), Arc::clone(&freshness), Arc::clone(&seal), &config.limits));
         let core = Core { store: store.clone(), entropy: Arc::clone(&entropy), trail: trail.clone() };
-        let services = Services::new(&core, &freshness);
-        Ok(Self { store, entropy, metrics, seal, credentials, trail, services, body_limit: BodyLimit(config.limits.body_bytes) })
+        let services = Services::new(&core, &freshness, config);
+        Ok(Self { store, entropy, metrics, seal, credentials, trail, services, body_limit: BodyLimit(config.limits.body_bytes), environment: Environment(config.environment.as_str().into()) })
     }
 
     /// Tries to unseal, on a thread that may be slow.
@@ -108,7 +108,7 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
     if let Some(listen) = config.metrics_listen {
         let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
         println!("metrics http://{}", listener.local_addr()?);
-        tokio::spawn(serve(listener, platform.service(http::metrics_router(), config), stop.clone()));
+        tokio::spawn(serve(listener, platform.service(http::metrics_router(Arc::clone(&platform.metrics)), config), stop.clone()));
     }
     let service = platform.service(http::router().with_state(platform.clone()), config);
     let server = tokio::spawn(serve(listener, service, stop));
@@ -161,6 +161,12 @@ impl FromRef<Platform> for Trail {
     }
 }
 
+impl FromRef<Platform> for Environment {
+    fn from_ref(platform: &Platform) -> Self {
+        platform.environment.clone()
+    }
+}
+
 impl FromRef<Platform> for BodyLimit {
     fn from_ref(platform: &Platform) -> Self {
         platform.body_limit
@@ -181,4 +187,8 @@ macro_rules! services {
 services! {
     keys: crate::app::keys::Keys,
     encryption: crate::app::encryption::Encryption,
+    signing: crate::app::signing::Signing,
+    transit: crate::app::transit::Transit,
+    data_keys: crate::app::data_keys::DataKeys,
+    qrng: crate::app::qrng::Qrng,
 }

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use crypto::entropy::EntropyPool;
 use crypto::random::Random as _;
 use domain::audit::{Draft, Event, Outcome as Ended, Personal};
-use domain::ids::{EventId, TenantId};
+use domain::authz::Principal;
+use domain::ids::{EventId, ShareLinkId, TenantId};
+use store::Stmt;
 use store::outbox::OutboxRow;
 
-use crate::ctx::Ctx;
+use crate::ctx::{Ctx, Origin};
+use crate::keyring::TenantKeys;
 use crate::keyring::cells::Cell;
 use crate::metrics::Metrics;
 use crate::problem::{Outcome, Problem};
@@ -37,6 +40,12 @@ impl Entry {
     /// `Encrypt` in `keys`, and so on.
     pub fn new(action: &'static str, category: &'static str, resource_type: &'static str) -> Self {
         Self { action, category, resource_type, ..Self::default() }
+    }
+
+    /// Names the resource before anything but its id is known.
+    pub fn resource_id(&mut self, id: impl std::fmt::Display) -> &mut Self {
+        self.resource_id = id.to_string();
+        self
     }
 
     /// Names the resource.
@@ -88,6 +97,56 @@ impl Entry {
     }
 }
 
+/// By whom, for which tenant and from where something is done.
+pub struct Scene<'a> {
+    origin: &'a Origin,
+    keys: &'a TenantKeys,
+    actor: Actor<'a>,
+}
+
+enum Actor<'a> {
+    Credential(&'a Principal),
+    ShareLink(ShareLinkId),
+}
+
+impl<'a> From<&'a Ctx> for Scene<'a> {
+    fn from(ctx: &'a Ctx) -> Self {
+        Self { origin: &ctx.origin, keys: &ctx.keys, actor: Actor::Credential(&ctx.principal) }
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// Whoever holds a share link acts in the tenant of its secret.
+    pub fn share_link(origin: &'a Origin, keys: &'a TenantKeys, link: ShareLinkId) -> Self {
+        Self { origin, keys, actor: Actor::ShareLink(link) }
+    }
+
+    fn tenant(&self) -> TenantId {
+        self.keys.tenant
+    }
+
+    fn actor(&self) -> String {
+        match &self.actor {
+            Actor::Credential(principal) => format!("apikey:{}", principal.name),
+            Actor::ShareLink(_) => "share-link".to_owned(),
+        }
+    }
+
+    fn actor_type(&self) -> &'static str {
+        match self.actor {
+            Actor::Credential(_) => "apiKey",
+            Actor::ShareLink(_) => "other",
+        }
+    }
+
+    fn actor_id(&self) -> String {
+        match self.actor {
+            Actor::Credential(principal) => principal.id.to_string(),
+            Actor::ShareLink(link) => link.to_string(),
+        }
+    }
+}
+
 /// Writes events.
 #[derive(Clone)]
 pub struct Trail {
@@ -103,13 +162,16 @@ impl Trail {
     }
 
     /// The event of a mutation, for the mutation's own transaction.
-    pub fn event(&self, ctx: &Ctx, entry: &Entry) -> Outcome<OutboxRow> {
-        let (id, draft) = self.draft(ctx, entry, Ended::Success, None)?;
-        Ok(OutboxRow { tenant: ctx.tenant(), id, at: ctx.now(), body: draft.encode() })
+    pub fn event<'a>(&self, scene: impl Into<Scene<'a>>, entry: &Entry) -> Outcome<Stmt> {
+        let scene = scene.into();
+        let (id, draft) = self.draft(&scene, entry, Ended::Success, None)?;
+        let row = OutboxRow { tenant: scene.tenant(), id, at: scene.origin.now, body: draft.encode() };
+        Ok(row.insert())
     }
 
     /// Writes how the operation ended, then lets its result out. Success of a mutation is in its transaction already.
-    pub async fn conclude<T>(&self, ctx: &Ctx, entry: Entry, result: Outcome<T>) -> Outcome<T> {
+    pub async fn conclude<'a, T>(&self, scene: impl Into<Scene<'a>>, entry: Entry, result: Outcome<T>) -> Outcome<T> {
+        let scene = scene.into();
         self.metrics.operation(entry.action, result.as_ref().err().map(|problem| problem.code));
         let (ended, code) = match &result {
             Ok(_) if entry.committed => return result,
@@ -117,33 +179,33 @@ impl Trail {
             Err(problem) if matches!(problem.code.status(), 401 | 403) => (Ended::Denied, Some(problem.code.as_str())),
             Err(problem) => (Ended::Failure, Some(problem.code.as_str())),
         };
-        let (_, draft) = self.draft(ctx, &entry, ended, code)?;
-        self.append(ctx.tenant(), draft.encode()).await?;
+        let (_, draft) = self.draft(&scene, &entry, ended, code)?;
+        self.append(&scene, draft.encode()).await?;
         result
     }
 
-    async fn append(&self, tenant: TenantId, body: Vec<u8>) -> Outcome<()> {
-        self.lane.append(tenant, body).await.map_err(|error| {
+    async fn append(&self, scene: &Scene<'_>, body: Vec<u8>) -> Outcome<()> {
+        self.lane.append(scene.tenant(), body).await.map_err(|error| {
             let mut problem = Problem::from(error);
             problem.message = "The audit trail cannot be written, so nothing is done.".to_owned();
             problem
         })
     }
 
-    fn draft(&self, ctx: &Ctx, entry: &Entry, outcome: Ended, error: Option<&str>) -> Outcome<(EventId, Draft)> {
+    fn draft(&self, scene: &Scene<'_>, entry: &Entry, outcome: Ended, error: Option<&str>) -> Outcome<(EventId, Draft)> {
         let mut bytes = [0; 32];
         self.entropy.fill(&mut bytes);
         let (id, salt) = bytes.split_at(16);
         let id = EventId::from_random(<[u8; 16]>::try_from(id).unwrap_or_default());
         let personal = Personal {
             salt: hex::encode(salt),
-            ip_address: Some(ctx.origin.address.to_string()),
-            user_agent: ctx.origin.user_agent.as_deref().map(str::to_owned),
+            ip_address: Some(scene.origin.address.to_string()),
+            user_agent: scene.origin.user_agent.as_deref().map(str::to_owned),
         };
-        let event = describe(ctx, entry, id, outcome, error, hex::encode(personal.commitment()));
+        let event = describe(scene, entry, id, outcome, error, hex::encode(personal.commitment()));
         let encode = |error| Problem::internal("writing an audit event", error);
         let sealed = serde_json::to_vec(&personal).map_err(encode)?;
-        let personal = ctx.keys.cells.seal(personal_cell(&id), &sealed, &*self.entropy)?;
+        let personal = scene.keys.cells.seal(personal_cell(&id), &sealed, &*self.entropy)?;
         Ok((id, Draft { event: serde_json::to_vec(&event).map_err(encode)?, personal }))
     }
 }
@@ -153,17 +215,17 @@ pub fn personal_cell(id: &EventId) -> Cell<'_> {
     Cell { table: "audit_event", row: id.as_bytes(), column: "personal", version: 0 }
 }
 
-fn describe(ctx: &Ctx, entry: &Entry, id: EventId, outcome: Ended, error: Option<&str>, commitment: String) -> Event {
+fn describe(scene: &Scene<'_>, entry: &Entry, id: EventId, outcome: Ended, error: Option<&str>, commitment: String) -> Event {
     Event {
         id,
-        at: ctx.now(),
-        tenant: ctx.tenant(),
+        at: scene.origin.now,
+        tenant: scene.tenant(),
         action: entry.action.to_owned(),
         category: entry.category.to_owned(),
         outcome,
-        actor: format!("apikey:{}", ctx.principal.name),
-        actor_type: "apiKey".to_owned(),
-        actor_id: Some(ctx.principal.id.to_string()),
+        actor: scene.actor(),
+        actor_type: scene.actor_type().to_owned(),
+        actor_id: Some(scene.actor_id()),
         resource_type: entry.resource_type.to_owned(),
         resource_id: entry.resource_id.clone(),
         resource_name: entry.resource_name.clone(),
@@ -175,7 +237,7 @@ fn describe(ctx: &Ctx, entry: &Entry, id: EventId, outcome: Ended, error: Option
         batch_size: entry.batch.map(|(items, _)| items),
         failed_items: entry.batch.map(|(_, failed)| failed),
         note: entry.note.clone(),
-        request_id: Some(ctx.origin.request_id.to_string()),
+        request_id: Some(scene.origin.request_id.to_string()),
         commitment,
     }
 }

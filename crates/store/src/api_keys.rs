@@ -113,10 +113,10 @@ pub fn insert_api_key(key: &ApiKey) -> Stmt {
     .bind(key.expires_at.map(Timestamp::millis))
 }
 
-/// Changes what may change without another key: name, environment, networks, rate and expiry.
+/// Changes what may change without another key. A revoked key is not touched.
 pub fn update_api_key(auth: &Authorized<WriteApiKeys>, key: &ApiKey) -> Stmt {
-    sql("UPDATE api_key SET name = $3, environment = $4, cidrs = $5, rate_per_minute = $6, expires_at = $7 \
-         WHERE tenant = $1 AND id = $2 AND revoked_at IS NULL")
+    sql("UPDATE api_key SET name = $3, environment = $4, cidrs = $5, rate_per_minute = $6, expires_at = $7, scopes = $8, \
+         limits = $9 WHERE tenant = $1 AND id = $2 AND revoked_at IS NULL")
     .bind(auth.tenant().as_bytes())
     .bind(key.id.as_bytes())
     .bind(&key.name)
@@ -124,6 +124,8 @@ pub fn update_api_key(auth: &Authorized<WriteApiKeys>, key: &ApiKey) -> Stmt {
     .bind(&key.cidrs)
     .bind(key.rate_per_minute.map_or(DEFAULT_RATE, i64::from))
     .bind(key.expires_at.map(Timestamp::millis))
+    .bind(&key.scopes)
+    .bind(&key.limits)
 }
 
 /// Revokes a key that is not revoked yet.

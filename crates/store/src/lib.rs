@@ -13,6 +13,7 @@ pub mod batch;
 pub mod checkpoints;
 mod db;
 pub mod dump;
+pub mod entropy_usage;
 pub mod epoch;
 mod error;
 pub mod idempotency;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::db::{Db, Engine, Isolation};
 use crate::epoch::Epochs;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::postgres::{Database, Target};
 use crate::row::Row;
 use crate::sqlite::{self, Durability, File, Lock};
-use crate::stmt::Stmt;
+use crate::stmt::{Stmt, sql};
 use crate::tx::{BoxFuture, Tx};
 
 /// Everything the server keeps. Cheap to clone.
@@ -62,7 +62,7 @@ impl Store {
                 open("audit_index.db", Durability::Rebuildable, 1)?,
             ))
         });
-        let (main, lane, index) = opened.await.map_err(crate::Error::other)??;
+        let (main, lane, index) = opened.await.map_err(Error::other)??;
         let epochs = Epochs::alone();
         Ok(Self {
             main: Db::new(Engine::Lite(main), telling(&epochs)),
@@ -92,7 +92,7 @@ impl Store {
         let mut rows = self.main.read(statement).await?;
         match rows.len() {
             0 | 1 => Ok(rows.pop()),
-            n => Err(crate::Error::corrupt(format!("{n} rows where one was expected"))),
+            n => Err(Error::corrupt(format!("{n} rows where one was expected"))),
         }
     }
 
@@ -148,6 +148,22 @@ impl Store {
     /// Transactions by name since the start.
     pub fn counts(&self) -> BTreeMap<&'static str, Counts> {
         self.main.counts()
+    }
+
+    /// Reads everything and refuses what does not hold together. PostgreSQL has tools of its own for this (`pg_amcheck`), so there
+    /// it only says that the database answers.
+    pub async fn check_integrity(&self) -> Result<()> {
+        for db in [&self.main, &self.lane, &self.index] {
+            let check = match &*db.engine {
+                Engine::Lite(_) => sql("PRAGMA integrity_check(10)"),
+                Engine::Pg(_) => sql("SELECT 'ok' AS integrity"),
+            };
+            let rows = db.scan(check).await?;
+            if let Some(wrong) = rows.iter().find(|row| row.text(0).is_ok_and(|text| text != "ok")) {
+                return Err(Error::corrupt(wrong.text(0)?));
+            }
+        }
+        Ok(())
     }
 
     /// Finishes what is queued and lets go of the files. Later writes are refused.

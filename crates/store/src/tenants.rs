@@ -4,11 +4,10 @@ use domain::authz::{Authorized, ManageTenants};
 use domain::ids::TenantId;
 use domain::time::Timestamp;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::row::Row;
 use crate::stmt::{Stmt, sql};
 use crate::store::Store;
-use crate::tx::Tx;
 
 /// One tenant.
 #[derive(Clone, Debug)]
@@ -23,6 +22,8 @@ pub struct Tenant {
     pub is_suspended: bool,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
     /// Counts changes; the entity tag.
     pub revision: i64,
 }
@@ -32,13 +33,13 @@ const MOST_TENANTS: i64 = 10_000;
 impl Store {
     /// One tenant.
     pub async fn tenant(&self, _: &Authorized<ManageTenants>, id: TenantId) -> Result<Option<Tenant>> {
-        let text = "SELECT id, slug, name, state, created_at, ver FROM tenant WHERE id = $1 LIMIT 1";
+        let text = "SELECT id, slug, name, state, created_at, updated_at, ver FROM tenant WHERE id = $1 LIMIT 1";
         self.read_one(sql(text).bind(id.as_bytes())).await?.as_ref().map(tenant).transpose()
     }
 
     /// Every tenant, by slug.
     pub async fn tenants(&self, _: &Authorized<ManageTenants>) -> Result<Vec<Tenant>> {
-        let text = "SELECT id, slug, name, state, created_at, ver FROM tenant ORDER BY slug LIMIT $1";
+        let text = "SELECT id, slug, name, state, created_at, updated_at, ver FROM tenant ORDER BY slug LIMIT $1";
         self.scan(sql(text).bind(MOST_TENANTS)).await?.iter().map(tenant).collect()
     }
 
@@ -49,24 +50,25 @@ impl Store {
     }
 }
 
-/// Adds a tenant. Its slug being taken is [`Error::Unique`].
+/// Adds a tenant. Its slug being taken is [`crate::Error::Unique`].
 pub fn insert_tenant(tenant: &Tenant) -> Stmt {
-    sql("INSERT INTO tenant (id, slug, name, state, created_at, ver) VALUES ($1, $2, $3, $4, $5, 1)")
+    sql("INSERT INTO tenant (id, slug, name, state, created_at, updated_at, ver) VALUES ($1, $2, $3, $4, $5, $6, 1)")
         .bind(tenant.id.as_bytes())
         .bind(&tenant.slug)
         .bind(&tenant.name)
         .bind(state(tenant.is_suspended))
         .bind(tenant.created_at.millis())
+        .bind(tenant.updated_at.millis())
 }
 
-/// Writes back a tenant that was read at its revision; somebody else's change in between is [`Error::Conflict`].
-pub async fn update_tenant(tx: &mut Tx<'_>, _: &Authorized<ManageTenants>, tenant: &Tenant) -> Result<()> {
-    let statement = sql("UPDATE tenant SET name = $2, state = $3, ver = ver + 1 WHERE id = $1 AND ver = $4")
+/// Writes back a tenant that was read at its revision; touches no row when somebody else changed it in between.
+pub fn update_tenant(_: &Authorized<ManageTenants>, tenant: &Tenant) -> Stmt {
+    sql("UPDATE tenant SET name = $2, state = $3, updated_at = $4, ver = ver + 1 WHERE id = $1 AND ver = $5")
         .bind(tenant.id.as_bytes())
         .bind(&tenant.name)
         .bind(state(tenant.is_suspended))
-        .bind(tenant.revision);
-    if tx.exec(statement).await? == 1 { Ok(()) } else { Err(Error::Conflict) }
+        .bind(tenant.updated_at.millis())
+        .bind(tenant.revision)
 }
 
 fn state(is_suspended: bool) -> &'static str {
@@ -80,6 +82,7 @@ fn tenant(row: &Row) -> Result<Tenant> {
         name: row.text(2)?.to_owned(),
         is_suspended: row.text(3)? != "active",
         created_at: Timestamp::from_millis(row.int(4)?),
-        revision: row.int(5)?,
+        updated_at: Timestamp::from_millis(row.int(5)?),
+        revision: row.int(6)?,
     })
 }

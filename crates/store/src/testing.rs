@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -17,10 +17,15 @@ pub struct Postgres {
     bin: PathBuf,
     dir: PathBuf,
     port: u16,
-    // The shell that waits for this process: its standard input closes when we die, however we die.
     keeper: Child,
-    _alive: Option<ChildStdin>,
+    pipes: Option<Pipes>,
     pid: u32,
+}
+
+/// To and from the shell that waits for this process: its standard input closes when we die, however we die.
+struct Pipes {
+    alive: ChildStdin,
+    said: BufReader<ChildStdout>,
 }
 
 impl Postgres {
@@ -50,8 +55,8 @@ impl Postgres {
             .args(["--username=qapi", "--auth=trust", "--locale=C", "--encoding=UTF8", "--no-sync", "--pgdata"])
             .arg(&data))?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let (keeper, alive, pid) = launch(&bin, &dir, port)?;
-        let server = Self { bin, dir, port, keeper, _alive: Some(alive), pid };
+        let (keeper, pipes, pid) = launch(&bin, &dir, port)?;
+        let server = Self { bin, dir, port, keeper, pipes: Some(pipes), pid };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -90,6 +95,16 @@ impl Postgres {
         run(Command::new("kill").arg(format!("-{name}")).args(pids)).map(|_| ())
     }
 
+    /// Kills every process of the server at once, as a crash of the machine's memory would, and starts it again on what the disk
+    /// holds.
+    pub fn crash(&mut self) -> io::Result<()> {
+        self.signal("KILL")?;
+        let pipes = self.pipes.as_mut().ok_or_else(|| io::Error::other("the server has been stopped"))?;
+        pipes.alive.write_all(b"again\n")?;
+        self.pid = read_pid(&mut pipes.said)?;
+        self.wait_until_ready()
+    }
+
     fn tool(&self, name: &str) -> Command {
         let mut command = Command::new(self.bin.join(name));
         command.env("PGHOST", "127.0.0.1").env("PGPORT", self.port.to_string()).env("PGUSER", "qapi");
@@ -115,22 +130,22 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         // A stopped server would not hear the request to end.
         let _ = self.signal("CONT");
-        self._alive = None;
+        self.pipes = None;
         let _ = self.keeper.wait();
     }
 }
 
-/// `$1` the folder, the rest is the server's command line.
+/// `$1` the folder, the rest is the server's command line. A line on standard input starts the server again once it is dead; the
+/// end of standard input ends everything.
 const KEEPER: &str = r#"dir=$1; shift
-"$@" >"$dir/log" 2>&1 &
-pid=$!
-echo $pid
-read -r _
+start() { "$@" >>"$dir/log" 2>&1 & pid=$!; echo $pid; }
+start "$@"
+while read -r _; do wait $pid; start "$@"; done
 kill -QUIT $pid
 wait $pid
 rm -rf "$dir""#;
 
-fn launch(bin: &Path, dir: &Path, port: u16) -> io::Result<(Child, ChildStdin, u32)> {
+fn launch(bin: &Path, dir: &Path, port: u16) -> io::Result<(Child, Pipes, u32)> {
     let server = as_postgres(&bin.join("postgres"));
     let mut keeper = Command::new("sh")
         .args(["-c", KEEPER, "keeper"])
@@ -146,12 +161,16 @@ fn launch(bin: &Path, dir: &Path, port: u16) -> io::Result<(Child, ChildStdin, u
         .stdout(Stdio::piped())
         .spawn()?;
     let missing = || io::Error::other("the keeper has no pipes");
-    let mut alive = keeper.stdin.take().ok_or_else(missing)?;
-    alive.flush()?;
+    let alive = keeper.stdin.take().ok_or_else(missing)?;
+    let mut said = BufReader::new(keeper.stdout.take().ok_or_else(missing)?);
+    let pid = read_pid(&mut said)?;
+    Ok((keeper, Pipes { alive, said }, pid))
+}
+
+fn read_pid(said: &mut BufReader<ChildStdout>) -> io::Result<u32> {
     let mut line = String::new();
-    BufReader::new(keeper.stdout.take().ok_or_else(missing)?).read_line(&mut line)?;
-    let pid = line.trim().parse().map_err(io::Error::other)?;
-    Ok((keeper, alive, pid))
+    said.read_line(&mut line)?;
+    line.trim().parse().map_err(io::Error::other)
 }
 
 /// The newest version that Debian's packages have put on this machine.

@@ -1,5 +1,7 @@
 //! Tenants: made with their own keys and an administrator, and suspended as a whole.
 
+mod managing;
+
 use crypto::algorithm::Algorithm;
 use crypto::key::PrivateKey;
 use crypto::random::Random;
@@ -19,6 +21,8 @@ use crate::credentials::hash;
 use crate::keyring::root::Root;
 use crate::keyring::{TenantKeys, new_tenant_keys};
 use crate::problem::Outcome;
+
+pub use managing::{DEFAULT_SLUG, Tenants};
 
 /// A tenant to be made.
 pub struct NewTenant {
@@ -42,22 +46,22 @@ pub struct Provisioned {
     pub statements: Vec<Stmt>,
     /// The administrator's key, shown once.
     pub admin_key: SecretBytes,
-    /// The administrator's key's id.
-    pub admin_id: ApiKeyId,
+    /// The administrator's key's row.
+    pub admin: ApiKey,
 }
 
 /// Makes KEK, cell epoch, the two default keys and the administrator's key of a tenant.
 pub fn provision(root: &Root, new: NewTenant, now: Timestamp, random: &dyn Random) -> Outcome<Provisioned> {
     let (kek, epoch) = new_tenant_keys(root, new.id, now, random)?;
     let keys = TenantKeys::open(root, new.id, std::slice::from_ref(&kek), std::slice::from_ref(&epoch))?;
-    let tenant = Tenant { id: new.id, slug: new.slug, name: new.name, is_suspended: false, created_at: now, revision: 1 };
+    let tenant = Tenant { id: new.id, slug: new.slug, name: new.name, is_suspended: false, created_at: now, updated_at: now, revision: 1 };
     let mut statements = vec![insert_tenant(&tenant), insert_kek(new.id, &kek), insert_cell_epoch(new.id, &epoch)];
     for (name, algorithm) in [("default", Algorithm::MlKem768), ("default-signing", Algorithm::MlDsa65)] {
         statements.extend(default_key(&keys, name, algorithm, now, random)?);
     }
     let (admin, admin_key) = admin(root, new.id, new.admin_name, new.admin_scopes, new.admin_rate_per_minute, now, random);
     statements.push(insert_api_key(&admin));
-    Ok(Provisioned { statements, admin_key, admin_id: admin.id })
+    Ok(Provisioned { statements, admin_key, admin })
 }
 
 fn admin(

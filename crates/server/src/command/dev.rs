@@ -12,7 +12,7 @@ use super::init::write_private;
 use crate::config::Config;
 use crate::platform::{self, Platform, make, open_store};
 use crate::seal::{Given, Kind};
-use crate::{clock, entropy, logs};
+use crate::{entropy, logs};
 
 /// Makes the platform on the first start, then runs it.
 pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
@@ -38,7 +38,7 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
 /// Makes the platform if the directory holds none; the administrator's key if it was made now.
 async fn first_start(config: &Config, unseal_file: &Path) -> anyhow::Result<Option<SecretBytes>> {
     let store = open_store(config).await?;
-    store::migrate::migrate(&store, clock::now()).await?;
+    store::migrate::migrate(&store, crate::clock::now()).await?;
     let exists = store.meta("seal").await?.is_some();
     let mut key = None;
     if !exists {

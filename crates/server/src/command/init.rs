@@ -10,14 +10,14 @@ use super::{InitArguments, SealArgument};
 use crate::config::Config;
 use crate::platform::{Made, make, open_store};
 use crate::seal::{Given, Kind};
-use crate::{clock, entropy};
+use crate::entropy;
 
 /// Makes the platform.
 pub async fn run(arguments: InitArguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config)?;
     let kind = kind(&arguments)?;
     let store = open_store(&config).await?;
-    store::migrate::migrate(&store, clock::now()).await?;
+    store::migrate::migrate(&store, crate::clock::now()).await?;
     let entropy = entropy::pool(&config.entropy);
     let made = make(&store, kind, &entropy).await.map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
     store.close().await;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::clock;
 use crate::config::Config;
 use crate::platform::open_store;
 
@@ -10,7 +9,7 @@ use crate::platform::open_store;
 pub async fn run(config: &Path) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     let store = open_store(&config).await?;
-    let applied = store::migrate::migrate(&store, clock::now()).await?;
+    let applied = store::migrate::migrate(&store, crate::clock::now()).await?;
     store.close().await;
     println!("schema is current, {} migration(s) applied", applied.len());
     Ok(())

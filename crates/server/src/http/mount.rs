@@ -32,7 +32,7 @@ impl<S: Clone + Send + Sync + 'static> Mount<S> for Router<S> {
             }
             next.run(request)
         };
-        self.route(&axum_path(route.path), on(filter(route.method), handler).layer(from_fn(name_operation)))
+        self.route(route.path, on(filter(route.method), handler).layer(from_fn(name_operation)))
     }
 }
 
@@ -44,9 +44,4 @@ fn filter(method: Method) -> MethodFilter {
         Method::Patch => MethodFilter::PATCH,
         Method::Delete => MethodFilter::DELETE,
     }
-}
-
-/// A name that may hold slashes is the last segment of its path; axum marks it with a star.
-fn axum_path(path: &str) -> String {
-    path.replace("/by-name/{name}", "/by-name/{*name}")
 }

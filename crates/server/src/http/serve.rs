@@ -63,7 +63,7 @@ pub async fn serve(listener: TcpListener, service: Service, mut stop: watch::Rec
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stopped(&mut stop) => break,
         };
         match accepted {
             Ok((stream, peer)) => {
@@ -97,7 +97,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: Service, mut s
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        _ = stop.wait_for(|stop| *stop) => {
+        () = stopped(&mut stop) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -105,6 +105,11 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: Service, mut s
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
     }
+}
+
+/// Ends when the server is asked to stop.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 async fn respond(service: Service, address: IpAddr, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {

@@ -12,6 +12,7 @@ CREATE TABLE tenant (
     name TEXT NOT NULL,
     state TEXT NOT NULL,
     created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
     ver BIGINT NOT NULL
 );
 
@@ -206,10 +207,9 @@ CREATE TABLE change_log (
     PRIMARY KEY (tenant, epoch, kind, id)
 );
 
-CREATE TABLE qrng_usage (
+CREATE TABLE entropy_usage (
     tenant BYTEA NOT NULL,
-    principal BYTEA NOT NULL,
-    month TEXT NOT NULL,
+    month BIGINT NOT NULL,
     bytes BIGINT NOT NULL,
-    PRIMARY KEY (tenant, principal, month)
+    PRIMARY KEY (tenant, month)
 );

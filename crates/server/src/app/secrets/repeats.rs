@@ -1,0 +1,72 @@
+//! Creates that are sent again because their answer was lost: clients repeat them without an idempotency key (contract 2.9).
+//!
+//! One process recognises what it has seen itself; across replicas only an idempotency key helps.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use domain::ids::{ApiKeyId, SecretId};
+use domain::time::{SECOND_MS, Timestamp};
+
+use crate::problem::{Outcome, Problem};
+
+/// How long an identical create counts as the same one.
+const WINDOW_MS: i64 = 5 * SECOND_MS;
+/// Creates remembered before those past the window are swept out.
+const SWEEP_AT: usize = 4_096;
+
+/// What was created a moment ago.
+#[derive(Default)]
+pub struct Repeats(Mutex<HashMap<Create, Arc<Slot>>>);
+
+/// One create: who sent it, and the hash of what was sent.
+pub type Create = (ApiKeyId, [u8; 32]);
+
+/// The place of a create's outcome. Whoever sends the same meanwhile waits for it here.
+pub struct Slot {
+    begun_at: Timestamp,
+    /// The secret, once it is made.
+    pub made: tokio::sync::Mutex<Option<Made>>,
+}
+
+/// A secret that was made.
+#[derive(Clone, Copy)]
+pub struct Made {
+    pub id: SecretId,
+    pub at: Timestamp,
+}
+
+impl Repeats {
+    /// The place of this create: a new one, or that of the same create a moment ago.
+    pub fn slot(&self, create: Create, now: Timestamp) -> Outcome<Arc<Slot>> {
+        let mut slots = self.0.lock().map_err(|_| Problem::internal("recognising a repeat", "a lock is poisoned"))?;
+        let recent = |slot: &Slot| now.millis() - slot.begun_at.millis() < WINDOW_MS;
+        if slots.len() >= SWEEP_AT {
+            slots.retain(|_, slot| recent(slot));
+        }
+        let new = || Arc::new(Slot { begun_at: now, made: tokio::sync::Mutex::default() });
+        let slot = slots.entry(create).or_insert_with(new);
+        if !recent(slot) {
+            *slot = new();
+        }
+        Ok(Arc::clone(slot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_create_shares_a_slot_within_the_window_only() {
+        let repeats = Repeats::default();
+        let who = ApiKeyId::from_bytes([1; 16]);
+        let at = Timestamp::from_millis;
+        let first = repeats.slot((who, [1; 32]), at(0)).unwrap();
+        let same = |create, now| Arc::ptr_eq(&first, &repeats.slot(create, now).unwrap());
+        assert!(same((who, [1; 32]), at(WINDOW_MS - 1)));
+        assert!(!same((who, [2; 32]), at(1)));
+        assert!(!same((ApiKeyId::from_bytes([2; 16]), [1; 32]), at(1)));
+        assert!(!same((who, [1; 32]), at(WINDOW_MS)));
+    }
+}

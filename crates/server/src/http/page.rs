@@ -1,0 +1,43 @@
+//! The status page at `/`: what runs and whether it is healthy. No secret, no name of a tenant, nothing to log in to.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::HeaderName;
+use axum::routing::get;
+
+use super::extract::Anonymous;
+use super::health::{Environment, VERSION};
+use super::reply::{Answer, Reply};
+use crate::platform::Platform;
+use crate::seal_state::SealState;
+
+/// The page's route; it is for people, so it is not in the published document.
+pub fn router() -> Router<Platform> {
+    Router::new().route("/", get(page))
+}
+
+const TEMPLATE: &str = include_str!("page.html");
+/// The page loads nothing and runs nothing.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+async fn page(State(seal): State<Arc<SealState>>, State(environment): State<Environment>, Anonymous(origin): Anonymous) -> Answer {
+    let sealed = seal.progress().sealed;
+    let (class, state) = if sealed { ("sealed", "Sealed: waiting for an operator") } else { ("healthy", "Healthy") };
+    let filled = TEMPLATE
+        .replace("{{class}}", class)
+        .replace("{{state}}", state)
+        .replace("{{version}}", VERSION)
+        .replace("{{seal}}", seal.method())
+        .replace("{{environment}}", &escaped(&environment.0))
+        .replace("{{time}}", &origin.now.to_rfc3339());
+    Reply::raw("text/html; charset=utf-8", filled)
+        .header(HeaderName::from_static("content-security-policy"), POLICY)?
+        .header(HeaderName::from_static("x-content-type-options"), "nosniff")?
+        .header(HeaderName::from_static("referrer-policy"), "no-referrer")
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
