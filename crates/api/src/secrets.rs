@@ -48,7 +48,7 @@ pub struct CreateSecret {
     /// The seed of a one-time password generator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub totp_secret: Option<SecretText>,
-    /// Texts by name, kept with the custom fields.
+    /// Texts by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BTreeMap<String, String>>,
 }
@@ -143,6 +143,9 @@ pub struct Secret {
     pub urls: Option<Vec<Value>>,
     /// The user's own fields.
     pub custom_fields: Option<Vec<Value>>,
+    /// Texts by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<BTreeMap<String, String>>,
     /// Whether it is a favourite.
     #[serde(default)]
     pub is_favorite: bool,
@@ -191,6 +194,9 @@ pub struct SecretWithValue {
     pub urls: Option<Vec<Value>>,
     /// The user's own fields.
     pub custom_fields: Option<Vec<Value>>,
+    /// Texts by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<BTreeMap<String, String>>,
     /// Whether it is a favourite.
     #[serde(default)]
     pub is_favorite: bool,
@@ -221,7 +227,7 @@ pub struct ListSecrets {
     pub content_type: Option<String>,
     /// Only with this label.
     pub label: Option<String>,
-    /// Only with this in name, description, content type or labels, in any case.
+    /// Only with this in name, content type or labels, in any case.
     pub search: Option<String>,
 }
 

@@ -1,1 +1,102 @@
-//! placeholder
+//! TLS, and the only crate that names rustls.
+//!
+//! The provider is always passed explicitly: aws-lc-rs, TLS 1.3 alone, the hybrid X25519MLKEM768 before classical key
+//! exchange. Trusted are the public roots of the web and whatever authorities the caller adds. Nothing here switches
+//! verification off.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::RootCertStore;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+/// Opens plain and TLS connections for an HTTP/1.1 client.
+pub type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
+
+/// Why a TLS configuration could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file of further authorities cannot be read, or holds something else.
+    #[error("reading certificates from {}", path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
+    /// The file of further authorities holds none.
+    #[error("no certificates in {}", .0.display())]
+    NoAuthorities(PathBuf),
+    /// A certificate is not one that can be trusted as an authority.
+    #[error("trusting a certificate of {}", path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: rustls::Error,
+    },
+    /// The provider does not do TLS 1.3.
+    #[error("setting up TLS 1.3")]
+    Protocol(#[source] rustls::Error),
+}
+
+/// A client's configuration: the public roots, and the authorities of a PEM file when one is given.
+pub fn client_config(authorities: Option<&Path>) -> Result<rustls::ClientConfig, Error> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = authorities {
+        add_authorities(&mut roots, path)?;
+    }
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(Error::Protocol)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
+}
+
+/// A connector over [`client_config`], for `http` and `https` addresses.
+pub fn connector(authorities: Option<&Path>) -> Result<Connector, Error> {
+    let config = client_config(authorities)?;
+    Ok(hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build())
+}
+
+/// aws-lc-rs with the hybrid group first. The classical groups stay for servers that do not have it yet.
+fn provider() -> CryptoProvider {
+    use aws_lc_rs::kx_group::{SECP256R1, SECP384R1, X25519, X25519MLKEM768};
+    CryptoProvider { kx_groups: vec![X25519MLKEM768, X25519, SECP256R1, SECP384R1], ..aws_lc_rs::default_provider() }
+}
+
+fn add_authorities(roots: &mut RootCertStore, path: &Path) -> Result<(), Error> {
+    let unreadable = |source| Error::Authorities { path: path.to_owned(), source };
+    let before = roots.len();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+        let certificate = certificate.map_err(unreadable)?;
+        roots.add(certificate).map_err(|source| Error::Authority { path: path.to_owned(), source })?;
+    }
+    if roots.len() == before { Err(Error::NoAuthorities(path.to_owned())) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hybrid_group_is_offered_first_and_only_tls_1_3_is() {
+        let config = client_config(None).unwrap();
+        let groups: Vec<_> = config.crypto_provider().kx_groups.iter().map(|group| group.name()).collect();
+        assert_eq!(groups.first(), Some(&rustls::NamedGroup::X25519MLKEM768));
+        assert!(groups.contains(&rustls::NamedGroup::X25519));
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_refused() {
+        let empty = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        assert!(matches!(client_config(Some(&empty)), Err(Error::NoAuthorities(_))));
+        assert!(matches!(client_config(Some(Path::new("/nowhere"))), Err(Error::Authorities { .. })));
+    }
+}

@@ -38,7 +38,7 @@ pub enum Fault {
 
 /// Reads a body whose field names may have any casing. An empty body is an empty object.
 pub fn from_slice_any_case<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, DecodeError> {
-    let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
+    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
     let trace = Trace::default();
     let mut json = serde_json::Deserializer::from_slice(bytes);
     T::deserialize(AnyCase { inner: &mut json, trace: &trace, depth: JSON_DEPTH })

@@ -1,8 +1,7 @@
 //! Writing an answer: a wrapper around the JSON serializer that repeats struct fields in a second casing.
 
 use serde::ser::{
-    Serialize, SerializeSeq, SerializeStruct, SerializeTuple, SerializeTupleStruct,
-    SerializeTupleVariant, Serializer,
+    Serialize, SerializeSeq, SerializeStruct, SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
 /// Which spellings of a field an answer holds.

@@ -1,9 +1,7 @@
 //! Routes of the platform itself: health, limits, entropy, audit, API keys, tenants, the operator.
 
 use super::{Route, routes, schema};
-use crate::api_keys::{
-    ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey, ListApiKeys, RotateApiKey, UpdateApiKey,
-};
+use crate::api_keys::{ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey, ListApiKeys, RotateApiKey, UpdateApiKey};
 use crate::audit::{AuditList, AuditLogList, ListAudit, ListAuditLogs};
 use crate::error::ErrorCode::{
     AlreadyInitialized, Conflict, Forbidden, IdempotencyKeyReused, InvalidFormat, NotFound, QrngUnavailable,

@@ -13,7 +13,8 @@ use crate::transit::{
 };
 
 const MAKES: &[ErrorCode] = &[NotFound, KeyWrongType, KeyDisabled, KeyRevoked];
-const OPENS: &[ErrorCode] = &[NotFound, KeyWrongType, DecryptionFailed, KeyDisabled, KeyRevoked, KeyVersionBelowMinimum];
+const OPENS: &[ErrorCode] =
+    &[NotFound, KeyWrongType, DecryptionFailed, KeyDisabled, KeyRevoked, KeyVersionBelowMinimum];
 
 routes! {
     /// Encrypt.

@@ -1,0 +1,226 @@
+//! One method a route. The table of routes says the rest.
+
+use api::routes::{encryption as e, keys as k, platform as p, secrets as s, transit as t};
+use api::{api_keys, audit, encryption, health, keys, operator, qrng, secrets, shares, tenants, transit};
+use uuid::Uuid;
+
+use crate::call::Call;
+use crate::client::{Client, Download};
+use crate::error::Error;
+
+/// Writes the methods: parameters of the path, then a query, then a body, then the type of the answer.
+macro_rules! calls {
+    ($($(#[$meta:meta])* $name:ident($($param:ident: $of:ty),* $(; query $query:ty)? $(; body $body:ty)?)
+        -> $answer:ty = $route:path;)+) => {
+        impl Client {$(
+            $(#[$meta])*
+            pub async fn $name(
+                &self,
+                $($param: $of,)*
+                $(query: &$query,)?
+                $(body: &$body,)?
+            ) -> Result<$answer, Error> {
+                let call = Call::to(&$route, &[$(&$param.to_string()),*]);
+                $(let call = call.with_query::<$query>(query)?;)?
+                $(let call = call.with_body::<$body>(body)?;)?
+                self.send(call).await
+            }
+        )+}
+    };
+}
+
+calls! {
+    /// Whether the server and its storage work.
+    health() -> health::Health = p::HEALTH;
+    /// Whether the process runs.
+    live() -> health::Health = p::HEALTH_LIVE;
+    /// Whether the server can be used.
+    ready() -> health::Health = p::HEALTH_READY;
+    /// The server's version.
+    version() -> health::Version = p::VERSION;
+    /// The credential's rate limit.
+    rate_limit() -> health::RateLimit = p::RATE_LIMIT;
+    /// Draws entropy from a quantum source, or fails.
+    draw_entropy(; body qrng::DrawEntropy) -> qrng::DrawnEntropy = p::QRNG_ENTROPY;
+    /// Lists audit events.
+    audit_logs(; query audit::ListAuditLogs) -> audit::AuditLogList = p::AUDIT_LOGS;
+    /// Lists audit events in the older form.
+    audit(; query audit::ListAudit) -> audit::AuditList = p::AUDIT;
+
+    /// Encrypts.
+    encrypt(; body encryption::EncryptRequest) -> encryption::EncryptResponse = e::ENCRYPT;
+    /// Decrypts.
+    decrypt(; body encryption::DecryptRequest) -> encryption::DecryptResponse = e::DECRYPT;
+    /// Signs.
+    sign(; body encryption::SignRequest) -> encryption::SignResponse = e::SIGN;
+    /// Verifies.
+    verify(; body encryption::VerifyRequest) -> encryption::VerifyResponse = e::VERIFY;
+    /// Encrypts up to 1,000 plaintexts.
+    encrypt_batch(; body encryption::EncryptBatchRequest) -> encryption::EncryptBatchResponse = e::ENCRYPT_BATCH;
+    /// Decrypts up to 1,000 payloads.
+    decrypt_batch(; body encryption::DecryptBatchRequest) -> encryption::DecryptBatchResponse = e::DECRYPT_BATCH;
+    /// Signs up to 1,000 messages.
+    sign_batch(; body encryption::SignBatchRequest) -> encryption::SignBatchResponse = e::SIGN_BATCH;
+
+    /// Makes a secret.
+    create_secret(; body secrets::CreateSecret) -> secrets::SecretWithValue = s::SECRET_CREATE;
+    /// Lists and searches secrets.
+    secrets(; query secrets::ListSecrets) -> secrets::SecretList = s::SECRET_LIST;
+    /// Makes or updates many secrets.
+    import_secrets(; body secrets::ImportSecrets) -> secrets::ImportedSecrets = s::SECRET_IMPORT;
+    /// Reads a secret.
+    secret(id: Uuid; query secrets::ReadSecret) -> secrets::SecretWithValue = s::SECRET_GET;
+    /// Reads a secret by its name.
+    secret_by_name(name: &str; query secrets::ReadSecret) -> secrets::SecretWithValue = s::SECRET_BY_NAME;
+    /// Changes what stands around a value.
+    update_secret(id: Uuid; body secrets::UpdateSecret) -> secrets::Secret = s::SECRET_UPDATE;
+    /// Gives a secret a new value.
+    update_secret_value(id: Uuid; body secrets::UpdateSecretValue) -> secrets::Secret = s::SECRET_UPDATE_VALUE;
+    /// Removes a secret for ever.
+    delete_secret(id: Uuid) -> () = s::SECRET_DELETE;
+    /// Makes a value unreadable.
+    deactivate_secret(id: Uuid) -> () = s::SECRET_DEACTIVATE;
+    /// Makes a value readable again.
+    activate_secret(id: Uuid) -> () = s::SECRET_ACTIVATE;
+    /// Lists a secret's versions.
+    secret_history(id: Uuid; query secrets::ReadHistory) -> secrets::SecretHistory = s::SECRET_HISTORY;
+    /// Makes a past version's value the newest.
+    rollback_secret(id: Uuid; body secrets::RollbackSecret) -> secrets::SecretWithValue = s::SECRET_ROLLBACK;
+    /// Judges a secret.
+    secret_insights(id: Uuid) -> secrets::SecretInsights = s::SECRET_INSIGHTS;
+    /// Makes a share link.
+    create_share_link(; body shares::CreateShareLink) -> shares::CreatedShareLink = s::SHARE_CREATE;
+    /// Lists a secret's share links.
+    share_links(secret: Uuid) -> shares::ShareLinkList = s::SHARE_LIST;
+    /// Revokes a share link.
+    revoke_share_link(link: Uuid) -> shares::RevokedShareLink = s::SHARE_REVOKE;
+    /// Opens a share link; never sent twice.
+    open_share_link(token: &str; body shares::OpenShareLink) -> shares::OpenedShareLink = s::SHARE_OPEN;
+
+    /// Makes a key.
+    create_key(; body keys::CreateKey) -> keys::Key = k::KEY_CREATE;
+    /// Brings a key from elsewhere.
+    import_key(; body keys::ImportKey) -> keys::Key = k::KEY_IMPORT;
+    /// Lists keys.
+    keys(; query keys::ListKeys) -> keys::KeyList = k::KEY_LIST;
+    /// The public halves of all active keys.
+    key_set() -> keys::JwkSet = k::KEY_JWKS;
+    /// Reads a key's description.
+    key(id: Uuid) -> keys::Key = k::KEY_GET;
+    /// Changes a key's name, description or status.
+    update_key(id: Uuid; body keys::UpdateKey) -> keys::Key = k::KEY_UPDATE;
+    /// Destroys a key after a grace period.
+    delete_key(id: Uuid; query keys::DeleteKey) -> () = k::KEY_DELETE;
+    /// Lists a key's versions.
+    key_versions(id: Uuid) -> keys::KeyVersionList = k::KEY_VERSIONS;
+    /// Sets the oldest version in use.
+    set_min_decryption_version(id: Uuid; body keys::SetMinDecryptionVersion) -> keys::KeyVersionPolicy
+        = k::KEY_SET_MIN_VERSION;
+    /// Gives a key a new version.
+    rotate_key(id: Uuid; body keys::RotateKey) -> keys::Key = k::KEY_ROTATE;
+    /// Makes a key the default of its type.
+    set_default_key(id: Uuid; body keys::SetDefaultKey) -> () = k::KEY_SET_DEFAULT;
+    /// A key's public half for other programs.
+    export_public_key(id: Uuid; query keys::ExportPublicKey) -> keys::ExportedPublicKey = k::KEY_EXPORT_PUBLIC;
+    /// A key's public half with facts.
+    public_key(id: Uuid; query keys::ReadPublicKey) -> keys::PublicKey = k::KEY_PUBLIC;
+    /// A key's public half as a JSON Web Key.
+    key_jwk(id: Uuid) -> keys::Jwk = k::KEY_JWK;
+    /// A key's private half.
+    export_key(id: Uuid; body keys::ExportKey) -> keys::ExportedKey = k::KEY_EXPORT;
+    /// A new data key, bare and wrapped.
+    generate_data_key(id: Uuid; body keys::GenerateDataKey) -> keys::DataKey = k::KEY_DATA_KEY;
+    /// A new data key, wrapped only.
+    generate_wrapped_data_key(id: Uuid; body keys::GenerateDataKey) -> keys::DataKey = k::KEY_DATA_KEY_WRAPPED;
+    /// Opens a wrapped data key.
+    unwrap_data_key(id: Uuid; body keys::UnwrapDataKey) -> keys::UnwrappedDataKey = k::KEY_UNWRAP;
+    /// Refuses a key for ever.
+    revoke_key(id: Uuid) -> keys::Key = k::KEY_REVOKE;
+    /// Refuses one version of a key for ever.
+    revoke_key_version(id: Uuid, version: u32) -> keys::KeyVersion = k::KEY_VERSION_REVOKE;
+
+    /// Encrypts to a key by name.
+    transit_encrypt(name: &str; body transit::TransitEncrypt) -> transit::TransitEncrypted = t::TRANSIT_ENCRYPT;
+    /// Decrypts under a key by name.
+    transit_decrypt(name: &str; body transit::TransitCiphertext) -> transit::TransitDecrypted = t::TRANSIT_DECRYPT;
+    /// Moves a ciphertext to the newest version.
+    transit_rewrap(name: &str; body transit::TransitCiphertext) -> transit::TransitRewrapped = t::TRANSIT_REWRAP;
+    /// Signs with a key by name.
+    transit_sign(name: &str; body transit::TransitSign) -> transit::TransitSigned = t::TRANSIT_SIGN;
+    /// Verifies under a key by name.
+    transit_verify(name: &str; body transit::TransitVerify) -> transit::TransitVerified = t::TRANSIT_VERIFY;
+    /// Computes a message authentication code.
+    transit_hmac(name: &str; body transit::TransitHmac) -> transit::TransitMac = t::TRANSIT_HMAC;
+    /// Hashes.
+    transit_hash(; body transit::TransitHash) -> transit::TransitHashed = t::TRANSIT_HASH;
+    /// Draws random bytes.
+    transit_random(; body transit::TransitRandom) -> transit::TransitRandomBytes = t::TRANSIT_RANDOM;
+    /// Encrypts up to 100 plaintexts.
+    transit_encrypt_batch(name: &str; body transit::TransitBatchEncrypt) -> transit::TransitBatchCiphertexts
+        = t::TRANSIT_BATCH_ENCRYPT;
+    /// Decrypts up to 100 ciphertexts.
+    transit_decrypt_batch(name: &str; body transit::TransitBatchDecrypt) -> transit::TransitBatchPlaintexts
+        = t::TRANSIT_BATCH_DECRYPT;
+    /// Moves up to 1,000 ciphertexts to the newest version.
+    transit_rewrap_batch(name: &str; body transit::TransitBatchDecrypt) -> transit::TransitBatchCiphertexts
+        = t::TRANSIT_BATCH_REWRAP;
+    /// A new data key, bare and wrapped to a key by name.
+    transit_data_key(name: &str; body keys::GenerateDataKey) -> keys::DataKey = t::TRANSIT_DATA_KEY;
+    /// A new data key, wrapped only.
+    transit_wrapped_data_key(name: &str; body keys::GenerateDataKey) -> keys::DataKey = t::TRANSIT_DATA_KEY_WRAPPED;
+    /// Sets the oldest version in use of a key by name.
+    transit_configure_key(name: &str; body keys::SetMinDecryptionVersion) -> keys::KeyVersionPolicy
+        = t::TRANSIT_KEY_CONFIG;
+
+    /// Makes an API key.
+    create_api_key(; body api_keys::CreateApiKey) -> api_keys::CreatedApiKey = p::API_KEY_CREATE;
+    /// Lists API keys.
+    api_keys(; query api_keys::ListApiKeys) -> api_keys::ApiKeyList = p::API_KEY_LIST;
+    /// Reads an API key.
+    api_key(id: Uuid) -> api_keys::ApiKey = p::API_KEY_GET;
+    /// Changes an API key.
+    update_api_key(id: Uuid; body api_keys::UpdateApiKey) -> api_keys::ApiKey = p::API_KEY_UPDATE;
+    /// Revokes an API key without reading it.
+    delete_api_key(id: Uuid) -> () = p::API_KEY_DELETE;
+    /// Gives an API key a new text.
+    rotate_api_key(id: Uuid; body api_keys::RotateApiKey) -> api_keys::CreatedApiKey = p::API_KEY_ROTATE;
+    /// Revokes an API key.
+    revoke_api_key(id: Uuid) -> api_keys::ApiKey = p::API_KEY_REVOKE;
+
+    /// Makes a tenant.
+    create_tenant(; body tenants::CreateTenant) -> tenants::CreatedTenant = p::TENANT_CREATE;
+    /// Lists tenants.
+    tenants(; query tenants::ListTenants) -> tenants::TenantList = p::TENANT_LIST;
+    /// Reads a tenant.
+    tenant(id: Uuid) -> tenants::Tenant = p::TENANT_GET;
+    /// Changes a tenant.
+    update_tenant(id: Uuid; body tenants::UpdateTenant) -> tenants::Tenant = p::TENANT_UPDATE;
+    /// Suspends a tenant.
+    suspend_tenant(id: Uuid) -> tenants::Tenant = p::TENANT_SUSPEND;
+    /// Activates a tenant.
+    activate_tenant(id: Uuid) -> tenants::Tenant = p::TENANT_ACTIVATE;
+
+    /// The state of the seal.
+    operator_status() -> operator::OperatorStatus = p::OPERATOR_STATUS;
+    /// Gives the passphrase or a share.
+    unseal(; body operator::Unseal) -> operator::OperatorStatus = p::OPERATOR_UNSEAL;
+    /// Forgets the root key.
+    seal() -> operator::OperatorStatus = p::OPERATOR_SEAL;
+}
+
+impl Client {
+    /// Draws entropy, from a quantum source if there is one.
+    pub async fn draw_any_entropy(&self, body: &qrng::DrawEntropy) -> Result<qrng::DrawnEntropy, Error> {
+        self.send(Call::to(&p::QRNG_ENTROPY, &[]).with_body(body)?.with_header("x-allow-csprng", "true")).await
+    }
+
+    /// The whole audit trail with its signed trailer, as NDJSON.
+    pub async fn export_audit_logs(&self) -> Result<Download, Error> {
+        self.download(Call::to(&p::AUDIT_EXPORT, &[])).await
+    }
+
+    /// A backup, encrypted to the recipient.
+    pub async fn backup(&self, body: &operator::CreateBackup) -> Result<Download, Error> {
+        self.download(Call::to(&p::OPERATOR_BACKUP, &[]).with_body(body)?).await
+    }
+}

@@ -1,0 +1,251 @@
+//! The client: sends calls, waits, and reads answers.
+
+use std::time::Duration;
+
+use api::error::ErrorBody;
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, Request, Response, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use crate::call::Call;
+use crate::config::Config;
+use crate::error::{Error, Refusal};
+use crate::random;
+use crate::retry::{Failure, wait};
+
+/// A client of one server, with one credential. Cheap to share behind a reference; connections are kept and reused.
+pub struct Client {
+    http: legacy::Client<tls::Connector, Full<Bytes>>,
+    /// Scheme, host, and the path before every route, without a slash at its end.
+    base: String,
+    headers: HeaderMap,
+    timeout: Duration,
+    retries: u32,
+}
+
+/// Answers larger than this are not read into memory; backups and exports are streamed.
+const LARGEST_ANSWER_BYTES: usize = 64 << 20;
+const POOL_IDLE: Duration = Duration::from_secs(30);
+
+impl Client {
+    /// A client; nothing is sent yet.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        let base = checked_base(&config)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json, */*"));
+        let agent = HeaderValue::from_str(&config.user_agent);
+        headers
+            .insert(USER_AGENT, agent.map_err(|_| Error::Config("the user agent is not a header value".to_owned()))?);
+        if let Some(key) = &config.key {
+            let mut value = HeaderValue::from_str(key.expose().trim())
+                .map_err(|_| Error::Config("the API key holds characters that no key has".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_static("x-api-key"), value);
+        }
+        let connector = tls::connector(config.authorities.as_deref()).map_err(|error| Error::Config(chain(&error)))?;
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .build(connector);
+        Ok(Self { http, base, headers, timeout: config.timeout, retries: config.retries })
+    }
+
+    /// The address calls go to.
+    pub fn base_url(&self) -> &str {
+        &self.base
+    }
+
+    /// Sends a call and reads its JSON answer. No body counts as `null`.
+    pub(crate) async fn send<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        let response = self.answered(&call).await?;
+        let status = response.status().as_u16();
+        let body = tokio::time::timeout(self.timeout, read_whole(response)).await;
+        let body = body.map_err(|_| self.timed_out())?.map_err(|source| self.unreachable(source))?;
+        let body: &[u8] = if body.is_empty() { b"null" } else { &body };
+        serde_json::from_slice(body).map_err(|_| Error::Foreign { status })
+    }
+
+    /// Sends a call and hands its answer on as it comes.
+    pub(crate) async fn download(&self, call: Call) -> Result<Download, Error> {
+        let response = self.answered(&call).await?;
+        Ok(Download { body: response.into_body(), address: self.base.clone() })
+    }
+
+    /// Sends a call until it is answered with success, or for good with something else.
+    async fn answered(&self, call: &Call) -> Result<Response<Incoming>, Error> {
+        let mut attempt = 0;
+        loop {
+            let (failure, error) = match self.attempt(call).await {
+                Ok(response) if response.status().is_success() => return Ok(response),
+                Ok(response) => self.refused(response).await,
+                Err(failed) => failed,
+            };
+            let pause = failure.filter(|_| attempt < self.retries);
+            let pause = pause.and_then(|failure| wait(failure, call.repetition, attempt, random::fraction()));
+            let Some(pause) = pause else { return Err(error) };
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    async fn attempt(&self, call: &Call) -> Result<Response<Incoming>, (Option<Failure>, Error)> {
+        let request = self.request(call).map_err(|error| (None, error))?;
+        match tokio::time::timeout(self.timeout, self.http.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => {
+                let failure = if error.is_connect() { Failure::NotSent } else { Failure::Unknown };
+                Err((Some(failure), self.unreachable(error.into())))
+            }
+            Err(_) => Err((Some(Failure::Unknown), self.timed_out())),
+        }
+    }
+
+    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, Error> {
+        let mut request = Request::builder()
+            .method(call.method.as_str())
+            .uri(format!("{}{}", self.base, call.target))
+            .body(Full::new(Bytes::copy_from_slice(&call.body)))
+            .map_err(|_| Error::Config(format!("{}{} is not an address", self.base, call.target)))?;
+        let headers = request.headers_mut();
+        headers.extend(self.headers.clone());
+        if !call.body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(key) = call.idempotency_key.as_deref().and_then(|key| HeaderValue::from_str(key).ok()) {
+            headers.insert(HeaderName::from_static("idempotency-key"), key);
+        }
+        for (name, value) in &call.headers {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        Ok(request)
+    }
+
+    /// Reads the reason out of an answer that is not a success.
+    async fn refused(&self, response: Response<Incoming>) -> (Option<Failure>, Error) {
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.and_then(|text| text.parse().ok()).map(Duration::from_secs);
+        let busy = [429, 503].contains(&status).then_some(Failure::Busy { retry_after });
+        let body = tokio::time::timeout(self.timeout, read_whole(response)).await;
+        let body = body.ok().and_then(Result::ok).unwrap_or_default();
+        let Ok(body) = serde_json::from_slice::<ErrorBody>(&body) else {
+            return (busy, Error::Foreign { status });
+        };
+        let refusal = Refusal {
+            code: body.error,
+            message: body.message,
+            status,
+            request_id: body.request_id,
+            retry_after,
+            details: body.details,
+        };
+        // A sealed server does not unseal itself while we wait.
+        let busy = busy.filter(|_| refusal.code != api::error::ErrorCode::Sealed.as_str());
+        (busy, Error::Refused(Box::new(refusal)))
+    }
+
+    fn unreachable(&self, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
+        Error::Unreachable { address: self.base.clone(), source }
+    }
+
+    fn timed_out(&self) -> Error {
+        Error::TimedOut { address: self.base.clone(), after: self.timeout }
+    }
+}
+
+/// An answer that is read piece by piece.
+pub struct Download {
+    body: Incoming,
+    address: String,
+}
+
+impl Download {
+    /// The next piece, or none at the end.
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        while let Some(frame) = self.body.frame().await {
+            let frame =
+                frame.map_err(|source| Error::Unreachable { address: self.address.clone(), source: source.into() })?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Collects an answer into memory that is wiped afterwards.
+async fn read_whole(
+    response: Response<Incoming>,
+) -> Result<Zeroizing<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
+    let mut body = response.into_body();
+    let mut whole = Zeroizing::new(Vec::new());
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            if whole.len() + data.len() > LARGEST_ANSWER_BYTES {
+                return Err("the answer is too large".into());
+            }
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(whole)
+}
+
+/// The base address without a slash at its end, if it is one.
+fn checked_base(config: &Config) -> Result<String, Error> {
+    let base = config.base_url.trim().trim_end_matches('/');
+    let wrong = |why: &str| Error::Config(format!("{base}: {why}"));
+    let uri: Uri = base.parse().map_err(|_| wrong("not an address"))?;
+    let host = uri.host().ok_or_else(|| wrong("no host: it has to look like https://vault.example"))?;
+    if uri.query().is_some() {
+        return Err(wrong("an address with a query"));
+    }
+    match uri.scheme_str() {
+        Some("https") => Ok(base.to_owned()),
+        Some("http") if is_loopback(host) || config.danger_plain_http => Ok(base.to_owned()),
+        Some("http") => Err(wrong("plain http to another machine would show the API key to the network; use https")),
+        _ => Err(wrong("neither http nor https")),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_address_that_keeps_the_key_to_itself_is_taken() {
+        for (base, taken) in [
+            ("https://vault.example", true),
+            ("https://vault.example/prefix/", true),
+            ("http://127.0.0.1:8640", true),
+            ("http://localhost:8640/", true),
+            ("http://[::1]:8640", true),
+            ("http://vault.example", false),
+            ("http://127.0.0.1.example", false),
+            ("vault.example", false),
+            ("ftp://vault.example", false),
+            ("https://vault.example/?x=1", false),
+            ("", false),
+        ] {
+            assert_eq!(Client::new(Config::new(base)).is_ok(), taken, "{base}");
+        }
+        assert!(Client::new(Config::new("http://vault.example").with_danger_plain_http()).is_ok());
+        assert!(Client::new(Config::new("https://vault.example").with_key("a\nb")).is_err());
+    }
+}

@@ -1,0 +1,75 @@
+//! What a client needs to know.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use api::secret::SecretText;
+
+/// Where the server is and how to speak to it.
+pub struct Config {
+    pub(crate) base_url: String,
+    pub(crate) key: Option<SecretText>,
+    pub(crate) timeout: Duration,
+    pub(crate) retries: u32,
+    pub(crate) authorities: Option<PathBuf>,
+    pub(crate) user_agent: String,
+    pub(crate) danger_plain_http: bool,
+}
+
+impl Config {
+    /// A server and no credential.
+    pub fn new(base_url: impl Into<String>) -> Self {
+        Self {
+            base_url: base_url.into(),
+            key: None,
+            timeout: Duration::from_secs(30),
+            retries: 3,
+            authorities: None,
+            user_agent: concat!("qapi-sdk/", env!("CARGO_PKG_VERSION")).to_owned(),
+            danger_plain_http: false,
+        }
+    }
+
+    /// The API key to show with every request.
+    #[must_use]
+    pub fn with_key(mut self, key: &str) -> Self {
+        self.key = Some(SecretText::copy_from(key));
+        self
+    }
+
+    /// How long one attempt may take; 30 seconds unless told.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How often a request is sent again; 3 times unless told.
+    #[must_use]
+    pub fn with_retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
+    }
+
+    /// A PEM file of authorities to trust beside the public ones.
+    #[must_use]
+    pub fn with_authorities(mut self, path: PathBuf) -> Self {
+        self.authorities = Some(path);
+        self
+    }
+
+    /// How the client names itself in the server's log.
+    #[must_use]
+    pub fn with_user_agent(mut self, name: impl Into<String>) -> Self {
+        self.user_agent = name.into();
+        self
+    }
+
+    /// Lets the credential travel unencrypted to other machines than this one. Without this, an `http` address that
+    /// is not loopback is refused.
+    #[must_use]
+    pub fn with_danger_plain_http(mut self) -> Self {
+        self.danger_plain_http = true;
+        self
+    }
+}

@@ -1,0 +1,81 @@
+//! What can go wrong between a client and the platform.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use api::error::ErrorCode;
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The client cannot be made so: the address, the credential or the authorities.
+    #[error("{0}")]
+    Config(String),
+    /// The server could not be reached, or hung up.
+    #[error("the server at {address} cannot be reached")]
+    Unreachable {
+        /// Where it should be.
+        address: String,
+        /// What went wrong.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No answer in time.
+    #[error("no answer from {address} within {} s", after.as_secs())]
+    TimedOut {
+        /// Where it was expected from.
+        address: String,
+        /// How long one attempt may take.
+        after: Duration,
+    },
+    /// The server said no.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+    /// The answer is not one of this platform.
+    #[error("the answer (status {status}) is not one of this platform: is the address right?")]
+    Foreign {
+        /// Its status.
+        status: u16,
+    },
+    /// The body cannot be written as JSON.
+    #[error("writing the request")]
+    Unwritable(#[source] serde_json::Error),
+}
+
+/// The server's reason for saying no.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The stable code.
+    pub code: String,
+    /// The same in words.
+    pub message: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The request, as in the server's log.
+    pub request_id: String,
+    /// How long the server wants us to wait.
+    pub retry_after: Option<Duration>,
+    /// Facts that belong to the code.
+    pub details: BTreeMap<String, serde_json::Value>,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)
+    }
+}
+
+impl Error {
+    /// The server's reason, if it gave one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The server's stable code, if it is one that this version knows.
+    pub fn code(&self) -> Option<ErrorCode> {
+        self.refusal().and_then(|refusal| refusal.code.parse().ok())
+    }
+}

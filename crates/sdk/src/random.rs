@@ -1,0 +1,24 @@
+//! The client's own randomness: names for requests and jitter for waits, never key material.
+
+use uuid::Uuid;
+
+/// Sixteen random bytes from the operating system; zeros when it has none to give.
+#[expect(clippy::disallowed_methods, reason = "the client's one source: it has no entropy pool, and makes no keys")]
+fn bytes() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    // Without randomness an idempotency key would repeat and jitter would vanish: harmless, and the server refuses a
+    // key that comes again with another request.
+    let _ = getrandom::fill(&mut bytes);
+    bytes
+}
+
+/// A fresh name for a request that must not happen twice.
+pub fn request_name() -> Uuid {
+    uuid::Builder::from_random_bytes(bytes()).into_uuid()
+}
+
+/// A number between 0 and 1.
+pub fn fraction() -> f64 {
+    let [first, second, ..] = bytes();
+    f64::from(u16::from_be_bytes([first, second])) / f64::from(u16::MAX)
+}
