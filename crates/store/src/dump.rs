@@ -38,7 +38,9 @@ pub type Summary = BTreeMap<String, u64>;
 pub enum Bad {
     #[error("the backup holds bytes that are not a record")]
     Record,
-    #[error("the backup has schema version {found}, this program has {known}: restore it with the program that wrote it, then upgrade")]
+    #[error(
+        "the backup has schema version {found}, this program has {known}: restore it with the program that wrote it, then upgrade"
+    )]
     Schema { found: u32, known: u32 },
     #[error("the backup's records are not in order: {0}")]
     Order(&'static str),

@@ -37,10 +37,10 @@ impl Store {
     pub async fn answered(&self, key: &IdempotencyKey, now: Timestamp) -> Result<Option<Answered>> {
         let statement = sql("SELECT request, status, answer, created_at, expires_at FROM idempotency
                              WHERE tenant = $1 AND principal = $2 AND k = $3 AND expires_at > $4 LIMIT 1")
-            .bind(key.tenant.as_bytes())
-            .bind(key.principal.as_bytes())
-            .bind(&key.key)
-            .bind(now.millis());
+        .bind(key.tenant.as_bytes())
+        .bind(key.principal.as_bytes())
+        .bind(&key.key)
+        .bind(now.millis());
         self.read_one(statement).await?.as_ref().map(answered).transpose()
     }
 
@@ -62,20 +62,21 @@ impl Store {
 
 /// Keeps an answer. The key being taken by one that is not yet forgotten is [`Error::Unique`].
 pub async fn insert_answer(tx: &mut Tx<'_>, key: &IdempotencyKey, answer: &Answered) -> Result<()> {
-    let statement = sql("INSERT INTO idempotency (tenant, principal, k, request, status, answer, created_at, expires_at)
+    let statement =
+        sql("INSERT INTO idempotency (tenant, principal, k, request, status, answer, created_at, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
              ON CONFLICT (tenant, principal, k) DO UPDATE
              SET request = excluded.request, status = excluded.status, answer = excluded.answer,
                  created_at = excluded.created_at, expires_at = excluded.expires_at
              WHERE idempotency.expires_at <= excluded.created_at")
-    .bind(key.tenant.as_bytes())
-    .bind(key.principal.as_bytes())
-    .bind(&key.key)
-    .bind(answer.request)
-    .bind(u32::from(answer.status))
-    .bind(answer.answer.clone())
-    .bind(answer.created_at.millis())
-    .bind(answer.expires_at.millis());
+        .bind(key.tenant.as_bytes())
+        .bind(key.principal.as_bytes())
+        .bind(&key.key)
+        .bind(answer.request)
+        .bind(u32::from(answer.status))
+        .bind(answer.answer.clone())
+        .bind(answer.created_at.millis())
+        .bind(answer.expires_at.millis());
     if tx.exec(statement).await? == 1 { Ok(()) } else { Err(Error::Unique) }
 }
 

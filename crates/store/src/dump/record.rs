@@ -7,12 +7,17 @@ use crate::value::Value;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// The version of the schema the rows belong to.
-    Header { schema: u32 },
+    Header {
+        schema: u32,
+    },
     /// The rows that follow are of this table.
     Table(String),
     Row(Vec<Value>),
     /// Closes the backup: the number of rows, and the SHA-256 of every record before this one.
-    End { rows: u64, digest: [u8; 32] },
+    End {
+        rows: u64,
+        digest: [u8; 32],
+    },
 }
 
 const HEADER: u8 = 1;
@@ -133,7 +138,9 @@ mod tests {
 
     #[test]
     fn foreign_bytes_are_refused() {
-        for bytes in [&[9, 0, 0, 0, 0][..], &[ROW, 0, 0, 0, 1, 7], &[ROW, 0, 0, 0, 5, TEXT, 0, 0, 0, 9], &[END, 0, 0, 0, 1, 1]] {
+        for bytes in
+            [&[9, 0, 0, 0, 0][..], &[ROW, 0, 0, 0, 1, 7], &[ROW, 0, 0, 0, 5, TEXT, 0, 0, 0, 9], &[END, 0, 0, 0, 1, 1]]
+        {
             assert!(Record::decode(&mut &bytes[..]).is_err(), "{bytes:?}");
         }
     }

@@ -206,10 +206,8 @@ impl Snapshot {
         let rows = self.connection.client.query_raw(text, none).await.map_err(into_error)?;
         let mut chunks = std::pin::pin!(rows.ready_chunks(size));
         while let Some(chunk) = chunks.next().await {
-            let rows = chunk
-                .into_iter()
-                .map(|row| codec::decode(&row.map_err(into_error)?))
-                .collect::<Result<Vec<_>>>()?;
+            let rows =
+                chunk.into_iter().map(|row| codec::decode(&row.map_err(into_error)?)).collect::<Result<Vec<_>>>()?;
             sink.send(Ok((name, rows))).await.map_err(Error::unavailable)?;
         }
         Ok(())
