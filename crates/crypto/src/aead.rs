@@ -3,7 +3,7 @@
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::hash::{ct_eq, hkdf_sha256_parts};
+use crate::hash::{ct_eq, hkdf_sha256};
 use crate::secret::SecretBytes;
 use crate::{Error, Refused};
 
@@ -14,22 +14,28 @@ pub(crate) const TAG_LEN: usize = 16;
 
 /// The keys of one message. The commitment comes from the same derivation as the key, so a ciphertext that opens under
 /// one input opens under no other: GCM alone does not promise that.
-pub(crate) struct MessageKeys(Zeroizing<[u8; KEY_LEN + COMMITMENT_LEN + NONCE_LEN]>);
+pub(crate) struct MessageKeys(Zeroizing<[u8; KEY_LEN + COMMITMENT_LEN]>);
 
 impl MessageKeys {
-    pub(crate) fn derive(salt: &[u8], ikm: &[u8], info: &[&[u8]]) -> Result<Self, Error> {
-        let mut okm = Zeroizing::new([0; KEY_LEN + COMMITMENT_LEN + NONCE_LEN]);
-        hkdf_sha256_parts(salt, ikm, info, okm.as_mut_slice())?;
+    /// Key and commitment; the nonce is the caller's.
+    pub(crate) fn derive(salt: &[u8], ikm: &[u8], info: &[u8]) -> Result<Self, Error> {
+        let mut okm = Zeroizing::new([0; KEY_LEN + COMMITMENT_LEN]);
+        hkdf_sha256(salt, ikm, info, okm.as_mut_slice())?;
         Ok(Self(okm))
     }
 
-    pub(crate) fn commitment(&self) -> &[u8; COMMITMENT_LEN] {
-        self.0[KEY_LEN..].first_chunk().unwrap_or(&[0; COMMITMENT_LEN])
+    /// Key, commitment and nonce, for formats whose key never serves twice.
+    pub(crate) fn derive_with_nonce(salt: &[u8], ikm: &[u8], info: &[u8]) -> Result<(Self, [u8; NONCE_LEN]), Error> {
+        let mut okm = Zeroizing::new([0; KEY_LEN + COMMITMENT_LEN + NONCE_LEN]);
+        hkdf_sha256(salt, ikm, info, okm.as_mut_slice())?;
+        let mut keys = Self(Zeroizing::new([0; KEY_LEN + COMMITMENT_LEN]));
+        let (head, nonce) = okm.split_at(KEY_LEN + COMMITMENT_LEN);
+        keys.0.copy_from_slice(head);
+        Ok((keys, nonce.try_into().map_err(|_| Error::Provider)?))
     }
 
-    /// The derived nonce, for formats whose key never serves twice.
-    pub(crate) fn nonce(&self) -> &[u8; NONCE_LEN] {
-        self.0.last_chunk().unwrap_or(&[0; NONCE_LEN])
+    pub(crate) fn commitment(&self) -> &[u8; COMMITMENT_LEN] {
+        self.0.last_chunk().unwrap_or(&[0; COMMITMENT_LEN])
     }
 
     /// Whether the commitment is the one of these keys; in constant time.

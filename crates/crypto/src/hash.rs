@@ -114,13 +114,8 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 ///
 /// Fails only when more than 255 blocks (8,160 bytes) are asked for.
 pub fn hkdf_sha256(salt: &[u8], ikm: &[u8], info: &[u8], out: &mut [u8]) -> Result<(), Error> {
-    hkdf_sha256_parts(salt, ikm, &[info], out)
-}
-
-/// As [`hkdf_sha256`], with an info that is given in pieces of a context.
-pub(crate) fn hkdf_sha256_parts(salt: &[u8], ikm: &[u8], info: &[&[u8]], out: &mut [u8]) -> Result<(), Error> {
     let length = Length(out.len());
-    hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(ikm).expand(info, length)?.fill(out)?;
+    hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(ikm).expand(&[info], length)?.fill(out)?;
     Ok(())
 }
 

@@ -13,10 +13,16 @@
 mod aead;
 pub mod algorithm;
 pub mod context;
+pub mod entropy;
 mod error;
 pub mod hash;
+pub mod key;
+pub mod message;
+pub mod passphrase;
 pub mod random;
 pub mod secret;
+pub mod shamir;
 pub mod symmetric;
+pub mod wrap;
 
 pub use error::{Error, Refused};

@@ -6,7 +6,7 @@
 use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded as _};
 use zeroize::Zeroizing;
 
-use crate::aead::{COMMITMENT_LEN, MessageKeys, TAG_LEN};
+use crate::aead::{COMMITMENT_LEN, MessageKeys, NONCE_LEN, TAG_LEN};
 use crate::context::Context;
 use crate::random::Random;
 use crate::secret::{Key32, SecretBytes};
@@ -23,12 +23,12 @@ const LABEL: &str = "qapi/symmetric/v1";
 pub fn seal_with_key(key: &Key32, context: &Context, plaintext: &[u8], random: &dyn Random) -> Result<Vec<u8>, Error> {
     let mut salt = [0; SALT_LEN];
     random.fill(&mut salt);
-    let keys = derive(key, &salt, context)?;
+    let (keys, nonce) = derive(key, &salt, context)?;
     let mut out = Vec::with_capacity(OVERHEAD + plaintext.len());
     out.push(VERSION);
     out.extend_from_slice(&salt);
     out.extend_from_slice(keys.commitment());
-    keys.seal(*keys.nonce(), &[VERSION], plaintext, &mut out)?;
+    keys.seal(nonce, &[VERSION], plaintext, &mut out)?;
     Ok(out)
 }
 
@@ -37,11 +37,11 @@ pub fn open_with_key(key: &Key32, context: &Context, sealed: &[u8]) -> Result<Se
     let (&version, rest) = sealed.split_first().ok_or(Refused)?;
     let (salt, rest) = rest.split_first_chunk::<SALT_LEN>().ok_or(Refused)?;
     let (commitment, body) = rest.split_first_chunk::<COMMITMENT_LEN>().ok_or(Refused)?;
-    let keys = derive(key, salt, context)?;
+    let (keys, nonce) = derive(key, salt, context)?;
     if version != VERSION || !keys.matches(commitment) {
         return Err(Refused);
     }
-    keys.open(*keys.nonce(), &[VERSION], body)
+    keys.open(nonce, &[VERSION], body)
 }
 
 /// AES-256 key wrap with padding (RFC 5649, SP 800-38F), for exchanging keys with others' systems.
@@ -60,9 +60,9 @@ pub fn key_unwrap(key: &Key32, wrapped: &[u8]) -> Result<SecretBytes, Refused> {
     Ok(SecretBytes::new(std::mem::take(&mut out)))
 }
 
-fn derive(key: &Key32, salt: &[u8; SALT_LEN], context: &Context) -> Result<MessageKeys, Error> {
+fn derive(key: &Key32, salt: &[u8; SALT_LEN], context: &Context) -> Result<(MessageKeys, [u8; NONCE_LEN]), Error> {
     let info = Context::new(LABEL).bytes(context.as_bytes());
-    MessageKeys::derive(salt, key.expose(), &[info.as_bytes()])
+    MessageKeys::derive_with_nonce(salt, key.expose(), info.as_bytes())
 }
 
 #[cfg(test)]
