@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::epoch::Epochs;
 use crate::error::{Error, Result};
 use crate::postgres;
 use crate::row::Row;
@@ -27,7 +28,7 @@ pub enum Isolation {
 pub(crate) struct Db {
     pub(crate) engine: Arc<Engine>,
     counts: Arc<Mutex<BTreeMap<&'static str, Counts>>>,
-    moved: Arc<dyn Fn(&[[u8; 16]]) + Send + Sync>,
+    epochs: Epochs,
 }
 
 pub(crate) enum Engine {
@@ -43,9 +44,8 @@ pub(crate) enum Attempt<T> {
 }
 
 impl Db {
-    /// `moved` is called with the tenants whose epoch a transaction moved, after its commit and before its caller hears of it.
-    pub fn new(engine: Engine, moved: Arc<dyn Fn(&[[u8; 16]]) + Send + Sync>) -> Self {
-        Self { engine: Arc::new(engine), counts: Arc::default(), moved }
+    pub fn new(engine: Engine, epochs: &Epochs) -> Self {
+        Self { engine: Arc::new(engine), counts: Arc::default(), epochs: epochs.clone() }
     }
 
     pub async fn read(&self, statement: Stmt) -> Result<Vec<Row>> {
@@ -70,8 +70,8 @@ impl Db {
     ) -> Result<T> {
         let result = match &*self.engine {
             Engine::Lite(file) => {
-                let moved = Arc::clone(&self.moved);
-                file.write(move |tx| f(tx), move |tenants| moved(tenants)).await
+                let epochs = self.epochs.clone();
+                file.write(move |tx| f(tx), move |tenants| epochs.moved(tenants)).await
             }
             Engine::Pg(_) => {
                 // A task of its own: a caller who goes away cannot leave half a transaction on the connection.
@@ -103,7 +103,7 @@ impl Db {
         loop {
             let error = match database.attempt(isolation, f).await {
                 Attempt::Committed(value, bumped) => {
-                    (self.moved)(&bumped);
+                    self.epochs.moved(&bumped);
                     return Ok(value);
                 }
                 Attempt::Unknown(error) => return Err(error),

@@ -54,6 +54,11 @@ impl File {
         tokio::task::spawn_blocking(move || reader.rows(&statement)).await.map_err(Error::other)?
     }
 
+    #[cfg(feature = "test-util")]
+    pub async fn prepares(&self, text: &'static str) -> Result<()> {
+        self.readers.take().await?.prepares(text)
+    }
+
     /// A read transaction over the whole file, on a connection of its own.
     pub fn snapshot(&self) -> Result<Snapshot> {
         Snapshot::open(&self.path)

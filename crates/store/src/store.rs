@@ -65,9 +65,9 @@ impl Store {
         let (main, lane, index) = opened.await.map_err(Error::other)??;
         let epochs = Epochs::alone();
         Ok(Self {
-            main: Db::new(Engine::Lite(main), telling(&epochs)),
-            lane: Db::new(Engine::Lite(lane), Arc::new(|_| ())),
-            index: Db::new(Engine::Lite(index), Arc::new(|_| ())),
+            main: Db::new(Engine::Lite(main), &epochs),
+            lane: Db::new(Engine::Lite(lane), &epochs),
+            index: Db::new(Engine::Lite(index), &epochs),
             epochs,
         })
     }
@@ -78,8 +78,8 @@ impl Store {
         let main = Database::open(Arc::clone(&target), options.shared, options.pool).await?;
         let lane = Database::open(target, 1, 1).await?;
         let epochs = Epochs::polled();
-        let main = Db::new(Engine::Pg(main), telling(&epochs));
-        Ok(Self { index: main.clone(), main, lane: Db::new(Engine::Pg(lane), Arc::new(|_| ())), epochs })
+        let main = Db::new(Engine::Pg(main), &epochs);
+        Ok(Self { index: main.clone(), main, lane: Db::new(Engine::Pg(lane), &epochs), epochs })
     }
 
     /// Reads one moment of the database by key: inline on SQLite, pipelined on PostgreSQL.
@@ -104,7 +104,7 @@ impl Store {
     /// A named transaction under READ COMMITTED. The closure may run again after a collision, so it changes nothing but the
     /// database, and awaits nothing but `tx`: on SQLite it is polled once.
     ///
-    /// ```ignore
+    /// ```text
     /// store.write("rename tenant", move |tx| {
     ///     let name = name.clone();
     ///     Box::pin(async move { tx.exec(sql("UPDATE tenant SET name = $1 WHERE id = $2").bind(name).bind(id)).await })
@@ -174,9 +174,4 @@ impl Store {
             }
         }
     }
-}
-
-fn telling(epochs: &Epochs) -> Arc<dyn Fn(&[[u8; 16]]) + Send + Sync> {
-    let epochs = epochs.clone();
-    Arc::new(move |tenants| epochs.moved(tenants))
 }

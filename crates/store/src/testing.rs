@@ -12,6 +12,29 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::db::Engine;
+use crate::error::Result;
+use crate::store::Store;
+
+impl Store {
+    /// Whether the database can make sense of a statement: its syntax, tables, columns and the types of all of them.
+    pub async fn prepares(&self, text: &'static str) -> Result<()> {
+        let mut refused = None;
+        // Which of SQLite's files a table is in, the statement does not say.
+        for db in [&self.main, &self.lane, &self.index] {
+            let outcome = match &*db.engine {
+                Engine::Lite(file) => file.prepares(text).await,
+                Engine::Pg(database) => database.prepares(text).await,
+            };
+            match outcome {
+                Ok(()) => return Ok(()),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+}
+
 /// A running server. Dropping it, or the death of this process, stops it and removes its files.
 pub struct Postgres {
     bin: PathBuf,

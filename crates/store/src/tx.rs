@@ -141,6 +141,11 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// Whether the database itself has failed, rather than a statement.
+    pub(crate) fn is_broken(&self) -> bool {
+        matches!(self.spoilt, Some(Error::Unavailable(_)))
+    }
+
     fn sound(&self) -> Result<()> {
         self.spoilt.clone().map_or(Ok(()), Err)
     }

@@ -3,6 +3,8 @@
 //! `QAPI_KILL_ROUNDS` says how many rounds each engine gets (5 when unset; CI gives 50). This proves the death of processes, on
 //! PostgreSQL of the database's too, not the loss of power.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Write};

@@ -55,6 +55,11 @@ impl<'a> FromSql<'a> for Value {
     }
 }
 
+#[cfg(feature = "test-util")]
+pub(super) fn is_ours(ty: &Type) -> bool {
+    matches!(*ty, Type::INT8 | Type::INT4 | Type::TEXT | Type::VARCHAR | Type::BYTEA)
+}
+
 pub(super) fn decode(row: &PgRow) -> Result<Row> {
     (0..row.len()).map(|column| row.try_get(column).map_err(Error::other)).collect::<Result<Vec<Value>>>().map(Row)
 }

@@ -62,6 +62,16 @@ impl Connection {
         Ok(prepared)
     }
 
+    #[cfg(feature = "test-util")]
+    pub async fn prepares(&self, text: &'static str) -> Result<()> {
+        let prepared = self.prepare(text).await?;
+        let types = prepared.params().iter().chain(prepared.columns().iter().map(tokio_postgres::Column::type_));
+        match types.into_iter().find(|ty| !codec::is_ours(ty)) {
+            None => Ok(()),
+            Some(foreign) => Err(Error::other(format!("a parameter or column of type {foreign}"))),
+        }
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<&'static str, Statement>> {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner)
     }

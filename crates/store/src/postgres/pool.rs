@@ -98,6 +98,14 @@ impl Database {
         }
     }
 
+    #[cfg(feature = "test-util")]
+    pub async fn prepares(&self, text: &'static str) -> Result<()> {
+        let loan = self.borrow().await?;
+        let outcome = loan.connection.prepares(text).await;
+        self.give_back(loan);
+        outcome
+    }
+
     /// A read transaction that sees one moment, on a connection of its own.
     pub async fn snapshot(&self) -> Result<Snapshot> {
         Snapshot::open(self.target.connect().await?).await

@@ -58,6 +58,14 @@ impl Taken {
     }
 }
 
+#[cfg(feature = "test-util")]
+impl Taken {
+    pub fn prepares(&mut self, text: &str) -> Result<()> {
+        let reader = self.reader.as_ref().ok_or(Error::Busy)?;
+        reader.connection.prepare(text).map(|_| ()).map_err(connection::into_error)
+    }
+}
+
 impl Drop for Taken {
     fn drop(&mut self) {
         if let (Some(reader), Ok(mut home)) = (self.reader.take(), self.home.lock()) {

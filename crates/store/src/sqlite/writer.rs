@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -20,13 +20,14 @@ use super::Lock;
 use super::checkpoint::Dirty;
 use super::connection::into_error;
 use crate::error::{Error, Result};
-use crate::tx::{BoxFuture, Tx, Unfinished};
+use crate::tx::{BoxFuture, Tx};
 
 const QUEUE: usize = 1024;
 const GROUP: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A passive checkpoint never empties the log under a steady writer; past this size the writer starts it over itself.
 const LOG_CAP: u64 = 64 << 20;
+const OPTIMIZE_EVERY: Duration = Duration::from_secs(3600);
 const LOG_STEP: u64 = 16 << 20;
 
 pub(super) struct Handle {
@@ -54,6 +55,8 @@ trait Job: Send {
 /// A job whose statements have run; it is answered once the fate of the whole group is known.
 struct Ran {
     keep: bool,
+    /// The disk failed under it.
+    disk: bool,
     answer: Box<dyn FnOnce(Option<Error>) + Send>,
 }
 
@@ -65,9 +68,13 @@ where
 {
     fn run(self: Box<Self>, connection: &mut Connection) -> Ran {
         let Self { f, committed, reply } = *self;
-        let result = run(connection, f);
+        let (result, disk) = match run(connection, f) {
+            Ok(done) => (Ok(done), false),
+            Err(Failed { error, disk }) => (Err(error), disk),
+        };
         Ran {
             keep: result.is_ok(),
+            disk,
             answer: Box::new(move |failed| {
                 let result = match (failed, result) {
                     (None, Ok((value, bumped))) => {
@@ -131,8 +138,15 @@ pub(super) fn spawn(
 ) -> Result<(Handle, JoinHandle<()>)> {
     let (queue, jobs) = mpsc::channel(QUEUE);
     let read_only = Arc::new(AtomicBool::new(false));
-    let writer =
-        Writer { connection, log: log_path(path), cap: LOG_CAP, dirty, read_only: Arc::clone(&read_only), _lock: lock };
+    let writer = Writer {
+        connection,
+        log: log_path(path),
+        cap: LOG_CAP,
+        optimized: Instant::now(),
+        dirty,
+        read_only: Arc::clone(&read_only),
+        _lock: lock,
+    };
     let thread = std::thread::Builder::new()
         .name("sqlite-writer".into())
         .spawn(move || writer.run(jobs))
@@ -151,6 +165,7 @@ struct Writer {
     connection: Connection,
     log: PathBuf,
     cap: u64,
+    optimized: Instant,
     dirty: Dirty,
     read_only: Arc<AtomicBool>,
     _lock: Arc<Lock>,
@@ -173,6 +188,7 @@ impl Writer {
             }
             self.commit(group);
             self.cap_log();
+            self.optimize();
             if closing.is_some() {
                 queue.close();
             }
@@ -236,6 +252,8 @@ impl Writer {
         let ran = job.run(&mut self.connection);
         let end = if self.connection.is_autocommit() {
             Err(Error::unavailable("SQLite rolled the transaction back"))
+        } else if ran.disk {
+            Err(Error::unavailable("the disk failed under a statement"))
         } else if ran.keep {
             self.statement("RELEASE job")
         } else {
@@ -267,6 +285,16 @@ impl Writer {
         }
     }
 
+    /// Keeps the statistics of the query planner in step with the tables.
+    fn optimize(&mut self) {
+        if self.optimized.elapsed() > OPTIMIZE_EVERY {
+            self.optimized = Instant::now();
+            if let Err(error) = self.connection.execute_batch("PRAGMA optimize") {
+                tracing::warn!(%error, "the statistics were not renewed");
+            }
+        }
+    }
+
     fn cap_log(&mut self) {
         let size = std::fs::metadata(&self.log).map_or(0, |meta| meta.len());
         if size <= self.cap {
@@ -288,14 +316,31 @@ impl Writer {
 fn run<T>(
     connection: &mut Connection,
     f: impl for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>>,
-) -> Result<(T, Vec<[u8; 16]>)> {
+) -> std::result::Result<(T, Vec<[u8; 16]>), Failed> {
     catch_unwind(AssertUnwindSafe(|| {
         let mut tx = Tx::lite(connection);
-        let value = poll_once(f(&mut tx))??;
-        let bumped = poll_once(Box::pin(tx.finish()))?.map_err(Unfinished::into_error)?;
-        Ok((value, bumped))
+        let outcome = poll_once(f(&mut tx)).and_then(|outcome| outcome);
+        let disk = tx.is_broken();
+        let value = outcome.map_err(|error| Failed { error, disk })?;
+        let finished = poll_once(Box::pin(tx.finish())).map_err(Failed::alone)?;
+        finished.map(|bumped| (value, bumped)).map_err(|unfinished| {
+            let error = unfinished.into_error();
+            Failed { disk: matches!(error, Error::Unavailable(_)), error }
+        })
     }))
-    .unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+    .unwrap_or_else(|panic| Err(Failed::alone(panicked(panic.as_ref()))))
+}
+
+/// Why a job did not end well, and whether that is the disk's fault and everybody's concern.
+struct Failed {
+    error: Error,
+    disk: bool,
+}
+
+impl Failed {
+    fn alone(error: Error) -> Self {
+        Self { error, disk: false }
+    }
 }
 
 fn poll_once<T>(mut future: std::pin::Pin<Box<dyn Future<Output = T> + Send + '_>>) -> Result<T> {

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use domain::time::Timestamp;
 use store::testing::Postgres;
 use store::{Options, Store, migrate};
@@ -33,13 +31,6 @@ impl Bed {
 
     pub fn is_postgres(&self) -> bool {
         matches!(self.place, Place::Url(_))
-    }
-
-    pub fn dir(&self) -> Option<&Path> {
-        match &self.place {
-            Place::Dir(dir) => Some(dir.path()),
-            Place::Url(_) => None,
-        }
     }
 
     /// Another store on the same data: a second replica on PostgreSQL.

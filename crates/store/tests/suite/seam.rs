@@ -359,3 +359,29 @@ async fn a_database_that_sorts_otherwise_or_forgets_is_refused() {
     let refused = store::Store::open_postgres(&url, store::Options::default()).await.err().unwrap();
     assert!(std::error::Error::source(&refused).unwrap().to_string().contains("synchronous_commit"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_stops_writes_until_the_store_is_opened_again() {
+    let bed = Bed::sqlite().await;
+    put(&bed, "before", b"1").await.unwrap();
+    // The file may not grow any more: to SQLite the same as a full disk.
+    let pages = sql("PRAGMA max_page_count(1)");
+    bed.store
+        .write("shrink", move |tx| {
+            let pages = pages.clone();
+            Box::pin(async move { tx.rows(pages).await.map(|_| ()) })
+        })
+        .await
+        .unwrap();
+    let full = bed
+        .store
+        .write("full", |tx| Box::pin(async move { tx.exec(sql(INSERT).bind("big").bind(vec![1; 1 << 20])).await }));
+    assert!(matches!(full.await, Err(Error::Unavailable(_))));
+    assert!(bed.store.is_read_only());
+    assert!(matches!(put(&bed, "after", b"1").await, Err(Error::ReadOnly)));
+    assert_eq!(count(&bed).await, 1, "reads go on");
+    bed.store.close().await;
+    let reopened = bed.open_again().await.unwrap();
+    assert!(!reopened.is_read_only());
+    reopened.check_integrity().await.unwrap();
+}
