@@ -44,7 +44,13 @@ impl MessageKeys {
     }
 
     /// Appends ciphertext and tag to `out`.
-    pub(crate) fn seal(&self, nonce: [u8; NONCE_LEN], aad: &[u8], plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    pub(crate) fn seal(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &[u8],
+        plaintext: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
         out.reserve_exact(plaintext.len() + TAG_LEN);
         let start = out.len();
         out.extend_from_slice(plaintext);

@@ -131,7 +131,8 @@ impl FromStr for Algorithm {
     /// Case does not matter, nor do the separators `-`, `_` and `.`; some names have a second spelling.
     fn from_str(name: &str) -> Result<Self, Error> {
         let mut plain = [0; 16];
-        let letters = name.bytes().filter(|byte| !matches!(byte, b'-' | b'_' | b'.')).map(|byte| byte.to_ascii_lowercase());
+        let letters =
+            name.bytes().filter(|byte| !matches!(byte, b'-' | b'_' | b'.')).map(|byte| byte.to_ascii_lowercase());
         let mut length = 0;
         for letter in letters {
             *plain.get_mut(length).ok_or(UNKNOWN)? = letter;
@@ -174,7 +175,8 @@ mod tests {
     #[test]
     fn every_name_reads_back_in_any_case() {
         for algorithm in Algorithm::ALL {
-            for name in [algorithm.to_string(), algorithm.as_str().to_lowercase(), algorithm.as_str().replace('-', "_")] {
+            for name in [algorithm.to_string(), algorithm.as_str().to_lowercase(), algorithm.as_str().replace('-', "_")]
+            {
                 assert_eq!(name.parse(), Ok(*algorithm), "{name}");
             }
         }

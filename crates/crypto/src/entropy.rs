@@ -20,8 +20,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::context::Context;
 use crate::hash::hkdf_sha256;
 use crate::random::Random;
-use health::Health;
 pub use health::Failure;
+use health::Health;
 
 const SAMPLE_LEN: usize = 32;
 const STATE_LEN: usize = 32;

@@ -16,9 +16,11 @@ use aws_lc_rs::signature::{
 };
 
 pub use public::PublicKey;
+pub(crate) use public::raw_len;
 
 use crate::Error;
 use crate::algorithm::Algorithm;
+use crate::encoding::{jwk, pem, pkcs8};
 use crate::hash::Hash;
 use crate::random::Random;
 use crate::secret::{SecretArray, SecretBytes};
@@ -102,7 +104,9 @@ impl PrivateKey {
                 (Half::Ed25519(pair), Some(public))
             }
             Algorithm::Aes256Gcm if bytes.len() == 32 => (Half::Aes, None),
-            Algorithm::HmacSha256 | Algorithm::HmacSha384 | Algorithm::HmacSha512 if HMAC_LEN.contains(&bytes.len()) => {
+            Algorithm::HmacSha256 | Algorithm::HmacSha384 | Algorithm::HmacSha512
+                if HMAC_LEN.contains(&bytes.len()) =>
+            {
                 (Half::Hmac, None)
             }
             _ => return Err(NOT_A_KEY),
@@ -225,6 +229,22 @@ impl PrivateKey {
             Half::Kem(key) => key.decapsulate(encapsulation),
             _ => Err(Error::WrongOperation("decapsulation")),
         }
+    }
+
+    /// PKCS#8 in DER: the seed, or the expanded form of a key that has none.
+    pub fn to_pkcs8_der(&self) -> Result<SecretBytes, Error> {
+        pkcs8::encode(self)
+    }
+
+    /// PKCS#8 in PEM.
+    pub fn to_pem(&self) -> Result<SecretBytes, Error> {
+        let mut text = pem::encode(pem::PRIVATE, self.to_pkcs8_der()?.expose());
+        Ok(SecretBytes::new(std::mem::take(&mut *text).into_bytes()))
+    }
+
+    /// The private JSON Web Key, as text.
+    pub fn to_jwk(&self) -> Result<SecretBytes, Error> {
+        jwk::encode_private(self)
     }
 
     /// The seed, scalar, symmetric bytes or expanded encoding, as [`PrivateKey::is_seed`] says.

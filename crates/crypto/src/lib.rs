@@ -13,9 +13,11 @@
 mod aead;
 pub mod algorithm;
 pub mod context;
+mod encoding;
 pub mod entropy;
 mod error;
 pub mod hash;
+pub mod import;
 pub mod key;
 pub mod message;
 pub mod passphrase;

@@ -59,7 +59,8 @@ pub struct Message {
 pub fn seal(public: &PublicKey, seal: &Seal<'_>, plaintext: &[u8], random: &dyn Random) -> Result<Message, Error> {
     let suite = Suite::of(public.algorithm()).filter(|suite| suite.is_kem()).ok_or(Error::WrongOperation("sealing"))?;
     let (encapsulation, secret) = public.encapsulate(random)?;
-    let sealing = Sealing { mode: Mode::Sealed, suite, epoch: [0; 8], recipient: public.hash(), encapsulation: &encapsulation };
+    let sealing =
+        Sealing { mode: Mode::Sealed, suite, epoch: [0; 8], recipient: public.hash(), encapsulation: &encapsulation };
     sealing.seal(secret.expose(), seal, plaintext, random)
 }
 
@@ -68,8 +69,13 @@ pub fn seal_fast(epoch: &EpochKey, seal: &Seal<'_>, plaintext: &[u8], random: &d
     if epoch.place() != seal.place {
         return Err(Error::BadArgument("the epoch key belongs to another key"));
     }
-    let sealing =
-        Sealing { mode: Mode::Fast, suite: epoch.suite(), epoch: epoch.id(), recipient: epoch.recipient(), encapsulation: &[] };
+    let sealing = Sealing {
+        mode: Mode::Fast,
+        suite: epoch.suite(),
+        epoch: epoch.id(),
+        recipient: epoch.recipient(),
+        encapsulation: &[],
+    };
     sealing.seal(epoch.key().expose(), seal, plaintext, random)
 }
 
@@ -207,7 +213,14 @@ impl Message {
         self.part(start, self.bytes.len() - TAG_LEN - start)
     }
 
-    fn open(&self, ikm: &[u8], recipient: &[u8], place: &Place, purpose: Purpose, aad: &[u8]) -> Result<SecretBytes, Refused> {
+    fn open(
+        &self,
+        ikm: &[u8],
+        recipient: &[u8],
+        place: &Place,
+        purpose: Purpose,
+        aad: &[u8],
+    ) -> Result<SecretBytes, Refused> {
         let header = &self.header;
         if header.key != place.key || header.version != place.version || header.purpose != purpose {
             return Err(Refused);
@@ -241,12 +254,8 @@ fn derive(
     encapsulation: &[u8],
     aad: &[u8],
 ) -> Result<MessageKeys, Error> {
-    let info = Context::new(LABEL)
-        .bytes(tenant)
-        .bytes(header)
-        .bytes(recipient)
-        .bytes(encapsulation)
-        .bytes(&sha256(&[aad]));
+    let info =
+        Context::new(LABEL).bytes(tenant).bytes(header).bytes(recipient).bytes(encapsulation).bytes(&sha256(&[aad]));
     MessageKeys::derive(salt, ikm, info.as_bytes())
 }
 

@@ -155,9 +155,8 @@ fn interpolate(shares: &[&Share], x: u8) -> Zeroizing<Vec<u8>> {
     let mut values = Zeroizing::new(vec![0; shares.first().map_or(0, |share| share.values.len())]);
     for share in shares {
         let others = shares.iter().filter(|other| other.index != share.index);
-        let weight = others.fold(1, |weight, other| {
-            multiply(weight, multiply(x ^ other.index, invert(share.index ^ other.index)))
-        });
+        let weight = others
+            .fold(1, |weight, other| multiply(weight, multiply(x ^ other.index, invert(share.index ^ other.index))));
         for (value, part) in values.iter_mut().zip(share.values.expose()) {
             *value ^= multiply(weight, *part);
         }

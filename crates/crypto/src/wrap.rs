@@ -74,11 +74,7 @@ fn derive(
     encapsulation: &[u8],
     context: &Context,
 ) -> Result<(MessageKeys, [u8; NONCE_LEN]), Error> {
-    let info = Context::new(LABEL)
-        .bytes(header)
-        .bytes(recipient.hash())
-        .bytes(encapsulation)
-        .bytes(context.as_bytes());
+    let info = Context::new(LABEL).bytes(header).bytes(recipient.hash()).bytes(encapsulation).bytes(context.as_bytes());
     MessageKeys::derive_with_nonce(&[], secret.expose(), info.as_bytes())
 }
 
@@ -92,10 +88,8 @@ mod tests {
         let random = Seeded::new(b"wrap");
         let context = || Context::new("test").u32(1);
         for algorithm in [Algorithm::MlKem768, Algorithm::MlKem1024, Algorithm::XWing] {
-            let (key, other) = (
-                PrivateKey::generate(algorithm, &random).unwrap(),
-                PrivateKey::generate(algorithm, &random).unwrap(),
-            );
+            let (key, other) =
+                (PrivateKey::generate(algorithm, &random).unwrap(), PrivateKey::generate(algorithm, &random).unwrap());
             let blob = wrap(&key.public_key().unwrap(), &context(), b"a seed", &random).unwrap();
             assert_eq!(unwrap(&key, &context(), &blob).unwrap().expose(), b"a seed");
             assert!(unwrap(&other, &context(), &blob).is_err());

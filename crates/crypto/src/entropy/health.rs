@@ -43,7 +43,11 @@ pub(super) struct Health {
 
 impl Health {
     /// Reads a sample through the tests. False when there is none to use.
-    pub(super) fn take(&mut self, sample: &mut [u8], mut read: impl FnMut(&mut [u8]) -> Result<(), SourceFailed>) -> bool {
+    pub(super) fn take(
+        &mut self,
+        sample: &mut [u8],
+        mut read: impl FnMut(&mut [u8]) -> Result<(), SourceFailed>,
+    ) -> bool {
         if matches!(self.failure, Some(Failure::Repetition | Failure::Proportion)) {
             return false;
         }

@@ -38,7 +38,8 @@ pub(super) fn ecdsa(algorithm: Algorithm, scalar: &[u8]) -> Result<(EcdsaKeyPair
     let curve = curve(algorithm)?;
     let private = agreement::PrivateKey::from_private_key(curve.agreement, scalar).map_err(malformed)?;
     let public = private.compute_public_key()?;
-    let pair = EcdsaKeyPair::from_private_key_and_public_key(curve.signing, scalar, public.as_ref()).map_err(malformed)?;
+    let pair =
+        EcdsaKeyPair::from_private_key_and_public_key(curve.signing, scalar, public.as_ref()).map_err(malformed)?;
     Ok((pair, public.as_ref().to_vec()))
 }
 

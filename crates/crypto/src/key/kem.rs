@@ -7,9 +7,7 @@
 //! X-Wing follows draft-connolly-cfrg-xwing-kem, the same construction as MLKEM768-X25519 (HPKE KEM 0x647A).
 
 use aws_lc_rs::agreement::{self, UnparsedPublicKey, X25519};
-use aws_lc_rs::kem::{
-    AlgorithmId, Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768, ML_KEM_1024,
-};
+use aws_lc_rs::kem::{AlgorithmId, Ciphertext, DecapsulationKey, EncapsulationKey, ML_KEM_768, ML_KEM_1024};
 use ml_kem::{MlKem768, MlKem1024};
 use shake::{ExtendableOutput as _, Shake256, Update as _, XofReader as _};
 use zeroize::Zeroizing;
@@ -247,7 +245,11 @@ macro_rules! encapsulate_with_m {
 
 /// Encapsulation with the randomness given, as the published vectors have it: `m` for ML-KEM, `m || ephemeral` for X-Wing.
 #[cfg(any(test, feature = "test-util"))]
-pub(super) fn encapsulate_with(algorithm: Algorithm, raw: &[u8], m: &[u8]) -> Result<(Vec<u8>, SecretArray<32>), Error> {
+pub(super) fn encapsulate_with(
+    algorithm: Algorithm,
+    raw: &[u8],
+    m: &[u8],
+) -> Result<(Vec<u8>, SecretArray<32>), Error> {
     match algorithm {
         Algorithm::MlKem768 => Ok(encapsulate_with_m!(MlKem768, raw, m)),
         Algorithm::MlKem1024 => Ok(encapsulate_with_m!(MlKem1024, raw, m)),

@@ -2,8 +2,10 @@
 //! 6.2 and 6.3). Signing here is hedged with randomness that the caller's `Random` gives.
 
 use ml_dsa::signature::rand_core::{TryCryptoRng, TryRng};
-use ml_dsa::{EncodedVerifyingKey, ExpandedSigningKey, ExpandedSigningKeyBytes, MlDsa44, MlDsa65, MlDsa87, MlDsaParams};
 use ml_dsa::{B32, Signature, VerifyingKey};
+use ml_dsa::{
+    EncodedVerifyingKey, ExpandedSigningKey, ExpandedSigningKeyBytes, MlDsa44, MlDsa65, MlDsa87, MlDsaParams,
+};
 use shake::{ExtendableOutput as _, Shake256, Update as _, XofReader as _};
 use zeroize::Zeroizing;
 

@@ -4,11 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{ED25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, ParsedPublicKey, VerificationAlgorithm};
+use serde_json::Value;
 
 use super::{classical, kem, ml_dsa};
 use crate::Error;
 use crate::algorithm::Algorithm;
+use crate::encoding::{jwk, pem, spki};
 use crate::hash::sha256;
+use crate::import::Imported;
 use crate::random::Random;
 use crate::secret::SecretArray;
 
@@ -42,6 +45,49 @@ impl PublicKey {
             Half::Signature(key.map_err(|_| Error::MalformedKey("not a public key of this algorithm"))?)
         };
         Ok(Self(Arc::new(Inner { algorithm, raw: raw.into(), hash: sha256(&[raw]), half })))
+    }
+
+    /// Reads a SubjectPublicKeyInfo in DER.
+    pub fn from_spki_der(der: &[u8]) -> Result<Self, Error> {
+        spki::decode(der)
+    }
+
+    /// Reads a SubjectPublicKeyInfo in PEM.
+    pub fn from_pem(text: &str) -> Result<Self, Error> {
+        let block = pem::decode(text)?;
+        if block.label != pem::PUBLIC {
+            return Err(Error::WrongHalf("a PEM block of a public key is expected"));
+        }
+        spki::decode(&block.der)
+    }
+
+    /// Reads a public JSON Web Key.
+    pub fn from_jwk(text: &str) -> Result<Self, Error> {
+        // The algorithm given matters only to symmetric keys, which are no public ones.
+        match jwk::decode(text, Algorithm::MlDsa65)? {
+            Imported::Public(key) => Ok(key),
+            Imported::Private(_) => Err(Error::WrongHalf("a public JWK is expected")),
+        }
+    }
+
+    /// The SubjectPublicKeyInfo in DER.
+    pub fn to_spki_der(&self) -> Vec<u8> {
+        spki::encode(self)
+    }
+
+    /// The SubjectPublicKeyInfo in PEM.
+    pub fn to_pem(&self) -> String {
+        std::mem::take(&mut *pem::encode(pem::PUBLIC, &self.to_spki_der()))
+    }
+
+    /// The public JSON Web Key.
+    pub fn to_jwk(&self, kid: Option<&str>) -> Value {
+        jwk::encode_public(self, kid)
+    }
+
+    /// The JWK thumbprint (RFC 7638).
+    pub fn thumbprint(&self) -> String {
+        jwk::thumbprint(self)
     }
 
     /// The key's algorithm.

@@ -1,13 +1,13 @@
 //! Epoch keys: encapsulated once to a named key, then many messages are derived under them.
 
 use super::{Place, Suite};
+use crate::Error;
 use crate::algorithm::Algorithm;
 use crate::context::Context;
 use crate::hash::hkdf_sha256;
 use crate::key::{PrivateKey, PublicKey};
 use crate::random::Random;
 use crate::secret::{Key32, SecretArray};
-use crate::Error;
 use zeroize::Zeroizing;
 
 const LABEL: &str = "qapi/epoch/v1";

@@ -78,8 +78,14 @@ impl Header {
         let header = Self {
             mode: [Mode::Sealed, Mode::Fast].into_iter().find(|known| *known as u8 == *mode).ok_or(Refused)?,
             suite: Suite::from_number(u16::from_be_bytes([*suite_high, *suite_low]))?,
-            purpose: [Purpose::Message, Purpose::DataKey].into_iter().find(|known| *known as u8 == *purpose).ok_or(Refused)?,
-            encoding: [Encoding::Utf8, Encoding::Base64].into_iter().find(|known| *known as u8 == *encoding).ok_or(Refused)?,
+            purpose: [Purpose::Message, Purpose::DataKey]
+                .into_iter()
+                .find(|known| *known as u8 == *purpose)
+                .ok_or(Refused)?,
+            encoding: [Encoding::Utf8, Encoding::Base64]
+                .into_iter()
+                .find(|known| *known as u8 == *encoding)
+                .ok_or(Refused)?,
             key: *key,
             version: u32::from_be_bytes(*key_version),
             epoch: *epoch,

@@ -9,8 +9,11 @@ fn sealed_as<'a>(place: &'a Place, aad: &'a [u8]) -> Seal<'a> {
 }
 
 /// A message and how to open it, for every suite and mode.
-fn cases(random: &Seeded) -> Vec<(Message, Box<dyn Fn(&Place, Purpose, &[u8], &Message) -> Result<SecretBytes, Refused>>)> {
-    let mut cases: Vec<(Message, Box<dyn Fn(&Place, Purpose, &[u8], &Message) -> Result<SecretBytes, Refused>>)> = vec![];
+fn cases(
+    random: &Seeded,
+) -> Vec<(Message, Box<dyn Fn(&Place, Purpose, &[u8], &Message) -> Result<SecretBytes, Refused>>)> {
+    let mut cases: Vec<(Message, Box<dyn Fn(&Place, Purpose, &[u8], &Message) -> Result<SecretBytes, Refused>>)> =
+        vec![];
     for algorithm in [Algorithm::MlKem768, Algorithm::MlKem1024, Algorithm::XWing] {
         let key = PrivateKey::generate(algorithm, random).unwrap();
         let public = key.public_key().unwrap();
@@ -19,7 +22,10 @@ fn cases(random: &Seeded) -> Vec<(Message, Box<dyn Fn(&Place, Purpose, &[u8], &M
         let sealed = seal(&public, &sealed_as(&PLACE, b"aad"), b"plain", random).unwrap();
         let recovered = EpochKey::recover(&key, &PLACE, epoch.id(), &encapsulation).unwrap();
         cases.push((sealed, Box::new(move |place, purpose, aad, message| open(&key, place, purpose, aad, message))));
-        cases.push((fast, Box::new(move |place, purpose, aad, message| open_fast(&recovered, place, purpose, aad, message))));
+        cases.push((
+            fast,
+            Box::new(move |place, purpose, aad, message| open_fast(&recovered, place, purpose, aad, message)),
+        ));
     }
     let key = PrivateKey::generate(Algorithm::Aes256Gcm, random).unwrap();
     let epoch = EpochKey::from_symmetric(&key, &PLACE, [9; 8]).unwrap();
