@@ -195,12 +195,16 @@ fn an_api_key_does_what_it_was_made_for_until_it_is_revoked() {
     let listed = client.get("/api/v1/api-keys").expect(200).text();
     assert!(listed.contains("\"ci\"") && !listed.contains(body), "the key is shown once");
     let path = format!("/api/v1/api-keys/{}", made.text_of("id"));
-    let rotated = client.request("POST", &format!("{path}/rotate")).send().expect(200).text_of("key");
-    client.with_key(&rotated).get("/api/v1/secrets").expect(200);
-    let status = client.delete(&path).status;
-    assert!(status == 200 || status == 204, "{status}");
-    client.with_key(&rotated).get("/api/v1/secrets").refused(401, "unauthorized");
+    let rotated = client.post(&format!("{path}/rotate"), &json!({"graceSeconds": 600})).expect(201);
+    let newer = client.with_key(&rotated.text_of("key"));
+    newer.get("/api/v1/secrets").expect(200);
+    key.get("/api/v1/secrets").expect(200);
+    client.request("POST", &format!("{path}/revoke")).send().expect(200);
     key.get("/api/v1/secrets").refused(401, "unauthorized");
+    newer.get("/api/v1/secrets").expect(200);
+    let status = client.delete(&format!("/api/v1/api-keys/{}", rotated.text_of("id"))).status;
+    assert!(status == 200 || status == 204, "{status}");
+    newer.get("/api/v1/secrets").refused(401, "unauthorized");
 }
 
 #[test]
