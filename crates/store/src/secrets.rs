@@ -166,7 +166,11 @@ impl Store {
 
 /// Takes the row's lock, counts a change and reads what it holds, so that the rest of the transaction is serial with other
 /// changes of this secret. The revision is the new one.
-pub async fn lock_secret(tx: &mut Tx<'_>, auth: &Authorized<WriteSecrets>, id: SecretId) -> Result<Option<StoredSecret>> {
+pub async fn lock_secret(
+    tx: &mut Tx<'_>,
+    auth: &Authorized<WriteSecrets>,
+    id: SecretId,
+) -> Result<Option<StoredSecret>> {
     let text = concat!(
         "UPDATE secret AS s SET ver = ver + 1 WHERE s.tenant = $1 AND s.id = $2 RETURNING ",
         "id, name, content_type, labels, is_active, is_favorite, has_totp, version, ver, expires_at, created_at, updated_at, meta"
@@ -254,7 +258,12 @@ pub async fn update_secret(tx: &mut Tx<'_>, auth: &Authorized<WriteSecrets>, sec
 
 /// Removes a locked secret with everything that could show its value. Its links stay as marks without a password, so that they
 /// can say why they no longer open.
-pub async fn delete_secret(tx: &mut Tx<'_>, auth: &Authorized<WriteSecrets>, id: SecretId, now: Timestamp) -> Result<()> {
+pub async fn delete_secret(
+    tx: &mut Tx<'_>,
+    auth: &Authorized<WriteSecrets>,
+    id: SecretId,
+    now: Timestamp,
+) -> Result<()> {
     let bound = |text| sql(text).bind(auth.tenant().as_bytes()).bind(id.as_bytes());
     let removed = tx
         .exec_all(vec![

@@ -57,14 +57,19 @@ macro_rules! select_links {
 impl Store {
     /// The link of this token, unless its tenant is suspended.
     pub async fn share_link_by_token(&self, hash: &[u8; 32]) -> Result<Option<StoredLink>> {
-        let text = select_links!("JOIN tenant t ON t.id = l.tenant WHERE l.token_hash = $1 AND t.state = 'active' LIMIT 1");
+        let text =
+            select_links!("JOIN tenant t ON t.id = l.tenant WHERE l.token_hash = $1 AND t.state = 'active' LIMIT 1");
         self.read_one(sql(text).bind(hash)).await?.as_ref().map(link).transpose()
     }
 
     /// One link. Whether its secret may be known of is for the caller to ask.
     pub async fn share_link<A: Action>(&self, auth: &Authorized<A>, id: ShareLinkId) -> Result<Option<StoredLink>> {
         let text = select_links!("WHERE l.tenant = $1 AND l.id = $2 LIMIT 1");
-        self.read_one(sql(text).bind(auth.tenant().as_bytes()).bind(id.as_bytes())).await?.as_ref().map(link).transpose()
+        self.read_one(sql(text).bind(auth.tenant().as_bytes()).bind(id.as_bytes()))
+            .await?
+            .as_ref()
+            .map(link)
+            .transpose()
     }
 
     /// The links of a secret that was read before, newest first.
@@ -85,7 +90,11 @@ impl Store {
 }
 
 /// When the secret's newest link was made; links of one secret are told apart by their times.
-pub async fn newest_link_at(tx: &mut Tx<'_>, auth: &Authorized<WriteSecrets>, secret: SecretId) -> Result<Option<Timestamp>> {
+pub async fn newest_link_at(
+    tx: &mut Tx<'_>,
+    auth: &Authorized<WriteSecrets>,
+    secret: SecretId,
+) -> Result<Option<Timestamp>> {
     let text = "SELECT created_at FROM share_link WHERE tenant = $1 AND secret = $2 ORDER BY created_at DESC LIMIT 1";
     let row = tx.row(sql(text).bind(auth.tenant().as_bytes()).bind(secret.as_bytes())).await?;
     row.map(|row| row.int(0).map(Timestamp::from_millis)).transpose()
