@@ -1,12 +1,21 @@
 //! What the operations mean: authorize, load, decide, apply, audit. One file per noun.
 
+pub mod api_keys;
+pub mod audit;
+pub mod backup;
+mod change;
 pub mod cipher;
 pub mod data_keys;
 pub mod encryption;
 pub mod key_cache;
+pub mod idempotency;
 pub mod keys;
+pub mod operator;
+pub mod paging;
 pub mod payload;
 pub mod qrng;
+pub mod secrets;
+pub mod shares;
 pub mod signing;
 pub mod tenants;
 pub mod transit;
@@ -46,6 +55,20 @@ pub struct Services {
     pub data_keys: Arc<data_keys::DataKeys>,
     /// Entropy on request.
     pub qrng: Arc<qrng::Qrng>,
+    /// Secrets.
+    pub secrets: Arc<secrets::Secrets>,
+    /// Links to them.
+    pub shares: Arc<shares::Shares>,
+    /// Answers to repeated requests.
+    pub replays: Arc<idempotency::Replays>,
+    /// API keys.
+    pub api_keys: Arc<api_keys::ApiKeys>,
+    /// Tenants.
+    pub tenants: Arc<tenants::Tenants>,
+    /// The audit trail.
+    pub audit: Arc<audit::Audit>,
+    loaded: Arc<key_cache::KeyCache>,
+    opened: Arc<cipher::Cipher>,
 }
 
 impl Services {
@@ -58,8 +81,22 @@ impl Services {
             encryption: Arc::new(encryption::Encryption::new(core.clone(), Arc::clone(&cache), Arc::clone(&cipher))),
             signing: Arc::new(signing::Signing::new(core.clone(), Arc::clone(&cache))),
             transit: Arc::new(transit::Transit::new(core.clone(), Arc::clone(&cache), Arc::clone(&cipher))),
-            data_keys: Arc::new(data_keys::DataKeys::new(core.clone(), cache, cipher)),
+            data_keys: Arc::new(data_keys::DataKeys::new(core.clone(), Arc::clone(&cache), Arc::clone(&cipher))),
             qrng: Arc::new(qrng::Qrng::new(core.clone(), config.limits.entropy_mb_per_month)),
+            secrets: Arc::new(secrets::Secrets::new(core.clone())),
+            shares: Arc::new(shares::Shares::new(core.clone(), &config.portal_origin)),
+            replays: Arc::new(idempotency::Replays::new(core.clone())),
+            api_keys: Arc::new(api_keys::ApiKeys::new(core.clone())),
+            tenants: Arc::new(tenants::Tenants::new(core.clone())),
+            audit: Arc::new(audit::Audit::new(core.clone())),
+            loaded: cache,
+            opened: cipher,
         }
+    }
+
+    /// Drops every opened key and epoch: part of sealing, beside the keyring itself.
+    pub fn forget_keys(&self) {
+        self.loaded.clear();
+        self.opened.clear();
     }
 }

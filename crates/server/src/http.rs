@@ -5,24 +5,24 @@ pub mod mount;
 pub mod reply;
 pub mod serve;
 
+mod api_keys;
+mod audit;
 mod encryption;
 pub mod health;
+pub mod idempotency;
 mod keys;
+pub mod metrics;
+mod operator;
 mod page;
 mod qrng;
+mod secrets;
+mod shares;
+mod tenants;
 mod transit;
 
 use axum::Router;
 
-use std::sync::Arc;
-
-use axum::extract::State;
-use axum::routing::get;
-
-use crate::metrics::Metrics;
 use crate::platform::Platform;
-use crate::problem::Problem;
-use reply::{Answer, Reply};
 
 /// Every route of the public listener.
 pub fn router() -> Router<Platform> {
@@ -32,15 +32,11 @@ pub fn router() -> Router<Platform> {
         .merge(keys::router())
         .merge(encryption::router())
         .merge(transit::router())
+        .merge(secrets::router())
+        .merge(shares::router())
         .merge(qrng::router())
-}
-
-/// The one route of the metrics listener.
-pub fn metrics_router(metrics: Arc<Metrics>) -> Router {
-    Router::new().route("/metrics", get(metrics_text)).with_state(metrics)
-}
-
-async fn metrics_text(State(metrics): State<Arc<Metrics>>) -> Answer {
-    let text = metrics.render().map_err(|error| Problem::internal("writing the metrics", error))?;
-    Ok(Reply::raw("text/plain; version=0.0.4", text))
+        .merge(audit::router())
+        .merge(api_keys::router())
+        .merge(tenants::router())
+        .merge(operator::router())
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::extract::FromRef;
+use axum::middleware::from_fn_with_state;
 use crypto::entropy::EntropyPool;
 use crypto::secret::SecretBytes;
 use store::Store;
@@ -85,6 +86,11 @@ impl Platform {
         Ok(Self { store, entropy, metrics, seal, credentials, trail, services, body_limit: BodyLimit(config.limits.body_bytes), environment: Environment(config.environment.as_str().into()) })
     }
 
+    /// What background work is made of.
+    pub fn core(&self) -> Core {
+        Core { store: self.store.clone(), entropy: Arc::clone(&self.entropy), trail: self.trail.clone() }
+    }
+
     /// Tries to unseal, on a thread that may be slow.
     pub async fn unseal(&self, secret: SecretBytes) -> Outcome<Progress> {
         let seal = Arc::clone(&self.seal);
@@ -108,9 +114,9 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
     if let Some(listen) = config.metrics_listen {
         let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
         println!("metrics http://{}", listener.local_addr()?);
-        tokio::spawn(serve(listener, platform.service(http::metrics_router(Arc::clone(&platform.metrics)), config), stop.clone()));
+        tokio::spawn(serve(listener, platform.service(http::metrics::router().with_state(platform.clone()), config), stop.clone()));
     }
-    let service = platform.service(http::router().with_state(platform.clone()), config);
+    let service = platform.service(http::router().layer(from_fn_with_state(platform.clone(), http::idempotency::once)).with_state(platform.clone()), config);
     let server = tokio::spawn(serve(listener, service, stop));
     println!("ready http://{address}");
     stop_signal().await?;
@@ -187,8 +193,13 @@ macro_rules! services {
 services! {
     keys: crate::app::keys::Keys,
     encryption: crate::app::encryption::Encryption,
+    secrets: crate::app::secrets::Secrets,
+    shares: crate::app::shares::Shares,
     signing: crate::app::signing::Signing,
     transit: crate::app::transit::Transit,
     data_keys: crate::app::data_keys::DataKeys,
     qrng: crate::app::qrng::Qrng,
+    api_keys: crate::app::api_keys::ApiKeys,
+    tenants: crate::app::tenants::Tenants,
+    audit: crate::app::audit::Audit,
 }

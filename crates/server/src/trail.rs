@@ -107,11 +107,13 @@ pub struct Scene<'a> {
 enum Actor<'a> {
     Credential(&'a Principal),
     ShareLink(ShareLinkId),
+    Platform,
 }
 
 impl<'a> From<&'a Ctx> for Scene<'a> {
     fn from(ctx: &'a Ctx) -> Self {
-        Self { origin: &ctx.origin, keys: &ctx.keys, actor: Actor::Credential(&ctx.principal) }
+        let actor = if ctx.is_of_the_platform() { Actor::Platform } else { Actor::Credential(&ctx.principal) };
+        Self { origin: &ctx.origin, keys: &ctx.keys, actor }
     }
 }
 
@@ -125,24 +127,12 @@ impl<'a> Scene<'a> {
         self.keys.tenant
     }
 
-    fn actor(&self) -> String {
-        match &self.actor {
-            Actor::Credential(principal) => format!("apikey:{}", principal.name),
-            Actor::ShareLink(_) => "share-link".to_owned(),
-        }
-    }
-
-    fn actor_type(&self) -> &'static str {
+    /// Who acts, of which kind, with which credential.
+    fn actor(&self) -> (String, &'static str, Option<String>) {
         match self.actor {
-            Actor::Credential(_) => "apiKey",
-            Actor::ShareLink(_) => "other",
-        }
-    }
-
-    fn actor_id(&self) -> String {
-        match self.actor {
-            Actor::Credential(principal) => principal.id.to_string(),
-            Actor::ShareLink(link) => link.to_string(),
+            Actor::Credential(principal) => (format!("apikey:{}", principal.name), "apiKey", Some(principal.id.to_string())),
+            Actor::ShareLink(link) => ("share-link".to_owned(), "other", Some(link.to_string())),
+            Actor::Platform => ("system".to_owned(), "other", None),
         }
     }
 }
@@ -216,6 +206,7 @@ pub fn personal_cell(id: &EventId) -> Cell<'_> {
 }
 
 fn describe(scene: &Scene<'_>, entry: &Entry, id: EventId, outcome: Ended, error: Option<&str>, commitment: String) -> Event {
+    let (actor, actor_type, actor_id) = scene.actor();
     Event {
         id,
         at: scene.origin.now,
@@ -223,9 +214,9 @@ fn describe(scene: &Scene<'_>, entry: &Entry, id: EventId, outcome: Ended, error
         action: entry.action.to_owned(),
         category: entry.category.to_owned(),
         outcome,
-        actor: scene.actor(),
-        actor_type: scene.actor_type().to_owned(),
-        actor_id: Some(scene.actor_id()),
+        actor,
+        actor_type: actor_type.to_owned(),
+        actor_id,
         resource_type: entry.resource_type.to_owned(),
         resource_id: entry.resource_id.clone(),
         resource_name: entry.resource_name.clone(),

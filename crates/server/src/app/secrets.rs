@@ -29,7 +29,6 @@ use repeats::Repeats;
 use sealed::{Meta, VersionMeta};
 use view::Include;
 
-pub use change::Expected;
 pub use create::Repetition;
 pub(super) use sealed::open_value;
 pub use view::Tagged;

@@ -86,7 +86,12 @@ impl Secrets {
     }
 
     /// The answer that got lost, made of the same request again: nothing is read, so nothing is shown that was not sent.
-    async fn answer_again(&self, ctx: &Ctx, request: wire::CreateSecret, first: Made) -> Outcome<Tagged<wire::SecretWithValue>> {
+    async fn answer_again(
+        &self,
+        ctx: &Ctx,
+        request: wire::CreateSecret,
+        first: Made,
+    ) -> Outcome<Tagged<wire::SecretWithValue>> {
         let mut entry = Entry::new("SecretCreateRepeated", "secrets", "Secret");
         let answer = Fields::of_creation(request).and_then(|(fields, value)| {
             let draft = Draft::new(ctx, first.id, first.at, &fields)?;

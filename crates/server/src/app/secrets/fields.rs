@@ -93,7 +93,10 @@ impl Fields {
         }
         self.labels = self.labels.map(checked_labels).transpose()?;
         self.urls = self.urls.map(textual).transpose()?;
-        if [&self.urls, &self.custom_fields].iter().any(|list| list.as_ref().is_some_and(|list| list.len() > LIST_ITEMS)) {
+        if [&self.urls, &self.custom_fields]
+            .iter()
+            .any(|list| list.as_ref().is_some_and(|list| list.len() > LIST_ITEMS))
+        {
             return Err(Problem::invalid(format!("urls and customFields have at most {LIST_ITEMS} items each.")));
         }
         Ok(self)
@@ -108,7 +111,8 @@ impl Fields {
             secret.content_type = Some(content_type.clone()).filter(|text| !text.is_empty());
         }
         if let Some(labels) = &self.labels {
-            secret.labels = serde_json::to_string(labels).map_err(|error| Problem::internal("storing labels", error))?;
+            secret.labels =
+                serde_json::to_string(labels).map_err(|error| Problem::internal("storing labels", error))?;
         }
         secret.expires_at = self.expires_at.or(secret.expires_at);
         secret.is_favorite = self.is_favorite.unwrap_or(secret.is_favorite);
@@ -154,7 +158,9 @@ fn checked_labels(labels: Vec<String>) -> Outcome<Vec<String>> {
     for label in labels {
         let length = label.chars().count();
         if length == 0 || length > LABEL_CHARS || label.chars().any(char::is_control) {
-            return Err(Problem::invalid(format!("A label has 1 to {LABEL_CHARS} characters and no control characters.")));
+            return Err(Problem::invalid(format!(
+                "A label has 1 to {LABEL_CHARS} characters and no control characters."
+            )));
         }
         if !set.contains(&label) {
             set.push(label);
@@ -217,14 +223,17 @@ mod tests {
 
     #[test]
     fn urls_become_objects_of_texts_and_labels_a_set() {
-        let fields = update(r#"{"urls":["https://a",{"url":"https://b","main":true,"none":null}],"labels":["a","b","a"]}"#).unwrap();
+        let fields =
+            update(r#"{"urls":["https://a",{"url":"https://b","main":true,"none":null}],"labels":["a","b","a"]}"#)
+                .unwrap();
         assert_eq!(fields.urls, Some(vec![json!({"url": "https://a"}), json!({"url": "https://b", "main": "true"})]));
         assert_eq!(fields.labels, Some(vec!["a".to_owned(), "b".to_owned()]));
     }
 
     #[test]
     fn absent_stays_and_empty_takes_away() {
-        let mut meta = Meta { description: Some("old".into()), notes: Some(SecretText::copy_from("old")), ..Meta::default() };
+        let mut meta =
+            Meta { description: Some("old".into()), notes: Some(SecretText::copy_from("old")), ..Meta::default() };
         update("{}").unwrap().apply_sealed(&mut meta);
         assert_eq!(meta.description.as_deref(), Some("old"));
         update(r#"{"description":"","notes":""}"#).unwrap().apply_sealed(&mut meta);

@@ -82,7 +82,12 @@ impl Secrets {
     }
 
     /// The versions as older clients ask for them.
-    pub async fn versions(&self, ctx: &Ctx, auth: &Authorized<ReadSecrets>, id: SecretId) -> Outcome<wire::SecretVersions> {
+    pub async fn versions(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<ReadSecrets>,
+        id: SecretId,
+    ) -> Outcome<wire::SecretVersions> {
         let history = self.outline(ctx, auth, id, Some(HISTORY_VERSIONS_MAX)).await?;
         let row = |version: wire::SecretVersion| wire::SecretVersionRow {
             version: version.version,
@@ -110,7 +115,12 @@ impl Secrets {
     }
 
     /// Judges the value here; nothing of it leaves.
-    pub async fn insights(&self, ctx: &Ctx, auth: &Authorized<ReadSecrets>, id: SecretId) -> Outcome<wire::SecretInsights> {
+    pub async fn insights(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<ReadSecrets>,
+        id: SecretId,
+    ) -> Outcome<wire::SecretInsights> {
         let mut entry = Entry::new("SecretInsightsRead", "secrets", "Secret");
         entry.resource_id(id);
         let result = self.judged(ctx, auth, id, &mut entry).await;
@@ -191,9 +201,12 @@ mod tests {
 
     #[test]
     fn risk_comes_from_strength_and_age() {
-        for (strength, age_days, level) in
-            [(Strength::Weak, 0, "high"), (Strength::Medium, 0, "medium"), (Strength::Strong, 0, "low"), (Strength::Strong, 91, "medium")]
-        {
+        for (strength, age_days, level) in [
+            (Strength::Weak, 0, "high"),
+            (Strength::Medium, 0, "medium"),
+            (Strength::Strong, 0, "low"),
+            (Strength::Strong, 91, "medium"),
+        ] {
             assert_eq!(risk(&Insights { strength, recommendations: Vec::new() }, age_days), level);
         }
         assert_eq!(age_days(Timestamp::from_millis(0), Timestamp::from_millis(DAY_MS - 1)), 0);

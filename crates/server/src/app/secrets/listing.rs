@@ -6,9 +6,9 @@ use domain::authz::{Authorized, ReadSecrets};
 use futures_util::future::try_join_all;
 use store::secrets::ListedSecret;
 
+use super::Secrets;
 use super::sealed::Meta;
 use super::view::{Depth, labels, without_value};
-use super::Secrets;
 use crate::ctx::Ctx;
 use crate::problem::Outcome;
 use crate::trail::Entry;
@@ -16,7 +16,12 @@ use crate::trail::Entry;
 impl Secrets {
     /// One page of the secrets that the caller may know of, newest first, without values. Limits are applied before anything
     /// is counted, so numbers tell nothing about what lies outside them.
-    pub async fn list(&self, ctx: &Ctx, auth: &Authorized<ReadSecrets>, query: &wire::ListSecrets) -> Outcome<wire::SecretList> {
+    pub async fn list(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<ReadSecrets>,
+        query: &wire::ListSecrets,
+    ) -> Outcome<wire::SecretList> {
         let mut entry = Entry::new("SecretsListed", "secrets", "Secret");
         let result = self.list_now(ctx, auth, query, &mut entry).await;
         self.core.trail.conclude(ctx, entry, result).await
@@ -74,7 +79,8 @@ impl<'a> Wanted<'a> {
 
     fn admits(&self, secret: &ListedSecret) -> Outcome<bool> {
         let content_type = secret.content_type.as_deref();
-        if (!secret.is_active && !self.inactive) || self.content_type.is_some_and(|wanted| content_type != Some(wanted)) {
+        if (!secret.is_active && !self.inactive) || self.content_type.is_some_and(|wanted| content_type != Some(wanted))
+        {
             return Ok(false);
         }
         if self.label.is_none() && self.search.is_none() {

@@ -120,5 +120,6 @@ fn json(value: &impl Serialize) -> Outcome<SecretBytes> {
 
 fn parsed<T: DeserializeOwned>(bytes: &SecretBytes) -> Outcome<T> {
     // A parser's message could quote what it read.
-    serde_json::from_slice(bytes.expose()).map_err(|_| Problem::internal("opening a secret", "its metadata has another form"))
+    serde_json::from_slice(bytes.expose())
+        .map_err(|_| Problem::internal("opening a secret", "its metadata has another form"))
 }

@@ -1,0 +1,134 @@
+//! Passwords of share links: stretched with Argon2id, few at a time, tried a limited number of times a minute.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use api::error::ErrorCode;
+use api::secret::SecretText;
+use crypto::hash::ct_eq;
+use crypto::passphrase::{Params, derive};
+use crypto::random::Random;
+use crypto::secret::{Key32, SecretBytes};
+use domain::ids::ShareLinkId;
+use domain::rate::Bucket;
+use domain::time::Timestamp;
+use tokio::sync::Semaphore;
+
+use crate::problem::{Outcome, Problem};
+
+/// What a password costs to try: small beside the seal's, because strangers make the server pay for it.
+const MEMORY_KIB: u32 = 19 << 10;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// Derivations at once; they bound the memory that strangers can make the server use.
+const AT_ONCE: usize = 2;
+/// Tries a minute at one link, whoever makes them.
+const TRIES_PER_MINUTE: u32 = 30;
+/// Links whose tries are remembered; beyond it the memory starts anew.
+const CAPACITY: usize = 16_384;
+
+/// Makes and checks password records.
+pub struct Passwords {
+    slots: Arc<Semaphore>,
+    tries: Mutex<HashMap<ShareLinkId, Bucket>>,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), tries: Mutex::default() }
+    }
+}
+
+impl Passwords {
+    /// What to keep of a password: the cost, the salt, the key it gives.
+    pub async fn hash(&self, password: &SecretText, random: &dyn Random) -> Outcome<SecretBytes> {
+        let mut salt = [0; 16];
+        random.fill(&mut salt);
+        let params = Params { m_kib: MEMORY_KIB, t: PASSES, p: LANES, salt };
+        let key = self.stretch(password, params).await?;
+        Ok(record(&params, &key))
+    }
+
+    /// Whether it is the password of this record.
+    pub async fn matches(&self, password: &SecretText, record: &SecretBytes) -> Outcome<bool> {
+        let (params, expected) = parsed(record.expose())
+            .ok_or_else(|| Problem::internal("checking a password", "a record of another form"))?;
+        let key = self.stretch(password, params).await?;
+        Ok(ct_eq(key.expose(), expected))
+    }
+
+    /// Counts a try at a link.
+    pub fn take_try(&self, link: ShareLinkId, now: Timestamp) -> Outcome<()> {
+        let mut tries =
+            self.tries.lock().map_err(|_| Problem::internal("checking a password", "a lock is poisoned"))?;
+        if tries.len() >= CAPACITY {
+            tries.clear();
+        }
+        let bucket = tries.entry(link).or_insert_with(|| Bucket::full(TRIES_PER_MINUTE, now));
+        bucket.take(now).map(|_| ()).map_err(|exhausted| {
+            Problem::new(ErrorCode::RateLimitExceeded, "Too many passwords were tried at this link.")
+                .retry_after(exhausted.retry_after_s)
+        })
+    }
+
+    async fn stretch(&self, password: &SecretText, params: Params) -> Outcome<Key32> {
+        let closed = |error| Problem::internal("checking a password", error);
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(closed)?;
+        let password = SecretBytes::copy_from(password.expose().as_bytes());
+        let derived = tokio::task::spawn_blocking(move || {
+            let _slot = slot;
+            derive(&password, &params)
+        });
+        Ok(derived.await.map_err(|error| Problem::internal("checking a password", error))??)
+    }
+}
+
+const NUMBERS_LEN: usize = 12;
+
+fn record(params: &Params, key: &Key32) -> SecretBytes {
+    let numbers = [params.m_kib, params.t, params.p].map(u32::to_be_bytes);
+    SecretBytes::new([numbers.as_flattened(), &params.salt, key.expose()].concat())
+}
+
+fn parsed(record: &[u8]) -> Option<(Params, &[u8; 32])> {
+    let (numbers, rest) = record.split_first_chunk::<NUMBERS_LEN>()?;
+    let (salt, key) = rest.split_first_chunk::<16>()?;
+    let [m_kib, t, p] = *numbers.as_chunks::<4>().0 else { return None };
+    let [m_kib, t, p] = [m_kib, t, p].map(u32::from_be_bytes);
+    Some((Params { m_kib, t, p, salt: *salt }, key.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_back_and_nothing_else_does() {
+        let params = Params { m_kib: 64, t: 1, p: 1, salt: [7; 16] };
+        let stored = record(&params, &Key32::new([9; 32]));
+        assert_eq!(parsed(stored.expose()), Some((params, &[9; 32])));
+        assert_eq!(parsed(&stored.expose()[1..]), None);
+        assert_eq!(parsed(&[]), None);
+    }
+
+    #[tokio::test]
+    async fn only_the_same_password_matches() {
+        let passwords = Passwords::default();
+        let params = Params { m_kib: 64, t: 1, p: 1, salt: [7; 16] };
+        let key = derive(&SecretBytes::copy_from(b"open"), &params).unwrap();
+        let stored = record(&params, &key);
+        assert!(passwords.matches(&SecretText::copy_from("open"), &stored).await.unwrap());
+        assert!(!passwords.matches(&SecretText::copy_from("Open"), &stored).await.unwrap());
+    }
+
+    #[test]
+    fn tries_run_out_for_one_link_alone() {
+        let passwords = Passwords::default();
+        let (one, two) = (ShareLinkId::from_bytes([1; 16]), ShareLinkId::from_bytes([2; 16]));
+        let now = Timestamp::from_millis(0);
+        assert!((0..TRIES_PER_MINUTE).all(|_| passwords.take_try(one, now).is_ok()));
+        let refused = passwords.take_try(one, now).unwrap_err();
+        assert_eq!((refused.code, refused.retry_after_s), (ErrorCode::RateLimitExceeded, Some(2)));
+        assert!(passwords.take_try(two, now).is_ok());
+    }
+}
