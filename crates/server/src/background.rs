@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::platform::Platform;
 
+mod checkpoints;
 mod upkeep;
 
 /// How often the outbox and the index are looked at: events must be queryable within a second.
@@ -49,9 +50,10 @@ pub fn start(platform: &Platform, stop: watch::Receiver<bool>) -> JoinHandle<()>
     let mover = Mover::new(store, holder, new_lane(&platform.entropy));
     let expander = Expander::new(store, holder);
     let audit = audit(mover, expander, Ticks::new(AUDIT_PERIOD, stop.clone()));
+    let checkpoints = checkpoints::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let upkeep = upkeep::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop));
     tokio::spawn(async move {
-        let ((), ()) = tokio::join!(audit, upkeep);
+        let ((), (), ()) = tokio::join!(audit, checkpoints, upkeep);
         feed.abort();
     })
 }

@@ -1,5 +1,6 @@
 //! The command line of `qapid`.
 
+mod backup;
 mod dev;
 mod init;
 mod migrate;
@@ -28,6 +29,14 @@ enum Command {
     Serve(ConfigArgument),
     /// Bring the database's schema up to this version.
     Migrate(ConfigArgument),
+    /// Make a key pair for backups.
+    BackupKey(backup::KeyArguments),
+    /// Write an encrypted backup; while a server runs on SQLite, use `qapi operator backup`.
+    Backup(backup::BackupArguments),
+    /// Check a backup without restoring it.
+    VerifyBackup(backup::VerifyArguments),
+    /// Fill an empty database from a backup, of the same engine or the other.
+    Restore(backup::RestoreArguments),
 }
 
 /// See [`Command::Dev`].
@@ -92,6 +101,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             Command::Init(arguments) => init::run(arguments).await,
             Command::Serve(arguments) => serve::run(&arguments.config).await,
             Command::Migrate(arguments) => migrate::run(&arguments.config).await,
+            Command::BackupKey(arguments) => backup::make_key(&arguments),
+            Command::Backup(arguments) => backup::backup(&arguments).await,
+            Command::VerifyBackup(arguments) => backup::verify(&arguments),
+            Command::Restore(arguments) => backup::restore(&arguments).await,
         }
     })
 }

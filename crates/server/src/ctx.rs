@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use api::casing::Casing;
 use domain::authz::Principal;
-use domain::ids::{RequestId, TenantId};
+use domain::ids::{ApiKeyId, RequestId, TenantId};
+use domain::limits::Limits;
+use domain::scope::Scopes;
 use domain::time::Timestamp;
 
 use crate::keyring::{Keyring, TenantKeys};
@@ -44,6 +46,24 @@ pub struct Ctx {
 }
 
 impl Ctx {
+    /// The context of what the platform does by itself, within one tenant. It has no scopes: nothing can be authorized
+    /// with it.
+    pub fn of_the_platform(origin: Origin, keyring: Arc<Keyring>, keys: Arc<TenantKeys>) -> Self {
+        let principal = Principal {
+            tenant: keys.tenant,
+            id: ApiKeyId::from_bytes(PLATFORM),
+            name: "system".into(),
+            scopes: Scopes::default(),
+            limits: Arc::new(Limits::default()),
+        };
+        Self { origin, principal, keyring, keys }
+    }
+
+    /// Whether nobody asked, and the platform acts by itself.
+    pub fn is_of_the_platform(&self) -> bool {
+        *self.principal.id.as_bytes() == PLATFORM
+    }
+
     /// The tenant, decided by the credential.
     pub fn tenant(&self) -> TenantId {
         self.principal.tenant
@@ -54,3 +74,6 @@ impl Ctx {
         self.origin.now
     }
 }
+
+/// No API key has this id.
+const PLATFORM: [u8; 16] = [0; 16];

@@ -17,6 +17,8 @@ pub struct Metrics {
     pub audit_lag: Gauge,
     /// Seconds since the last successful look at the change feed.
     pub cache_age: Gauge,
+    /// 1 while sealed.
+    pub sealed: Gauge,
 }
 
 impl Metrics {
@@ -46,6 +48,7 @@ impl Metrics {
             failures: counter("qapi_failures_total", "Failed operations by error code.", "code")?,
             audit_lag: gauge("qapi_audit_lag_seconds", "Age of the oldest audit event that cannot be queried yet.")?,
             cache_age: gauge("qapi_cache_age_seconds", "Time since the change feed was last read.")?,
+            sealed: gauge("qapi_sealed", "1 while the platform is sealed.")?,
             registry,
             seconds,
             read_failures,

@@ -16,6 +16,7 @@ pub struct SealState {
     record: SealRecord,
     keyring: ArcSwapOption<Keyring>,
     shares: Mutex<Vec<Share>>,
+    attempts: tokio::sync::Mutex<()>,
 }
 
 /// How far an unsealing is.
@@ -34,7 +35,7 @@ pub struct Progress {
 impl SealState {
     /// A sealed platform.
     pub fn new(record: SealRecord) -> Self {
-        Self { record, keyring: ArcSwapOption::empty(), shares: Mutex::default() }
+        Self { record, keyring: ArcSwapOption::empty(), shares: Mutex::default(), attempts: tokio::sync::Mutex::default() }
     }
 
     /// The keyring, if the platform is unsealed.
@@ -97,11 +98,29 @@ impl SealState {
         Ok(())
     }
 
-    /// Forgets every key.
-    pub fn seal(&self) -> Outcome<()> {
+    /// The right to try to unseal: one at a time.
+    pub fn attempt(&self) -> Result<tokio::sync::MutexGuard<'_, ()>, tokio::sync::TryLockError> {
+        self.attempts.try_lock()
+    }
+
+    /// Forgets the shares given so far.
+    pub fn forget_shares(&self) {
+        if let Ok(mut shares) = self.shares.lock() {
+            shares.clear();
+        }
+    }
+
+    /// Whether sealing makes sense: a platform that opens itself would be open again at its next start.
+    pub fn can_be_sealed(&self) -> Outcome<()> {
         if self.record.method.as_str() == "file" {
             return Err(Problem::new(ErrorCode::Unsupported, "A platform that unseals itself from a file is sealed by stopping it."));
         }
+        Ok(())
+    }
+
+    /// Forgets every key.
+    pub fn seal(&self) -> Outcome<()> {
+        self.can_be_sealed()?;
         self.keyring.store(None);
         Ok(())
     }

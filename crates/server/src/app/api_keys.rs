@@ -17,7 +17,7 @@ use store::Stmt;
 use store::api_keys::{ApiKey, insert_api_key, replace_api_key, revoke_api_key, update_api_key};
 
 use super::Core;
-use super::page::Page;
+use super::paging::Page;
 use super::tenants::{bytes, display_prefix};
 use crate::credentials::hash;
 use crate::ctx::Ctx;

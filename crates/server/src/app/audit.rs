@@ -13,7 +13,7 @@ use store::audit_index::{Filter, Found, Start};
 use uuid::Uuid;
 
 use super::Core;
-use super::page::Page;
+use super::paging::Page;
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
 use crate::trail::Entry;

@@ -20,7 +20,7 @@ use store::keys::insert_epoch;
 
 use super::key_cache::{LoadedKey, LoadedVersion};
 use crate::ctx::Ctx;
-use crate::problem::{Outcome, Problem};
+use crate::problem::Outcome;
 
 /// How long an epoch is written under.
 const EPOCH_MS: i64 = 5 * MINUTE_MS;
@@ -193,9 +193,4 @@ fn remember<K: std::hash::Hash + Eq>(epochs: &RwLock<HashMap<K, Arc<Epoch>>>, na
 
 fn place(key: &LoadedKey, version: &LoadedVersion) -> Place {
     Place { tenant: *key.tenant.as_bytes(), key: *key.row.id.as_bytes(), version: version.row.version }
-}
-
-/// A ciphertext that cannot even be read as one.
-pub fn unreadable() -> Problem {
-    crypto::Refused.into()
 }

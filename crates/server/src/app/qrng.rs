@@ -8,7 +8,6 @@ use api::limits::{ENTROPY_BYTES_MAX, ENTROPY_CALLS_PER_MINUTE};
 use api::qrng::{DrawEntropy, DrawnEntropy, Entropy, EntropyFormat, SourceDetails};
 use api::secret::SecretText;
 use api::transit::{BytesFormat, TransitRandom, TransitRandomBytes};
-use crypto::random::Random as _;
 use domain::authz::{Authorized, DrawEntropy as MayDraw};
 use domain::ids::ApiKeyId;
 use domain::rate::Bucket;
@@ -55,15 +54,14 @@ impl Qrng {
     async fn draw_now(&self, ctx: &Ctx, request: &DrawEntropy, fallback: Fallback, entry: &mut Entry) -> Outcome<DrawnEntropy> {
         let format = format(request)?;
         self.within_rate(ctx)?;
-        let source = self.source();
+        let mut bytes = Zeroizing::new(vec![0; request.bytes as usize]);
+        let source = self.fill(&mut bytes);
         if !source.is_quantum && fallback == Fallback::Refused {
             let message = "No quantum source is healthy; send X-Allow-Csprng: true to take the CSPRNG's output.";
             return Err(Problem::new(ErrorCode::QrngUnavailable, message).retry_after(30));
         }
         let used = self.consume(ctx, request.bytes).await?;
         entry.note(format!("bytes={} source={}", request.bytes, source.name));
-        let mut bytes = Zeroizing::new(vec![0; request.bytes as usize]);
-        self.core.entropy.fill(&mut bytes);
         let limit = f64::from(self.quota_mb);
         Ok(DrawnEntropy {
             entropy: spell(&bytes, format),
@@ -89,13 +87,13 @@ impl Qrng {
         let count = request.bytes.unwrap_or(32);
         check_count(count)?;
         let mut bytes = Zeroizing::new(vec![0; count as usize]);
-        self.core.entropy.fill(&mut bytes);
+        let source = self.fill(&mut bytes);
         let format = request.format.unwrap_or(BytesFormat::Base64);
         let data = match format {
             BytesFormat::Base64 => base64_text(&bytes),
             BytesFormat::Hex => SecretText::new(hex::encode(&*bytes)),
         };
-        Ok(TransitRandomBytes { data, bytes: count, format, source: self.source().name })
+        Ok(TransitRandomBytes { data, bytes: count, format, source: source.name })
     }
 
     fn within_rate(&self, ctx: &Ctx) -> Outcome<()> {
@@ -116,10 +114,12 @@ impl Qrng {
         })
     }
 
-    fn source(&self) -> Named {
-        let healthy = self.core.entropy.status().into_iter().find(|source| source.is_quantum && source.is_healthy);
-        match healthy {
-            Some(source) => Named { provider: source.name.clone(), name: source.name, is_quantum: true },
+    /// Fills from a fresh mix, and names what was in it: a source counts as quantum only if it delivered for these bytes.
+    fn fill(&self, out: &mut [u8]) -> Named {
+        let provenance = self.core.entropy.fill_with_provenance(out);
+        let is_quantum = |name: &&String| self.core.entropy.status().iter().any(|source| source.is_quantum && source.name == **name);
+        match provenance.sources.iter().find(is_quantum).filter(|_| provenance.is_quantum) {
+            Some(name) => Named { name: name.clone(), provider: name.clone(), is_quantum: true },
             None => Named { name: "csprng".to_owned(), provider: "SystemRandom".to_owned(), is_quantum: false },
         }
     }

@@ -14,7 +14,7 @@ use store::tenants::{Tenant, update_tenant};
 use super::{NewTenant, bytes, provision};
 use crate::app::Core;
 use crate::app::api_keys::shown_once;
-use crate::app::page::Page;
+use crate::app::paging::Page;
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
 use crate::trail::Entry;
