@@ -26,12 +26,13 @@ impl Source {
         Self { path: path.to_owned(), text: text.to_owned(), code: blank(text) }
     }
 
-    /// Whether the file is test code as a whole.
+    /// Whether the file is test code as a whole: by its folder, or as a module that only tests have.
     pub fn is_test(&self) -> bool {
-        let folders = ["tests", "benches", "examples", "fuzz"];
-        self.path.split('/').any(|part| folders.contains(&part))
-            || self.path.ends_with("/tests.rs")
-            || self.path.ends_with("_tests.rs")
+        let folders = ["tests", "vectors", "benches", "examples", "fuzz"];
+        let modules = ["tests", "vectors", "testing"];
+        let stem = self.path.trim_end_matches(".rs");
+        stem.split('/').any(|part| folders.contains(&part))
+            || stem.rsplit('/').next().is_some_and(|name| modules.contains(&name) || name.ends_with("_tests"))
     }
 
     /// The crate the file belongs to, for files below `crates/`.

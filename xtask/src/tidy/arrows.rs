@@ -31,6 +31,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("tokio-postgres", &["store"]),
     ("rustls", &["tls"]),
     ("tokio-rustls", &["tls"]),
+    ("hyper-rustls", &["tls"]),
     ("axum", &["server", "admission", "sdk"]),
     ("kube", &["admission"]),
     ("k8s-openapi", &["admission"]),

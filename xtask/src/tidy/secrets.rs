@@ -93,8 +93,19 @@ fn definition<'a>(source: &'a Source, code: &'a str, at: usize, keyword: &str) -
         name,
         is_public: code[..at].trim_end().ends_with("pub"),
         derives: derived(attributes),
-        body: words(&code[after..end]).map(|(_, word)| word).filter(|word| *word != name).collect(),
+        body: held(&code[after..end], keyword).filter(|word| *word != name).collect(),
     })
+}
+
+/// The words of a body that can be types. The variants of an enum are names of their own, whatever they are called.
+fn held<'a>(body: &'a str, keyword: &str) -> impl Iterator<Item = &'a str> {
+    let types_from_depth = if keyword == "enum" { 2 } else { 0 };
+    words(body).filter(move |(at, _)| depth(&body[..*at]) >= types_from_depth).map(|(_, word)| word)
+}
+
+fn depth(before: &str) -> usize {
+    let opened = before.matches(['{', '(']).count();
+    opened - before.matches(['}', ')']).count().min(opened)
 }
 
 /// The end of a body in braces, or of a unit or tuple struct.
@@ -134,6 +145,8 @@ mod tests {
             ("struct Holder { key: Key32 }\n#[derive(Clone)]\nenum Outer { One(Holder), Two }", 1),
             ("#[derive(core::cmp::PartialEq)]\nstruct Pair(SecretArray<32>, u8);", 1),
             ("struct Pair(SecretArray<32>);\n#[derive(Debug, Clone, Copy)]\nstruct Id(u8);", 0),
+            ("struct DataKey(SecretArray<32>);\n#[derive(Debug)]\nenum Purpose { Message, DataKey }", 0),
+            ("struct DataKey(SecretArray<32>);\n#[derive(Debug)]\nenum Purpose { Message, Key { key: DataKey } }", 1),
             ("#[derive(Debug)]\nstruct Note; // holds no SecretBytes", 0),
         ];
         for (text, expected) in rows {

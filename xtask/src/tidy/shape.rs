@@ -35,7 +35,7 @@ pub fn check(source: &Source) -> Vec<Finding> {
 
 fn needs_introduction(source: &Source) -> bool {
     let is_root = source.path.ends_with("src/lib.rs") || source.path.ends_with("src/main.rs");
-    is_root || source.production_lines() > LINES_WITHOUT_INTRODUCTION
+    is_root || (!source.is_test() && source.production_lines() > LINES_WITHOUT_INTRODUCTION)
 }
 
 #[cfg(test)]
@@ -51,6 +51,7 @@ mod tests {
             ("crates/a/src/lib.rs", "fn a() {}\n".to_owned(), false),
             ("crates/a/src/b.rs", "fn a() {}\n".to_owned(), true),
             ("crates/a/src/b.rs", "const A: u8 = 1;\n".repeat(101), false),
+            ("crates/a/src/b/tests.rs", "const A: u8 = 1;\n".repeat(101), true),
             ("crates/a/src/b.rs", format!("//! B.\n{}", "const A: u8 = 1;\n".repeat(599)), true),
             ("crates/a/src/b.rs", format!("//! B.\n{}", "const A: u8 = 1;\n".repeat(600)), false),
             ("crates/a/src/b.rs", format!("//! B.\n#[cfg(test)]\nmod tests {{\n{}}}\n", "\n".repeat(160)), false),
