@@ -158,3 +158,15 @@ pub struct AuditEntry {
     /// Further facts.
     pub metadata: Option<BTreeMap<String, Value>>,
 }
+
+/// Answer of `GET /audit-logs/key`: what verifies the trailers of exports.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditKey {
+    /// `ML-DSA-65`.
+    pub algorithm: String,
+    /// SubjectPublicKeyInfo in PEM.
+    pub public_key: String,
+    /// RFC 7638 thumbprint.
+    pub thumbprint: String,
+}

@@ -88,7 +88,9 @@ impl Store {
     pub async fn write_checkpoints(&self, lease: Lease, checkpoints: &[Checkpoint], cursors: Vec<u8>) -> Result<()> {
         let mut statements: Vec<Stmt> = checkpoints.iter().flat_map(|new| [thin_out(new), insert(new)]).collect();
         statements.push(
-            sql("INSERT INTO meta (k, v) VALUES ($1, $2) ON CONFLICT (k) DO UPDATE SET v = excluded.v").bind(CURSORS).bind(cursors),
+            sql("INSERT INTO meta (k, v) VALUES ($1, $2) ON CONFLICT (k) DO UPDATE SET v = excluded.v")
+                .bind(CURSORS)
+                .bind(cursors),
         );
         self.write("write checkpoints", move |tx| {
             let (lease, statements) = (lease.clone(), statements.clone());

@@ -1,52 +1,77 @@
-//! The first answer to a request that may be sent again under the same `Idempotency-Key`.
+//! Requests that may be sent again under the same `Idempotency-Key`, and what was answered to them.
 //!
-//! The row is written in the mutation's own transaction, so of two requests with one key only one takes effect; the other finds the
-//! key taken ([`Error::Unique`]), reads the row and repeats its answer.
+//! A key is claimed before its request is served and completed with the answer afterwards, so of two requests with one key only one
+//! is served. What became of a request that was claimed and never completed is not known: its key stays taken until the claim runs
+//! out.
 
 use domain::ids::{ApiKeyId, TenantId};
 use domain::time::Timestamp;
 
 use crate::error::{Error, Result};
 use crate::row::Row;
-use crate::stmt::sql;
+use crate::stmt::{Stmt, sql};
 use crate::store::Store;
-use crate::tx::Tx;
 
-/// Whose key it is; another credential's equal key is another key.
-#[derive(Clone, Debug)]
-pub struct IdempotencyKey {
+/// One request. Another credential's equal key is another key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
     pub tenant: TenantId,
     pub principal: ApiKeyId,
     pub key: String,
+    /// A keyed hash of the request: the same key with another request is the caller's mistake.
+    pub request: [u8; 32],
 }
 
-/// What was answered.
-#[derive(Clone)]
-pub struct Answered {
-    /// Hash of the request: the same key with another request is the caller's mistake.
+/// What is known of the request that has a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
     pub request: [u8; 32],
+    /// The answer's status; 0 while there is none.
     pub status: u16,
     /// The sealed answer; absent when it showed a value that is shown once.
     pub answer: Option<Vec<u8>>,
-    pub created_at: Timestamp,
-    pub expires_at: Timestamp,
 }
 
 impl Store {
-    /// What was answered under this key, unless that is forgotten by `now`.
-    pub async fn answered(&self, key: &IdempotencyKey, now: Timestamp) -> Result<Option<Answered>> {
-        let statement = sql("SELECT request, status, answer, created_at, expires_at FROM idempotency
-                             WHERE tenant = $1 AND principal = $2 AND k = $3 AND expires_at > $4 LIMIT 1")
-        .bind(key.tenant.as_bytes())
-        .bind(key.principal.as_bytes())
-        .bind(&key.key)
-        .bind(now.millis());
-        self.read_one(statement).await?.as_ref().map(answered).transpose()
+    /// Claims a key until `until`; answers with the request that has it when it is taken.
+    pub async fn claim_idempotency(&self, claim: &Claim, now: Timestamp, until: Timestamp) -> Result<Option<Kept>> {
+        let (insert, select) = (insert(claim, now, until), select(claim));
+        self.write("claim idempotency key", move |tx| {
+            let (insert, select) = (insert.clone(), select.clone());
+            Box::pin(async move {
+                if tx.exec(insert).await? == 1 {
+                    return Ok(None);
+                }
+                // Given back or run out in between: the next try finds the key free.
+                tx.row(select).await?.as_ref().map(kept).transpose()?.ok_or(Error::Conflict).map(Some)
+            })
+        })
+        .await
     }
 
-    /// Deletes up to a thousand answers that are forgotten by `now`; returns how many.
-    pub async fn forget_answers(&self, now: Timestamp) -> Result<u64> {
-        self.write("forget answers", move |tx| {
+    /// Completes a claim with its answer.
+    pub async fn keep_answer(
+        &self,
+        claim: &Claim,
+        status: u16,
+        answer: Option<Vec<u8>>,
+        until: Timestamp,
+    ) -> Result<()> {
+        let update = sql("UPDATE idempotency SET status = $4, answer = $5, expires_at = $6
+                          WHERE tenant = $1 AND principal = $2 AND k = $3 AND status = 0");
+        let update = addressed(update, claim).bind(u32::from(status)).bind(answer).bind(until.millis());
+        self.touch_claim("keep answer", update).await
+    }
+
+    /// Gives a claim back: its request was refused and may be sent again.
+    pub async fn release_idempotency(&self, claim: &Claim) -> Result<()> {
+        let delete = sql("DELETE FROM idempotency WHERE tenant = $1 AND principal = $2 AND k = $3 AND status = 0");
+        self.touch_claim("release idempotency key", addressed(delete, claim)).await
+    }
+
+    /// Forgets up to a thousand requests that have run out by `now`; returns how many.
+    pub async fn expire_idempotency(&self, now: Timestamp) -> Result<u64> {
+        self.write("expire idempotency keys", move |tx| {
             Box::pin(async move {
                 tx.exec(
                     sql("DELETE FROM idempotency WHERE (tenant, principal, k) IN
@@ -58,34 +83,42 @@ impl Store {
         })
         .await
     }
+
+    async fn touch_claim(&self, name: &'static str, statement: Stmt) -> Result<()> {
+        self.write(name, move |tx| {
+            let statement = statement.clone();
+            Box::pin(async move { if tx.exec(statement).await? == 1 { Ok(()) } else { Err(Error::Conflict) } })
+        })
+        .await
+    }
 }
 
-/// Keeps an answer. The key being taken by one that is not yet forgotten is [`Error::Unique`].
-pub async fn insert_answer(tx: &mut Tx<'_>, key: &IdempotencyKey, answer: &Answered) -> Result<()> {
-    let statement =
-        sql("INSERT INTO idempotency (tenant, principal, k, request, status, answer, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-             ON CONFLICT (tenant, principal, k) DO UPDATE
-             SET request = excluded.request, status = excluded.status, answer = excluded.answer,
-                 created_at = excluded.created_at, expires_at = excluded.expires_at
-             WHERE idempotency.expires_at <= excluded.created_at")
-        .bind(key.tenant.as_bytes())
-        .bind(key.principal.as_bytes())
-        .bind(&key.key)
-        .bind(answer.request)
-        .bind(u32::from(answer.status))
-        .bind(answer.answer.clone())
-        .bind(answer.created_at.millis())
-        .bind(answer.expires_at.millis());
-    if tx.exec(statement).await? == 1 { Ok(()) } else { Err(Error::Unique) }
+/// Takes the key if nobody has it or what had it has run out.
+fn insert(claim: &Claim, now: Timestamp, until: Timestamp) -> Stmt {
+    let insert = sql("INSERT INTO idempotency (tenant, principal, k, request, status, answer, created_at, expires_at)
+                      VALUES ($1, $2, $3, $4, 0, NULL, $5, $6)
+                      ON CONFLICT (tenant, principal, k) DO UPDATE
+                      SET request = excluded.request, status = 0, answer = NULL,
+                          created_at = excluded.created_at, expires_at = excluded.expires_at
+                      WHERE idempotency.expires_at <= excluded.created_at");
+    addressed(insert, claim).bind(claim.request).bind(now.millis()).bind(until.millis())
 }
 
-fn answered(row: &Row) -> Result<Answered> {
-    Ok(Answered {
+fn select(claim: &Claim) -> Stmt {
+    let text =
+        "SELECT request, status, answer FROM idempotency WHERE tenant = $1 AND principal = $2 AND k = $3 LIMIT 1";
+    addressed(sql(text), claim)
+}
+
+/// Parameters 1 to 3.
+fn addressed(statement: Stmt, claim: &Claim) -> Stmt {
+    statement.bind(claim.tenant.as_bytes()).bind(claim.principal.as_bytes()).bind(&claim.key)
+}
+
+fn kept(row: &Row) -> Result<Kept> {
+    Ok(Kept {
         request: row.array(0)?,
         status: u16::try_from(row.int(1)?).map_err(|_| Error::corrupt("a status"))?,
         answer: row.opt_blob(2)?.map(<[u8]>::to_vec),
-        created_at: Timestamp::from_millis(row.int(3)?),
-        expires_at: Timestamp::from_millis(row.int(4)?),
     })
 }

@@ -4,6 +4,7 @@ use super::{Route, routes, schema};
 use crate::error::ErrorCode::{
     self, Conflict, DecryptionFailed, IdempotencyKeyReused, InvalidMinDecryptionVersion, KeyDisabled, KeyNameConflict,
     KeyRevoked, KeyVersionBelowMinimum, KeyWrongType, NotFound, PreconditionFailed, Unsupported,
+    ValueNotReplayable,
 };
 use crate::keys::{
     CreateKey, DataKey, DeleteKey, ExportKey, ExportPublicKey, ExportedKey, ExportedPublicKey, GenerateDataKey,
@@ -12,6 +13,7 @@ use crate::keys::{
 };
 
 const WRAPS: &[ErrorCode] = &[NotFound, KeyWrongType, KeyDisabled, KeyRevoked];
+const SHOWS: &[ErrorCode] = &[NotFound, KeyWrongType, KeyDisabled, KeyRevoked, ValueNotReplayable];
 
 routes! {
     /// A new key.
@@ -110,14 +112,14 @@ routes! {
         .does("A key's private half; unconfined administrators only, and audited.")
         .takes(schema::<ExportKey>())
         .answers(schema::<ExportedKey>())
-        .fails(&[NotFound, KeyWrongType, KeyDisabled, KeyRevoked, Unsupported]);
+        .fails(&[NotFound, KeyWrongType, KeyDisabled, KeyRevoked, Unsupported, ValueNotReplayable]);
     /// A data key, bare and wrapped.
     KEY_DATA_KEY = Route::post("generateDataKey", "/api/v1/keys/{id}/generate-data-key", "keys")
         .scope("encrypt")
         .does("A new data key, bare and wrapped to the key.")
         .takes(schema::<GenerateDataKey>())
         .answers(schema::<DataKey>())
-        .fails(WRAPS);
+        .fails(SHOWS);
     /// A data key, wrapped only.
     KEY_DATA_KEY_WRAPPED =
         Route::post("generateWrappedDataKey", "/api/v1/keys/{id}/generate-data-key-without-plaintext", "keys")
@@ -132,7 +134,7 @@ routes! {
         .does("Open a wrapped data key.")
         .takes(schema::<UnwrapDataKey>())
         .answers(schema::<UnwrappedDataKey>())
-        .fails(&[NotFound, DecryptionFailed, KeyDisabled, KeyRevoked, KeyVersionBelowMinimum]);
+        .fails(&[NotFound, DecryptionFailed, KeyDisabled, KeyRevoked, KeyVersionBelowMinimum, ValueNotReplayable]);
     /// Revoke a key.
     KEY_REVOKE = Route::post("revokeKey", "/api/v1/keys/{id}/revoke", "keys")
         .scope("keys:write")

@@ -2,7 +2,7 @@
 
 use super::{Route, routes, schema};
 use crate::api_keys::{ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey, ListApiKeys, RotateApiKey, UpdateApiKey};
-use crate::audit::{AuditList, AuditLogList, ListAudit, ListAuditLogs};
+use crate::audit::{AuditKey, AuditList, AuditLogList, ListAudit, ListAuditLogs};
 use crate::error::ErrorCode::{
     AlreadyInitialized, Conflict, Forbidden, IdempotencyKeyReused, InvalidFormat, NotFound, QrngUnavailable,
     QuotaExceeded, Unsupported, ValueNotReplayable,
@@ -49,7 +49,7 @@ routes! {
         .does("Draw entropy; without a quantum source only with the header X-Allow-Csprng: true.")
         .takes(schema::<DrawEntropy>())
         .answers(schema::<DrawnEntropy>())
-        .fails(&[InvalidFormat, QuotaExceeded, QrngUnavailable]);
+        .fails(&[InvalidFormat, QuotaExceeded, QrngUnavailable, ValueNotReplayable]);
 
     /// The audit trail.
     AUDIT_LOGS = Route::get("listAuditLogs", "/api/v1/audit-logs", "audit")
@@ -68,6 +68,12 @@ routes! {
         .scope("audit:read")
         .does("Export the tenant's whole trail as NDJSON with a signed trailer, for offline verification.")
         .streams("application/x-ndjson");
+
+    /// What verifies the trailers of exports.
+    AUDIT_KEY = Route::get("getAuditKey", "/api/v1/audit-logs/key", "audit")
+        .anonymous()
+        .does("The public key that signs the trailers of exports, to be compared with what they say.")
+        .answers(schema::<AuditKey>());
 
     /// A new API key.
     API_KEY_CREATE = Route::post("createApiKey", "/api/v1/api-keys", "api-keys")

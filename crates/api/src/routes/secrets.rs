@@ -138,7 +138,7 @@ routes! {
         .does("Make a share link, in the form of older clients.")
         .takes(schema::<ShareSecret>())
         .creates(schema::<SharedSecret>())
-        .fails(&[NotFound, SecretInactive, Conflict]);
+        .fails(&[NotFound, SecretInactive, Conflict, ValueNotReplayable]);
     /// Make a value readable again, as older clients ask for it.
     SECRET_RESTORE_OLD = Route::post("restoreSecretOld", "/api/v1/secrets/{id}/restore", "aliases")
         .scope("secrets:write")

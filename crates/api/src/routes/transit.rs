@@ -3,7 +3,7 @@
 use super::{Route, routes, schema};
 use crate::error::ErrorCode::{
     self, DecryptionFailed, InvalidMinDecryptionVersion, KeyDisabled, KeyRevoked, KeyVersionBelowMinimum, KeyWrongType,
-    NotFound, QrngUnavailable, TooManyItems, Unsupported,
+    NotFound, QrngUnavailable, TooManyItems, Unsupported, ValueNotReplayable,
 };
 use crate::keys::{DataKey, GenerateDataKey, KeyVersionPolicy, SetMinDecryptionVersion};
 use crate::transit::{
@@ -13,6 +13,7 @@ use crate::transit::{
 };
 
 const MAKES: &[ErrorCode] = &[NotFound, KeyWrongType, KeyDisabled, KeyRevoked];
+const SHOWS: &[ErrorCode] = &[NotFound, KeyWrongType, KeyDisabled, KeyRevoked, ValueNotReplayable];
 const OPENS: &[ErrorCode] =
     &[NotFound, KeyWrongType, DecryptionFailed, KeyDisabled, KeyRevoked, KeyVersionBelowMinimum];
 
@@ -70,7 +71,7 @@ routes! {
         .does("Random bytes from the platform's mixed generator.")
         .takes(schema::<TransitRandom>())
         .answers(schema::<TransitRandomBytes>())
-        .fails(&[QrngUnavailable]);
+        .fails(&[QrngUnavailable, ValueNotReplayable]);
     /// Encrypt many.
     TRANSIT_BATCH_ENCRYPT = Route::post("transitBatchEncrypt", "/api/v1/transit/batch/encrypt/{name}", "transit")
         .scope("encrypt")
@@ -98,7 +99,7 @@ routes! {
         .does("A new data key, bare and wrapped to a key by name.")
         .takes(schema::<GenerateDataKey>())
         .answers(schema::<DataKey>())
-        .fails(MAKES);
+        .fails(SHOWS);
     /// A data key, wrapped only.
     TRANSIT_DATA_KEY_WRAPPED =
         Route::post("transitWrappedDataKey", "/api/v1/transit/datakey/{name}/without-plaintext", "transit")

@@ -1,7 +1,7 @@
 use domain::ids::{ApiKeyId, EventId, LaneId, TenantId};
 use domain::time::Timestamp;
 use store::dump::{self, Bad, Check, Record, TABLES};
-use store::idempotency::{Answered, IdempotencyKey, insert_answer};
+use store::idempotency::{Claim, Kept};
 use store::lane::AuditLane;
 use store::outbox::{Mover, OutboxRow};
 use store::{Error, Store, Value, migrate, sql};
@@ -128,31 +128,25 @@ async fn a_restore_that_was_cut_off_is_not_served(bed: Bed) {
 }
 
 async fn an_answer_is_kept_once_and_forgotten_in_time(bed: Bed) {
-    let key = IdempotencyKey { tenant: tenant(), principal: ApiKeyId::from_bytes([1; 16]), key: "k".into() };
     let at = Timestamp::from_millis;
-    let keep = async |created: i64, answer: Option<Vec<u8>>| {
-        let (key, answer) = (
-            key.clone(),
-            Answered { request: [3; 32], status: 201, answer, created_at: at(created), expires_at: at(created + 10) },
-        );
-        bed.store
-            .write("answer", move |tx| {
-                let (key, answer) = (key.clone(), answer.clone());
-                Box::pin(async move { insert_answer(tx, &key, &answer).await })
-            })
-            .await
-    };
-    keep(0, Some(vec![1])).await.unwrap();
-    assert!(matches!(keep(5, None).await, Err(Error::Unique)));
-    let kept = bed.store.answered(&key, at(9)).await.unwrap().unwrap();
-    assert_eq!((kept.request, kept.status, kept.answer), ([3; 32], 201, Some(vec![1])));
-    assert!(bed.store.answered(&key, at(10)).await.unwrap().is_none());
-    keep(10, None).await.unwrap();
-    assert_eq!(bed.store.answered(&key, at(11)).await.unwrap().unwrap().answer, None);
-    let other = IdempotencyKey { principal: ApiKeyId::from_bytes([2; 16]), ..key.clone() };
-    assert!(bed.store.answered(&other, at(11)).await.unwrap().is_none());
-    assert_eq!(bed.store.forget_answers(at(19)).await.unwrap(), 0);
-    assert_eq!(bed.store.forget_answers(at(20)).await.unwrap(), 1);
+    let principal = ApiKeyId::from_bytes([1; 16]);
+    let claim = Claim { tenant: tenant(), principal, key: "k".into(), request: [3; 32] };
+    let store = &bed.store;
+    assert_eq!(store.claim_idempotency(&claim, at(0), at(10)).await.unwrap(), None);
+    let open = store.claim_idempotency(&claim, at(1), at(11)).await.unwrap().unwrap();
+    assert_eq!(open, Kept { request: [3; 32], status: 0, answer: None });
+    store.keep_answer(&claim, 201, Some(vec![1]), at(20)).await.unwrap();
+    assert!(store.keep_answer(&claim, 201, None, at(20)).await.is_err());
+    assert!(store.release_idempotency(&claim).await.is_err());
+    let kept = store.claim_idempotency(&claim, at(19), at(29)).await.unwrap().unwrap();
+    assert_eq!(kept, Kept { request: [3; 32], status: 201, answer: Some(vec![1]) });
+    let other = Claim { principal: ApiKeyId::from_bytes([2; 16]), ..claim.clone() };
+    assert_eq!(store.claim_idempotency(&other, at(19), at(21)).await.unwrap(), None);
+    store.release_idempotency(&other).await.unwrap();
+    assert_eq!(store.claim_idempotency(&other, at(19), at(21)).await.unwrap(), None);
+    assert_eq!(store.claim_idempotency(&claim, at(20), at(30)).await.unwrap(), None);
+    assert_eq!(store.expire_idempotency(at(20)).await.unwrap(), 0);
+    assert_eq!(store.expire_idempotency(at(30)).await.unwrap(), 2);
 }
 
 /// A column that is added to a migration and forgotten here would be missing from every backup.
