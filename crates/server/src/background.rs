@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use crate::platform::Platform;
 
 mod checkpoints;
+mod deletions;
 mod upkeep;
 
 /// How often the outbox and the index are looked at: events must be queryable within a second.
@@ -51,9 +52,10 @@ pub fn start(platform: &Platform, stop: watch::Receiver<bool>) -> JoinHandle<()>
     let expander = Expander::new(store, holder);
     let audit = audit(mover, expander, Ticks::new(AUDIT_PERIOD, stop.clone()));
     let checkpoints = checkpoints::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
-    let upkeep = upkeep::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop));
+    let deletions = deletions::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
+    let upkeep = upkeep::run(platform.clone(), Ticks::new(UPKEEP_PERIOD, stop));
     tokio::spawn(async move {
-        let ((), (), ()) = tokio::join!(audit, checkpoints, upkeep);
+        let ((), (), (), ()) = tokio::join!(audit, checkpoints, deletions, upkeep);
         feed.abort();
     })
 }

@@ -77,7 +77,9 @@ impl Credentials {
         match known.standing.alive(origin.now, origin.address) {
             Ok(()) => {}
             Err(Dead::Invalid) => return Err(self.stranger(&origin)),
-            Err(Dead::Address) => return Err(Problem::new(ErrorCode::IpNotAllowed, "The key may not be used from this address.")),
+            Err(Dead::Address) => {
+                return Err(Problem::new(ErrorCode::IpNotAllowed, "The key may not be used from this address."));
+            }
         }
         let principal = known.principal.clone();
         self.take(principal.id, known.rate_per_minute, origin.now)?;
@@ -92,7 +94,8 @@ impl Credentials {
         if addresses.len() >= CAPACITY {
             addresses.clear();
         }
-        let bucket = addresses.entry(origin.address).or_insert_with(|| Bucket::full(self.anonymous_per_minute, origin.now));
+        let bucket =
+            addresses.entry(origin.address).or_insert_with(|| Bucket::full(self.anonymous_per_minute, origin.now));
         bucket.take(origin.now).map(|_| ()).map_err(exhausted)
     }
 

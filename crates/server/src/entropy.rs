@@ -14,7 +14,8 @@ use crate::config::DeviceSection;
 pub fn pool(devices: &[DeviceSection]) -> EntropyPool {
     let pool = EntropyPool::new(Box::new(OperatingSystem));
     for device in devices {
-        let source = Device { name: device.name.clone(), path: device.path.clone(), quantum: device.quantum, open: None };
+        let source =
+            Device { name: device.name.clone(), path: device.path.clone(), quantum: device.quantum, open: None };
         pool.add_source(&device.name, Box::new(source));
     }
     pool

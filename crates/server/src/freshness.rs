@@ -30,7 +30,8 @@ impl Freshness {
     pub fn stand(&self, tenant: TenantId) -> Outcome<Stand> {
         let feed = self.epochs.freshness();
         if feed == Feed::Blind {
-            let problem = Problem::new(ErrorCode::Unavailable, "The database has been out of reach for more than a second.");
+            let problem =
+                Problem::new(ErrorCode::Unavailable, "The database has been out of reach for more than a second.");
             return Err(problem.retry_after(1));
         }
         Ok(Stand { mark: self.epochs.mark(tenant), is_fresh: feed == Feed::Fresh })

@@ -70,7 +70,12 @@ impl Keyring {
 }
 
 /// A new tenant's first KEK and cell epoch, as the rows to store.
-pub fn new_tenant_keys(root: &Root, tenant: TenantId, now: Timestamp, random: &dyn Random) -> Outcome<(KekRow, CellEpochRow)> {
+pub fn new_tenant_keys(
+    root: &Root,
+    tenant: TenantId,
+    now: Timestamp,
+    random: &dyn Random,
+) -> Outcome<(KekRow, CellEpochRow)> {
     let version = 1;
     let kek = PrivateKey::generate(Algorithm::MlKem768, random)?;
     let public = public_of(&kek)?;
@@ -113,13 +118,21 @@ impl TenantKeys {
 
     /// Seals a named key version's private half to the newest KEK.
     pub fn seal_key(&self, key: KeyId, version: u32, private: &PrivateKey, random: &dyn Random) -> Outcome<Vec<u8>> {
-        let (_, public) = self.keks.get(&self.kek_version).ok_or_else(|| Problem::internal("sealing a key", "no KEK"))?;
+        let (_, public) =
+            self.keks.get(&self.kek_version).ok_or_else(|| Problem::internal("sealing a key", "no KEK"))?;
         let context = named_key_context(self.tenant, key, version, self.kek_version);
         Ok(crypto::wrap::wrap(public, &context, private.to_stored().expose(), random)?)
     }
 
     /// Opens what [`TenantKeys::seal_key`] sealed.
-    pub fn open_key(&self, key: KeyId, version: u32, kek_version: u32, algorithm: Algorithm, sealed: &[u8]) -> Outcome<PrivateKey> {
+    pub fn open_key(
+        &self,
+        key: KeyId,
+        version: u32,
+        kek_version: u32,
+        algorithm: Algorithm,
+        sealed: &[u8],
+    ) -> Outcome<PrivateKey> {
         let broken = |what: &str| Problem::internal("opening a named key", what);
         let (kek, _) = self.keks.get(&kek_version).ok_or_else(|| broken("the KEK version is missing"))?;
         let stored = crypto::wrap::unwrap(kek, &named_key_context(self.tenant, key, version, kek_version), sealed)

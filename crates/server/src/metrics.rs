@@ -40,7 +40,8 @@ impl Metrics {
                 .buckets(vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0]),
         )?;
         registry.register(Box::new(seconds.clone()))?;
-        let read_failures = IntCounter::new("qapi_secret_read_failures_total", "Secret reads that did not give a value.")?;
+        let read_failures =
+            IntCounter::new("qapi_secret_read_failures_total", "Secret reads that did not give a value.")?;
         registry.register(Box::new(read_failures.clone()))?;
         Ok(Self {
             requests: counter("qapi_requests_total", "HTTP answers by status.", "status")?,

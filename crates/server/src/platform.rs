@@ -72,7 +72,8 @@ impl Platform {
             store::migrate::migrate(&store, crate::clock::now()).await?;
         }
         store::migrate::check(&store).await?;
-        let record = store.meta("seal").await?.context("this database holds no platform yet: run `qapid init` first")?;
+        let record =
+            store.meta("seal").await?.context("this database holds no platform yet: run `qapid init` first")?;
         let record: SealRecord = serde_json::from_slice(&record).context("reading the seal")?;
         let entropy = Arc::new(entropy::pool(&config.entropy));
         let metrics = Arc::new(metrics::Metrics::new()?);
@@ -80,10 +81,21 @@ impl Platform {
         let freshness = Arc::new(crate::freshness::Freshness::new(&store));
         let lane = background::start_lane(&store, &entropy);
         let trail = Trail::new(lane, Arc::clone(&entropy), Arc::clone(&metrics));
-        let credentials = Arc::new(Credentials::new(store.clone(), Arc::clone(&freshness), Arc::clone(&seal), &config.limits));
+        let credentials =
+            Arc::new(Credentials::new(store.clone(), Arc::clone(&freshness), Arc::clone(&seal), &config.limits));
         let core = Core { store: store.clone(), entropy: Arc::clone(&entropy), trail: trail.clone() };
         let services = Services::new(&core, &freshness, config);
-        Ok(Self { store, entropy, metrics, seal, credentials, trail, services, body_limit: BodyLimit(config.limits.body_bytes), environment: Environment(config.environment.as_str().into()) })
+        Ok(Self {
+            store,
+            entropy,
+            metrics,
+            seal,
+            credentials,
+            trail,
+            services,
+            body_limit: BodyLimit(config.limits.body_bytes),
+            environment: Environment(config.environment.as_str().into()),
+        })
     }
 
     /// What background work is made of.
@@ -114,9 +126,18 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
     if let Some(listen) = config.metrics_listen {
         let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
         println!("metrics http://{}", listener.local_addr()?);
-        tokio::spawn(serve(listener, platform.service(http::metrics::router().with_state(platform.clone()), config), stop.clone()));
+        tokio::spawn(serve(
+            listener,
+            platform.service(http::metrics::router().with_state(platform.clone()), config),
+            stop.clone(),
+        ));
     }
-    let service = platform.service(http::router().layer(from_fn_with_state(platform.clone(), http::idempotency::once)).with_state(platform.clone()), config);
+    let service = platform.service(
+        http::router()
+            .layer(from_fn_with_state(platform.clone(), http::idempotency::once))
+            .with_state(platform.clone()),
+        config,
+    );
     let server = tokio::spawn(serve(listener, service, stop));
     println!("ready http://{address}");
     stop_signal().await?;

@@ -49,7 +49,8 @@ impl Problem {
 
     /// Our fault. The caller learns only that; the log learns why.
     pub fn internal(doing: &str, cause: impl std::fmt::Display) -> Self {
-        let mut problem = Self::new(ErrorCode::Internal, "The server failed. The request id finds the reason in its log.");
+        let mut problem =
+            Self::new(ErrorCode::Internal, "The server failed. The request id finds the reason in its log.");
         problem.cause = Some(format!("{doing}: {cause}"));
         problem
     }
@@ -98,7 +99,9 @@ impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         let (code, message) = match &error {
             store::Error::Unique => (ErrorCode::Conflict, "Something of that name or id exists already."),
-            store::Error::Conflict => (ErrorCode::Conflict, "Somebody else changed it at the same time; read it and try again."),
+            store::Error::Conflict => {
+                (ErrorCode::Conflict, "Somebody else changed it at the same time; read it and try again.")
+            }
             store::Error::Busy | store::Error::Unavailable(_) | store::Error::ReadOnly => {
                 (ErrorCode::Unavailable, "The store cannot be reached at the moment.")
             }
@@ -141,7 +144,10 @@ impl From<crypto::Error> for Problem {
 /// Whatever was wrong with a ciphertext, the caller gets one and the same refusal.
 impl From<crypto::Refused> for Problem {
     fn from(_: crypto::Refused) -> Self {
-        Self::new(ErrorCode::DecryptionFailed, "The ciphertext cannot be opened with this key and this associated data.")
+        Self::new(
+            ErrorCode::DecryptionFailed,
+            "The ciphertext cannot be opened with this key and this associated data.",
+        )
     }
 }
 
@@ -152,7 +158,9 @@ impl From<Refusal> for Problem {
             Refusal::NotUsable => (ErrorCode::KeyDisabled, "The key's state does not allow this."),
             Refusal::Revoked => (ErrorCode::KeyRevoked, "The key is revoked."),
             Refusal::Expired => (ErrorCode::KeyDisabled, "The key has expired; rotate it or move its expiry."),
-            Refusal::BelowMinimum => (ErrorCode::KeyVersionBelowMinimum, "The key version is below the minimum that may still be used."),
+            Refusal::BelowMinimum => {
+                (ErrorCode::KeyVersionBelowMinimum, "The key version is below the minimum that may still be used.")
+            }
             Refusal::NoSuchVersion => return crypto::Refused.into(),
         };
         Self::new(code, message)

@@ -136,7 +136,11 @@ impl SealRecord {
             }
             Method::Shamir { threshold, .. } => {
                 let text = std::str::from_utf8(secret.expose()).map_err(|_| wrong())?;
-                let shares = text.split_whitespace().map(Share::parse).collect::<Result<Vec<_>, _>>().map_err(|_| bad_share())?;
+                let shares = text
+                    .split_whitespace()
+                    .map(Share::parse)
+                    .collect::<Result<Vec<_>, _>>()
+                    .map_err(|_| bad_share())?;
                 combine(&shares, *threshold)
             }
         }

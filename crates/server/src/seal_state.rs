@@ -35,7 +35,12 @@ pub struct Progress {
 impl SealState {
     /// A sealed platform.
     pub fn new(record: SealRecord) -> Self {
-        Self { record, keyring: ArcSwapOption::empty(), shares: Mutex::default(), attempts: tokio::sync::Mutex::default() }
+        Self {
+            record,
+            keyring: ArcSwapOption::empty(),
+            shares: Mutex::default(),
+            attempts: tokio::sync::Mutex::default(),
+        }
     }
 
     /// The keyring, if the platform is unsealed.
@@ -113,7 +118,10 @@ impl SealState {
     /// Whether sealing makes sense: a platform that opens itself would be open again at its next start.
     pub fn can_be_sealed(&self) -> Outcome<()> {
         if self.record.method.as_str() == "file" {
-            return Err(Problem::new(ErrorCode::Unsupported, "A platform that unseals itself from a file is sealed by stopping it."));
+            return Err(Problem::new(
+                ErrorCode::Unsupported,
+                "A platform that unseals itself from a file is sealed by stopping it.",
+            ));
         }
         Ok(())
     }

@@ -130,7 +130,9 @@ impl<'a> Scene<'a> {
     /// Who acts, of which kind, with which credential.
     fn actor(&self) -> (String, &'static str, Option<String>) {
         match self.actor {
-            Actor::Credential(principal) => (format!("apikey:{}", principal.name), "apiKey", Some(principal.id.to_string())),
+            Actor::Credential(principal) => {
+                (format!("apikey:{}", principal.name), "apiKey", Some(principal.id.to_string()))
+            }
             Actor::ShareLink(link) => ("share-link".to_owned(), "other", Some(link.to_string())),
             Actor::Platform => ("system".to_owned(), "other", None),
         }
@@ -182,14 +184,23 @@ impl Trail {
         })
     }
 
-    fn draft(&self, scene: &Scene<'_>, entry: &Entry, outcome: Ended, error: Option<&str>) -> Outcome<(EventId, Draft)> {
+    fn draft(
+        &self,
+        scene: &Scene<'_>,
+        entry: &Entry,
+        outcome: Ended,
+        error: Option<&str>,
+    ) -> Outcome<(EventId, Draft)> {
         let mut bytes = [0; 32];
         self.entropy.fill(&mut bytes);
         let (id, salt) = bytes.split_at(16);
         let id = EventId::from_random(<[u8; 16]>::try_from(id).unwrap_or_default());
         let personal = Personal {
             salt: hex::encode(salt),
-            ip_address: Some(scene.origin.address.to_string()),
+            // What the platform does by itself comes from nowhere.
+            ip_address: Some(scene.origin.address)
+                .filter(|address| !address.is_unspecified())
+                .map(|address| address.to_string()),
             user_agent: scene.origin.user_agent.as_deref().map(str::to_owned),
         };
         let event = describe(scene, entry, id, outcome, error, hex::encode(personal.commitment()));
@@ -205,7 +216,14 @@ pub fn personal_cell(id: &EventId) -> Cell<'_> {
     Cell { table: "audit_event", row: id.as_bytes(), column: "personal", version: 0 }
 }
 
-fn describe(scene: &Scene<'_>, entry: &Entry, id: EventId, outcome: Ended, error: Option<&str>, commitment: String) -> Event {
+fn describe(
+    scene: &Scene<'_>,
+    entry: &Entry,
+    id: EventId,
+    outcome: Ended,
+    error: Option<&str>,
+    commitment: String,
+) -> Event {
     let (actor, actor_type, actor_id) = scene.actor();
     Event {
         id,

@@ -53,7 +53,8 @@ async fn insert(tx: &mut Tx<'_>, id: [u8; 16]) -> store::Result<()> {
         "INSERT INTO secret (tenant, id, name, labels, is_active, is_favorite, version, ver, created_at, updated_at, meta, has_totp)
          VALUES ($1, $2, $3, '', 1, 0, 1, 1, 0, 0, $4, 0)",
     );
-    let version = sql("INSERT INTO secret_version (tenant, secret, version, value, created_at) VALUES ($1, $2, 1, $3, 0)");
+    let version =
+        sql("INSERT INTO secret_version (tenant, secret, version, value, created_at) VALUES ($1, $2, 1, $3, 0)");
     let event = sql("INSERT INTO audit_outbox (tenant, id, at, body) VALUES ($1, $2, 0, $3)");
     tx.exec(secret.bind(&tenant).bind(&id).bind(name).bind(vec![7_u8; META_BYTES])).await?;
     tx.exec(version.bind(&tenant).bind(&id).bind(vec![7_u8; VALUE_BYTES])).await?;

@@ -40,7 +40,12 @@ impl ApiKeys {
     }
 
     /// Makes a key and shows its text.
-    pub async fn create(&self, ctx: &Ctx, auth: &Authorized<WriteApiKeys>, request: CreateApiKey) -> Outcome<CreatedApiKey> {
+    pub async fn create(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteApiKeys>,
+        request: CreateApiKey,
+    ) -> Outcome<CreatedApiKey> {
         let mut entry = Entry::new("ApiKeyCreated", "auth", "ApiKey");
         let result = self.create_now(ctx, auth, request, &mut entry).await;
         self.core.trail.conclude(ctx, entry, result).await
@@ -87,7 +92,13 @@ impl ApiKeys {
     }
 
     /// Changes what is given.
-    pub async fn update(&self, ctx: &Ctx, auth: &Authorized<WriteApiKeys>, id: ApiKeyId, request: UpdateApiKey) -> Outcome<Shown> {
+    pub async fn update(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteApiKeys>,
+        id: ApiKeyId,
+        request: UpdateApiKey,
+    ) -> Outcome<Shown> {
         let mut entry = Entry::new("ApiKeyUpdated", "auth", "ApiKey");
         let result = self.update_now(ctx, auth, id, request, &mut entry).await;
         self.core.trail.conclude(ctx, entry, result).await
@@ -137,7 +148,10 @@ impl ApiKeys {
             return Err(Problem::invalid(format!("graceSeconds is at most {GRACE_MAX_S}.")));
         }
         if !is_active(&old, ctx.now()) || old.replaced_by.is_some() {
-            return Err(Problem::new(ErrorCode::Conflict, "The key no longer works or was rotated before; make a new one."));
+            return Err(Problem::new(
+                ErrorCode::Conflict,
+                "The key no longer works or was rotated before; make a new one.",
+            ));
         }
         let wanted = Wanted::of(&old)?;
         self.granting(ctx, auth).await?.permits(&wanted)?;
@@ -157,7 +171,13 @@ impl ApiKeys {
         self.core.trail.conclude(ctx, entry, result).await
     }
 
-    async fn revoke_now(&self, ctx: &Ctx, auth: &Authorized<WriteApiKeys>, id: ApiKeyId, entry: &mut Entry) -> Outcome<Shown> {
+    async fn revoke_now(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteApiKeys>,
+        id: ApiKeyId,
+        entry: &mut Entry,
+    ) -> Outcome<Shown> {
         let mut row = self.load(auth, id, entry).await?;
         if row.revoked_at.is_none() {
             self.commit(ctx, "revoke api key", vec![revoke_api_key(auth, id, ctx.now())], entry).await?;
@@ -251,4 +271,3 @@ pub fn shown_once(row: &ApiKey, text: &SecretBytes, previous_until: Option<Times
         previous_valid_until: previous_until.map(Into::into),
     }
 }
-

@@ -8,7 +8,13 @@ use crate::problem::Outcome;
 
 impl Core {
     /// One transaction. Every statement must touch exactly one row; otherwise nothing happens and it is a conflict.
-    pub async fn change(&self, name: &'static str, tenant: TenantId, statements: Vec<Stmt>, event: Stmt) -> Outcome<()> {
+    pub async fn change(
+        &self,
+        name: &'static str,
+        tenant: TenantId,
+        statements: Vec<Stmt>,
+        event: Stmt,
+    ) -> Outcome<()> {
         let written = self.store.write(name, move |tx| {
             let (statements, event) = (statements.clone(), event.clone());
             Box::pin(async move {

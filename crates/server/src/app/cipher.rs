@@ -121,10 +121,17 @@ impl Cipher {
     }
 
     /// The epoch to write under now; a new one when the last is spent.
-    async fn current<A: Action>(&self, ctx: &Ctx, auth: &Authorized<A>, key: &LoadedKey, version: &LoadedVersion) -> Outcome<Arc<Epoch>> {
+    async fn current<A: Action>(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<A>,
+        key: &LoadedKey,
+        version: &LoadedVersion,
+    ) -> Outcome<Arc<Epoch>> {
         let name = (key.tenant, key.row.id, version.row.version);
         let current = self.current.read().ok().and_then(|epochs| epochs.get(&name).map(Arc::clone));
-        let fresh = |epoch: &Arc<Epoch>| ctx.now() < epoch.until && epoch.uses.fetch_add(1, Ordering::Relaxed) < EPOCH_USES;
+        let fresh =
+            |epoch: &Arc<Epoch>| ctx.now() < epoch.until && epoch.uses.fetch_add(1, Ordering::Relaxed) < EPOCH_USES;
         if let Some(epoch) = current.filter(fresh) {
             return Ok(epoch);
         }
@@ -135,7 +142,13 @@ impl Cipher {
     }
 
     /// A new epoch. Its encapsulation is durable before anything is sealed under it.
-    async fn establish<A: Action>(&self, ctx: &Ctx, auth: &Authorized<A>, key: &LoadedKey, version: &LoadedVersion) -> Outcome<Epoch> {
+    async fn establish<A: Action>(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<A>,
+        key: &LoadedKey,
+        version: &LoadedVersion,
+    ) -> Outcome<Epoch> {
         let until = ctx.now().plus_millis(EPOCH_MS);
         let place = place(key, version);
         let Some(public) = &version.public else {
@@ -171,7 +184,8 @@ impl Cipher {
         let private = key.private(&ctx.keys, version)?;
         let place = place(key, version);
         let epoch = if version.public.is_some() {
-            let encapsulation = self.store.key_epoch(auth, key.row.id, version.row.version, id).await?.ok_or(crypto::Refused)?;
+            let encapsulation =
+                self.store.key_epoch(auth, key.row.id, version.row.version, id).await?.ok_or(crypto::Refused)?;
             EpochKey::recover(&private, &place, id, &encapsulation).map_err(|_| crypto::Refused)?
         } else {
             EpochKey::from_symmetric(&private, &place, id)?

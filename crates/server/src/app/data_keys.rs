@@ -76,7 +76,8 @@ impl DataKeys {
         let mut plaintext = vec![0; length as usize];
         self.core.entropy.fill(&mut plaintext);
         let plaintext = SecretBytes::new(plaintext);
-        let envelope = Envelope { mode: Mode::Sealed, purpose: Purpose::DataKey, encoding: Encoding::Base64, aad: &context };
+        let envelope =
+            Envelope { mode: Mode::Sealed, purpose: Purpose::DataKey, encoding: Encoding::Base64, aad: &context };
         let message = self.cipher.seal(ctx, auth, &key, envelope, plaintext.expose()).await?;
         Ok(wire::DataKey {
             plaintext_key: (show == Show::Plaintext).then(|| base64_text(plaintext.expose())),

@@ -38,7 +38,12 @@ impl Encryption {
     }
 
     /// Encrypts one plaintext; sealed unless asked otherwise.
-    pub async fn encrypt(&self, ctx: &Ctx, auth: &Authorized<Encrypt>, request: wire::EncryptRequest) -> Outcome<wire::EncryptResponse> {
+    pub async fn encrypt(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<Encrypt>,
+        request: wire::EncryptRequest,
+    ) -> Outcome<wire::EncryptResponse> {
         let mut entry = Entry::new("Encrypt", "keys", "CryptoKey");
         entry.channel("eaas");
         let result = self.encrypt_now(ctx, auth, &request, &mut entry).await;
@@ -57,13 +62,19 @@ impl Encryption {
         let encoding = payload::encoding(request.encoding, Encoding::Utf8);
         let plaintext = payload::plaintext(&request.plaintext, encoding)?;
         let aad = payload::associated(request.additional_data.as_ref());
-        let envelope = Envelope { mode: mode(request.mode, Mode::Sealed), purpose: Purpose::Message, encoding, aad: &aad };
+        let envelope =
+            Envelope { mode: mode(request.mode, Mode::Sealed), purpose: Purpose::Message, encoding, aad: &aad };
         let message = self.cipher.seal(ctx, auth, &key, envelope, plaintext.expose()).await?;
         payload::encrypted(&message, &key.row.algorithm)
     }
 
     /// Decrypts one message, into the encoding it was made from.
-    pub async fn decrypt(&self, ctx: &Ctx, auth: &Authorized<Decrypt>, request: wire::DecryptRequest) -> Outcome<wire::DecryptResponse> {
+    pub async fn decrypt(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<Decrypt>,
+        request: wire::DecryptRequest,
+    ) -> Outcome<wire::DecryptResponse> {
         let mut entry = Entry::new("Decrypt", "keys", "CryptoKey");
         entry.channel("eaas");
         let result = self.decrypt_now(ctx, auth, &request, &mut entry).await;
@@ -235,7 +246,8 @@ pub fn within(items: usize, most: usize) -> Outcome<()> {
     match items {
         0 => Err(Problem::invalid("The batch holds no items.")),
         items if items > most => {
-            Err(Problem::new(ErrorCode::TooManyItems, format!("A batch takes at most {most} items.")).detail("limit", most))
+            Err(Problem::new(ErrorCode::TooManyItems, format!("A batch takes at most {most} items."))
+                .detail("limit", most))
         }
         _ => Ok(()),
     }

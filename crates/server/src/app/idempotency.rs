@@ -104,7 +104,10 @@ impl Replays {
 
     fn kept_answer(&self, ctx: &Ctx, claim: &Claim, kept: &Kept) -> Outcome<Answered> {
         if kept.request != claim.request {
-            return Err(Problem::new(ErrorCode::IdempotencyKeyReused, "The idempotency key came with another request before."));
+            return Err(Problem::new(
+                ErrorCode::IdempotencyKeyReused,
+                "The idempotency key came with another request before.",
+            ));
         }
         if kept.status == 0 {
             let message = "The first request with this idempotency key is not answered yet, or was cut off.";
@@ -135,7 +138,9 @@ impl Replays {
                 Err(problem) => Err(problem),
             },
             Ticket::Remembered(_) if shows_once => Ok(()),
-            Ticket::Remembered(slot) => self.seal(ctx, slot.request(), answer).map(|sealed| slot.answer(sealed, ctx.now())),
+            Ticket::Remembered(slot) => {
+                self.seal(ctx, slot.request(), answer).map(|sealed| slot.answer(sealed, ctx.now()))
+            }
         };
         if let Err(problem) = kept {
             tracing::error!(error.cause = ?problem.cause, "an answer was not kept for its idempotency key");
@@ -151,7 +156,7 @@ impl Replays {
     }
 
     /// Forgets what has run out.
-    pub async fn expire(&self, now: Timestamp) -> Outcome<()> {
+    pub async fn expire(&self, now: Timestamp) -> store::Result<()> {
         self.recent.expire(now);
         while self.core.store.expire_idempotency(now).await? > 0 {}
         Ok(())

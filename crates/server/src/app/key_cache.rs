@@ -67,7 +67,11 @@ impl KeyCache {
             Some(loaded) => loaded,
             None => self.read(address, stand).await?,
         };
-        if ctx.tenant() == tenant && auth.admits(loaded.row.id.uuid(), &loaded.row.name) { Ok(loaded) } else { Err(absent()) }
+        if ctx.tenant() == tenant && auth.admits(loaded.row.id.uuid(), &loaded.row.name) {
+            Ok(loaded)
+        } else {
+            Err(absent())
+        }
     }
 
     async fn read(&self, address: (TenantId, KeyRef), stand: Stand) -> Outcome<Arc<LoadedKey>> {
@@ -99,7 +103,8 @@ fn absent() -> Problem {
 
 impl LoadedKey {
     fn new(tenant: TenantId, row: NamedKey, versions: Vec<KeyVersion>, stand: Stand) -> Outcome<Self> {
-        let algorithm: Algorithm = row.algorithm.parse().map_err(|_| Problem::internal("loading a key", "unknown algorithm"))?;
+        let algorithm: Algorithm =
+            row.algorithm.parse().map_err(|_| Problem::internal("loading a key", "unknown algorithm"))?;
         let versions = versions.into_iter().map(|row| LoadedVersion::new(algorithm, row)).collect::<Outcome<_>>()?;
         Ok(Self { row, algorithm, tenant, versions, stand })
     }
@@ -130,7 +135,8 @@ impl LoadedKey {
     /// Versions that may still open and verify, newest first: a signature names none.
     pub fn verifying(&self, now: Timestamp) -> Outcome<impl Iterator<Item = &LoadedVersion>> {
         self.standing().permits(Use::Verify, self.row.current_version, now)?;
-        let usable = |found: &&LoadedVersion| found.row.version >= self.row.min_version && found.row.revoked_at.is_none();
+        let usable =
+            |found: &&LoadedVersion| found.row.version >= self.row.min_version && found.row.revoked_at.is_none();
         Ok(self.versions.iter().rev().filter(usable))
     }
 

@@ -56,7 +56,9 @@ pub async fn unseal(platform: &Platform, origin: &Origin, request: Unseal) -> Ou
     match &tried {
         Ok(progress) if was_sealed && !progress.sealed => note_unsealed(platform, origin).await?,
         Ok(_) => {}
-        Err(problem) => tracing::warn!(error.code = problem.code.as_str(), address = %origin.address, "unsealing was refused"),
+        Err(problem) => {
+            tracing::warn!(error.code = problem.code.as_str(), address = %origin.address, "unsealing was refused")
+        }
     }
     tried.map(|_| status(platform))
 }
@@ -75,7 +77,10 @@ pub async fn seal(platform: &Platform, ctx: &Ctx, _: &Authorized<Operate>) -> Ou
 pub async fn back_up(platform: &Platform, ctx: &Ctx, _: &Authorized<Operate>, request: &CreateBackup) -> Outcome<Body> {
     let mut entry = Entry::new("BackupCreated", "platform", "Platform");
     let to = recipient(&request.recipient).ok_or_else(|| {
-        Problem::new(ErrorCode::Unsupported, "recipient must be a KEM's public key: PEM, or base64 of its SubjectPublicKeyInfo.")
+        Problem::new(
+            ErrorCode::Unsupported,
+            "recipient must be a KEM's public key: PEM, or base64 of its SubjectPublicKeyInfo.",
+        )
     });
     if let Ok(to) = &to {
         entry.algorithm(to.algorithm()).note(format!("recipient={}", hex::encode(to.hash())));

@@ -90,7 +90,8 @@ pub fn from_payload(text: &str) -> Outcome<Message> {
 fn foreign(json: &[u8]) -> Problem {
     let value: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(json).ok();
     if value.is_some_and(|value| value.contains_key("ek") && !value.contains_key("v")) {
-        let message = "This payload was made by another server: it has no format version (v) and cannot be opened here.";
+        let message =
+            "This payload was made by another server: it has no format version (v) and cannot be opened here.";
         return Problem::new(api::error::ErrorCode::DecryptionFailed, message);
     }
     Refused.into()
@@ -102,7 +103,9 @@ pub fn from_request(request: &DecryptRequest) -> Outcome<Message> {
         return from_payload(payload);
     }
     let missing = || Problem::invalid("Give encryptedPayload, or ciphertext with encapsulatedKey, nonce and tag.");
-    let (Some(c), Some(n), Some(t)) = (&request.ciphertext, &request.nonce, &request.tag) else { return Err(missing()) };
+    let (Some(c), Some(n), Some(t)) = (&request.ciphertext, &request.nonce, &request.tag) else {
+        return Err(missing());
+    };
     let message = from_parts(c, request.encapsulated_key.as_deref().unwrap_or_default(), n, t)?;
     let header = message.header();
     let key_differs = request.key_id.is_some_and(|key| key != KeyId::from_bytes(header.key).uuid());
@@ -201,7 +204,16 @@ mod tests {
     #[test]
     fn a_transit_text_has_one_spelling() {
         assert_eq!(split_transit("vault:v12:AAE="), Some((12, vec![0, 1])));
-        for text in ["", "vault:1:AAE=", "vault:v:AAE=", "vault:v01:AAE=", "vault:v+1:AAE=", "vault:v1:AAE", "vault:v1", "VAULT:v1:AAE="] {
+        for text in [
+            "",
+            "vault:1:AAE=",
+            "vault:v:AAE=",
+            "vault:v01:AAE=",
+            "vault:v+1:AAE=",
+            "vault:v1:AAE",
+            "vault:v1",
+            "VAULT:v1:AAE=",
+        ] {
             assert_eq!(split_transit(text), None, "{text}");
         }
     }

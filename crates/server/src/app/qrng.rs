@@ -45,13 +45,25 @@ impl Qrng {
     }
 
     /// Draws in a format.
-    pub async fn draw(&self, ctx: &Ctx, _: &Authorized<MayDraw>, request: &DrawEntropy, fallback: Fallback) -> Outcome<DrawnEntropy> {
+    pub async fn draw(
+        &self,
+        ctx: &Ctx,
+        _: &Authorized<MayDraw>,
+        request: &DrawEntropy,
+        fallback: Fallback,
+    ) -> Outcome<DrawnEntropy> {
         let mut entry = Entry::new("EntropyDrawn", "qrng", "Entropy");
         let result = self.draw_now(ctx, request, fallback, &mut entry).await;
         self.core.trail.conclude(ctx, entry, result).await
     }
 
-    async fn draw_now(&self, ctx: &Ctx, request: &DrawEntropy, fallback: Fallback, entry: &mut Entry) -> Outcome<DrawnEntropy> {
+    async fn draw_now(
+        &self,
+        ctx: &Ctx,
+        request: &DrawEntropy,
+        fallback: Fallback,
+        entry: &mut Entry,
+    ) -> Outcome<DrawnEntropy> {
         let format = format(request)?;
         self.within_rate(ctx)?;
         let mut bytes = Zeroizing::new(vec![0; request.bytes as usize]);
@@ -67,7 +79,11 @@ impl Qrng {
             entropy: spell(&bytes, format),
             format,
             source: source.name,
-            source_details: SourceDetails { provider: source.provider, is_quantum: source.is_quantum, served_at: ctx.now().into() },
+            source_details: SourceDetails {
+                provider: source.provider,
+                is_quantum: source.is_quantum,
+                served_at: ctx.now().into(),
+            },
             consumed_bytes: request.bytes,
             quota_limit_mb: limit,
             quota_remaining_mb: (limit - used as f64 / MEGABYTE).max(0.0),
@@ -110,14 +126,17 @@ impl Qrng {
         let quota = u64::from(self.quota_mb) << 20;
         let used = self.core.store.consume_entropy(ctx.tenant(), month(ctx), u64::from(bytes), quota).await?;
         used.ok_or_else(|| {
-            Problem::new(ErrorCode::QuotaExceeded, "The month's entropy is used up.").detail("resetsAt", next_month(ctx)).retry_after(3_600)
+            Problem::new(ErrorCode::QuotaExceeded, "The month's entropy is used up.")
+                .detail("resetsAt", next_month(ctx))
+                .retry_after(3_600)
         })
     }
 
     /// Fills from a fresh mix, and names what was in it: a source counts as quantum only if it delivered for these bytes.
     fn fill(&self, out: &mut [u8]) -> Named {
         let provenance = self.core.entropy.fill_with_provenance(out);
-        let is_quantum = |name: &&String| self.core.entropy.status().iter().any(|source| source.is_quantum && source.name == **name);
+        let is_quantum =
+            |name: &&String| self.core.entropy.status().iter().any(|source| source.is_quantum && source.name == **name);
         match provenance.sources.iter().find(is_quantum).filter(|_| provenance.is_quantum) {
             Some(name) => Named { name: name.clone(), provider: name.clone(), is_quantum: true },
             None => Named { name: "csprng".to_owned(), provider: "SystemRandom".to_owned(), is_quantum: false },
@@ -159,11 +178,15 @@ fn spell(bytes: &[u8], format: EntropyFormat) -> Entropy {
         EntropyFormat::Hex => Entropy::Text(SecretText::new(hex::encode(bytes))),
         EntropyFormat::Uuid => Entropy::Uuids(
             chunk(16)
-                .map(|bytes| uuid::Builder::from_random_bytes(<[u8; 16]>::try_from(bytes).unwrap_or_default()).into_uuid())
+                .map(|bytes| {
+                    uuid::Builder::from_random_bytes(<[u8; 16]>::try_from(bytes).unwrap_or_default()).into_uuid()
+                })
                 .collect::<Vec<Uuid>>(),
         ),
         EntropyFormat::Int32 => Entropy::Integers(
-            chunk(4).map(|bytes| i64::from(i32::from_le_bytes(<[u8; 4]>::try_from(bytes).unwrap_or_default()))).collect(),
+            chunk(4)
+                .map(|bytes| i64::from(i32::from_le_bytes(<[u8; 4]>::try_from(bytes).unwrap_or_default())))
+                .collect(),
         ),
         EntropyFormat::Int64 => Entropy::Integers(
             chunk(8).map(|bytes| i64::from_le_bytes(<[u8; 8]>::try_from(bytes).unwrap_or_default())).collect(),

@@ -72,7 +72,8 @@ impl Shares {
     ) -> Outcome<Made> {
         entry.resource_id(terms.secret);
         let may_read = authorize::<ReadSecrets>(&ctx.principal)?;
-        let secret = self.core.store.secret(&may_read, terms.secret).await?.ok_or_else(|| Problem::not_found("secret"))?;
+        let secret =
+            self.core.store.secret(&may_read, terms.secret).await?.ok_or_else(|| Problem::not_found("secret"))?;
         entry.resource(secret.id, &secret.name);
         standing(&secret).readable(ctx.now())?;
         let token = new_token(&*self.core.entropy);
@@ -131,7 +132,12 @@ impl Shares {
     }
 
     /// The links of a secret, newest first.
-    pub async fn list(&self, ctx: &Ctx, auth: &Authorized<ReadSecrets>, secret: SecretId) -> Outcome<wire::ShareLinkList> {
+    pub async fn list(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<ReadSecrets>,
+        secret: SecretId,
+    ) -> Outcome<wire::ShareLinkList> {
         let mut entry = Entry::new("ShareLinksListed", "secrets", "Secret");
         entry.resource_id(secret);
         let result = self.list_now(ctx, auth, secret, &mut entry).await;
@@ -160,7 +166,13 @@ impl Shares {
         self.core.trail.conclude(ctx, entry, result).await
     }
 
-    async fn revoke_now(&self, ctx: &Ctx, auth: &Authorized<WriteSecrets>, id: ShareLinkId, entry: &mut Entry) -> Outcome<()> {
+    async fn revoke_now(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteSecrets>,
+        id: ShareLinkId,
+        entry: &mut Entry,
+    ) -> Outcome<()> {
         let link = self.core.store.share_link(auth, id).await?.ok_or_else(link_not_found)?;
         // The secret decides who may know of its links.
         let secret = self.core.store.secret(auth, link.secret).await?.ok_or_else(link_not_found)?;

@@ -69,7 +69,14 @@ impl Signing {
         self.core.trail.conclude(ctx, entry, result).await
     }
 
-    async fn sign_now(&self, ctx: &Ctx, auth: &Authorized<Sign>, key: &KeyRef, input: Outcome<Input>, entry: &mut Entry) -> Outcome<Signed> {
+    async fn sign_now(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<Sign>,
+        key: &KeyRef,
+        input: Outcome<Input>,
+        entry: &mut Entry,
+    ) -> Outcome<Signed> {
         let key = self.keys.load(ctx, auth, key).await?;
         describe(entry, &key);
         let version = key.newest(Use::Sign, ctx.now())?;
@@ -86,11 +93,18 @@ impl Signing {
             Input::Mu(mu) => private.sign_mu(mu, random),
             Input::Digest(digest) => private.sign_digest(digest, random),
         };
-        signed.map_err(|_| Problem::invalid("This key cannot sign that form of input: mu is for ML-DSA, digest for ECDSA."))
+        signed.map_err(|_| {
+            Problem::invalid("This key cannot sign that form of input: mu is for ML-DSA, digest for ECDSA.")
+        })
     }
 
     /// Signs up to a thousand inputs with one key.
-    pub async fn sign_batch(&self, ctx: &Ctx, auth: &Authorized<Sign>, request: wire::SignBatchRequest) -> Outcome<wire::SignBatchResponse> {
+    pub async fn sign_batch(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<Sign>,
+        request: wire::SignBatchRequest,
+    ) -> Outcome<wire::SignBatchResponse> {
         let mut entry = Entry::new("Sign", "keys", "CryptoKey");
         entry.channel("eaas");
         let result = self.sign_all(ctx, auth, &request, &mut entry).await;
@@ -162,7 +176,11 @@ impl Signing {
             (_, None) => None,
             (Some(version), Some(signature)) => {
                 let version = key.version(Use::Verify, version, ctx.now())?;
-                version.public.as_ref().filter(|public| verifies(public, &input, &signature)).map(|_| version.row.version)
+                version
+                    .public
+                    .as_ref()
+                    .filter(|public| verifies(public, &input, &signature))
+                    .map(|_| version.row.version)
             }
             (None, Some(signature)) => key
                 .verifying(ctx.now())?
@@ -177,7 +195,14 @@ impl Signing {
     }
 
     /// Computes a MAC with the newest version.
-    pub async fn mac(&self, ctx: &Ctx, auth: &Authorized<Sign>, key: &KeyRef, hash: Option<Hash>, data: &SecretText) -> Outcome<Signed> {
+    pub async fn mac(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<Sign>,
+        key: &KeyRef,
+        hash: Option<Hash>,
+        data: &SecretText,
+    ) -> Outcome<Signed> {
         let mut entry = Entry::new("Hmac", "keys", "CryptoKey");
         entry.channel("transit");
         let result = self.mac_now(ctx, auth, key, hash, data, &mut entry).await;
@@ -217,15 +242,17 @@ fn verifies(public: &PublicKey, input: &Input, signature: &[u8]) -> bool {
 
 /// Exactly one of the three forms.
 pub fn input(data: Option<&SecretText>, mu: Option<&str>, digest: Option<&str>) -> Outcome<Input> {
-    let decode = |text: &str, field: &str| STANDARD.decode(text).map_err(|_| Problem::invalid(format!("{field} is not base64.")));
+    let decode = |text: &str, field: &str| {
+        STANDARD.decode(text).map_err(|_| Problem::invalid(format!("{field} is not base64.")))
+    };
     match (data, mu, digest) {
         (Some(data), None, None) => base64_secret(data, "data").map(Input::Data),
         (None, Some(mu), None) => {
-            let mu = <[u8; 64]>::try_from(decode(mu, "mu")?).map_err(|_| Problem::invalid("mu has 64 bytes (FIPS 204, 6.2)."))?;
+            let mu = <[u8; 64]>::try_from(decode(mu, "mu")?)
+                .map_err(|_| Problem::invalid("mu has 64 bytes (FIPS 204, 6.2)."))?;
             Ok(Input::Mu(mu))
         }
         (None, None, Some(digest)) => decode(digest, "digest").map(Input::Digest),
         _ => Err(Problem::invalid("Give exactly one of data, mu and digest.")),
     }
 }
-

@@ -54,12 +54,21 @@ pub struct Provisioned {
 pub fn provision(root: &Root, new: NewTenant, now: Timestamp, random: &dyn Random) -> Outcome<Provisioned> {
     let (kek, epoch) = new_tenant_keys(root, new.id, now, random)?;
     let keys = TenantKeys::open(root, new.id, std::slice::from_ref(&kek), std::slice::from_ref(&epoch))?;
-    let tenant = Tenant { id: new.id, slug: new.slug, name: new.name, is_suspended: false, created_at: now, updated_at: now, revision: 1 };
+    let tenant = Tenant {
+        id: new.id,
+        slug: new.slug,
+        name: new.name,
+        is_suspended: false,
+        created_at: now,
+        updated_at: now,
+        revision: 1,
+    };
     let mut statements = vec![insert_tenant(&tenant), insert_kek(new.id, &kek), insert_cell_epoch(new.id, &epoch)];
     for (name, algorithm) in [("default", Algorithm::MlKem768), ("default-signing", Algorithm::MlDsa65)] {
         statements.extend(default_key(&keys, name, algorithm, now, random)?);
     }
-    let (admin, admin_key) = admin(root, new.id, new.admin_name, new.admin_scopes, new.admin_rate_per_minute, now, random);
+    let (admin, admin_key) =
+        admin(root, new.id, new.admin_name, new.admin_scopes, new.admin_rate_per_minute, now, random);
     statements.push(insert_api_key(&admin));
     Ok(Provisioned { statements, admin_key, admin })
 }
@@ -101,7 +110,13 @@ pub fn display_prefix(text: &SecretBytes) -> String {
     String::from_utf8_lossy(&text.expose()[..domain::api_key::DISPLAY_LEN.min(text.len())]).into_owned()
 }
 
-fn default_key(keys: &TenantKeys, name: &str, algorithm: Algorithm, now: Timestamp, random: &dyn Random) -> Outcome<[Stmt; 2]> {
+fn default_key(
+    keys: &TenantKeys,
+    name: &str,
+    algorithm: Algorithm,
+    now: Timestamp,
+    random: &dyn Random,
+) -> Outcome<[Stmt; 2]> {
     let auth: Authorized<WriteKeys> = on_behalf_of_the_platform(keys.tenant);
     let id = KeyId::from_random(bytes(random));
     let private = PrivateKey::generate(algorithm, random)?;

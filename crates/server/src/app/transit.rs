@@ -48,7 +48,11 @@ impl Transit {
             let plaintext = plaintext(&request.plaintext, request.encoding)?;
             let aad = request.associated_data.as_ref();
             let ciphertext = self.seal(ctx, auth, &key, mode(request.mode, Mode::Fast), &plaintext, aad).await?;
-            Ok(wire::TransitEncrypted { ciphertext, key_name: key.row.name.clone(), key_version: key.row.current_version })
+            Ok(wire::TransitEncrypted {
+                ciphertext,
+                key_name: key.row.name.clone(),
+                key_version: key.row.current_version,
+            })
         }
         .await;
         self.core.trail.conclude(ctx, entry, result).await
@@ -110,14 +114,20 @@ impl Transit {
             let mut results = Vec::with_capacity(request.items.len());
             for (index, item) in request.items.iter().enumerate() {
                 let sealed = match plaintext(&item.plaintext, item.encoding) {
-                    Ok(plaintext) => self.seal(ctx, auth, &key, Mode::Fast, &plaintext, item.associated_data.as_ref()).await,
+                    Ok(plaintext) => {
+                        self.seal(ctx, auth, &key, Mode::Fast, &plaintext, item.associated_data.as_ref()).await
+                    }
                     Err(problem) => Err(problem),
                 };
                 results.push(encrypted_item(index, sealed));
                 take_turns(index).await;
             }
             entry.batch(results.len(), results.iter().filter(|result| result.error.is_some()).count());
-            Ok(wire::TransitBatchCiphertexts { results, key_name: key.row.name.clone(), key_version: key.row.current_version })
+            Ok(wire::TransitBatchCiphertexts {
+                results,
+                key_name: key.row.name.clone(),
+                key_version: key.row.current_version,
+            })
         }
         .await;
         self.core.trail.conclude(ctx, entry, result).await
@@ -170,7 +180,11 @@ impl Transit {
                 take_turns(index).await;
             }
             entry.batch(results.len(), results.iter().filter(|result| result.error.is_some()).count());
-            Ok(wire::TransitBatchCiphertexts { results, key_name: key.row.name.clone(), key_version: key.row.current_version })
+            Ok(wire::TransitBatchCiphertexts {
+                results,
+                key_name: key.row.name.clone(),
+                key_version: key.row.current_version,
+            })
         }
         .await;
         self.core.trail.conclude(ctx, entry, result).await
@@ -239,7 +253,8 @@ fn encrypted_item(index: usize, sealed: Outcome<String>) -> wire::TransitBatchEn
 pub fn hash(name: Option<&str>) -> Outcome<Hash> {
     let name = name.unwrap_or("sha256");
     let bare = name.strip_prefix("HMAC-").or_else(|| name.strip_prefix("hmac-")).unwrap_or(name);
-    bare.parse().map_err(|_| Problem::new(api::error::ErrorCode::Unsupported, "The hash is not one that is offered here."))
+    bare.parse()
+        .map_err(|_| Problem::new(api::error::ErrorCode::Unsupported, "The hash is not one that is offered here."))
 }
 
 /// A digest of the caller's data: no key, nothing kept.

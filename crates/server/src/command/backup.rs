@@ -16,8 +16,8 @@ use super::init::write_private;
 use crate::app::backup;
 use crate::app::operator::recipient;
 use crate::config::Config;
-use crate::{clock, entropy};
 use crate::platform::open_store;
+use crate::{clock, entropy};
 
 /// See [`super::Command::BackupKey`].
 #[derive(clap::Args)]
@@ -94,7 +94,9 @@ pub async fn backup(arguments: &BackupArguments) -> anyhow::Result<()> {
         Ok(summary)
     });
     match finished {
-        Ok(summary) => println!("{}: {} rows of {} tables", arguments.out.display(), summary.values().sum::<u64>(), summary.len()),
+        Ok(summary) => {
+            println!("{}: {} rows of {} tables", arguments.out.display(), summary.values().sum::<u64>(), summary.len())
+        }
         Err(error) => {
             // A half backup must not lie there looking like a whole one.
             std::fs::remove_file(&arguments.out).with_context(|| format!("removing {}", arguments.out.display()))?;
@@ -109,7 +111,12 @@ pub async fn backup(arguments: &BackupArguments) -> anyhow::Result<()> {
 pub fn verify(arguments: &VerifyArguments) -> anyhow::Result<()> {
     let key = private_key(&arguments.key)?;
     let found = backup::verify(&key, open(&arguments.backup)?)?;
-    println!("{}: whole, {} rows, {} audit events in unbroken chains", arguments.backup.display(), found.rows, found.events);
+    println!(
+        "{}: whole, {} rows, {} audit events in unbroken chains",
+        arguments.backup.display(),
+        found.rows,
+        found.events
+    );
     Ok(())
 }
 
@@ -125,7 +132,11 @@ pub async fn restore(arguments: &RestoreArguments) -> anyhow::Result<()> {
     let restored = backup::restore(&store, &key, open(&arguments.backup)?).await;
     store.close().await;
     let summary = restored.context("restoring")?;
-    println!("restored {} rows of {} tables; the platform is sealed as it was when it was backed up", summary.values().sum::<u64>(), summary.len());
+    println!(
+        "restored {} rows of {} tables; the platform is sealed as it was when it was backed up",
+        summary.values().sum::<u64>(),
+        summary.len()
+    );
     Ok(())
 }
 

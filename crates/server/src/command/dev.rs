@@ -18,7 +18,8 @@ use crate::{entropy, logs};
 pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     let dir = &arguments.data_dir;
     std::fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
-    let listener = TcpListener::bind(arguments.listen).await.with_context(|| format!("listening on {}", arguments.listen))?;
+    let listener =
+        TcpListener::bind(arguments.listen).await.with_context(|| format!("listening on {}", arguments.listen))?;
     let mut config = Config::dev(dir, listener.local_addr()?)?;
     config.log.level = arguments.log;
     logs::start(&config.log)?;
@@ -30,7 +31,8 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     let key = first_start(&config, &unseal_file).await?;
     write_env(dir, listener.local_addr()?, key)?;
     let platform = Platform::start(&config).await?;
-    let content = SecretBytes::new(std::fs::read(&unseal_file).with_context(|| format!("reading {}", unseal_file.display()))?);
+    let content =
+        SecretBytes::new(std::fs::read(&unseal_file).with_context(|| format!("reading {}", unseal_file.display()))?);
     platform.unseal(content).await.map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
     platform::run_on(platform, &config, listener).await
 }
@@ -42,7 +44,9 @@ async fn first_start(config: &Config, unseal_file: &Path) -> anyhow::Result<Opti
     let exists = store.meta("seal").await?.is_some();
     let mut key = None;
     if !exists {
-        let made = make(&store, Kind::File, &entropy::pool(&[])).await.map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
+        let made = make(&store, Kind::File, &entropy::pool(&[]))
+            .await
+            .map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
         let Given::UnsealKey(unseal_key) = &made.given else { bail!("a file seal gave no key") };
         write_private(unseal_file, unseal_key.expose())?;
         key = Some(made.admin_key);

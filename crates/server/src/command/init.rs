@@ -8,9 +8,9 @@ use crypto::secret::SecretBytes;
 
 use super::{InitArguments, SealArgument};
 use crate::config::Config;
+use crate::entropy;
 use crate::platform::{Made, make, open_store};
 use crate::seal::{Given, Kind};
-use crate::entropy;
 
 /// Makes the platform.
 pub async fn run(arguments: InitArguments) -> anyhow::Result<()> {

@@ -16,7 +16,10 @@ pub async fn run(path: &Path) -> anyhow::Result<()> {
     let platform = Platform::start(&config).await?;
     if let Some(file) = &config.unseal_file {
         let content = SecretBytes::new(std::fs::read(file).with_context(|| format!("reading {}", file.display()))?);
-        platform.unseal(content).await.map_err(|problem| anyhow::anyhow!("unsealing from {}: {}", file.display(), problem.message))?;
+        platform
+            .unseal(content)
+            .await
+            .map_err(|problem| anyhow::anyhow!("unsealing from {}: {}", file.display(), problem.message))?;
     }
     platform::run(platform, &config).await
 }

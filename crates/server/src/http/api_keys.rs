@@ -27,7 +27,11 @@ pub fn router() -> Router<Platform> {
         .mount(&routes::API_KEY_REVOKE, revoke)
 }
 
-async fn create(State(keys): State<Arc<ApiKeys>>, who: Allowed<WriteApiKeys>, Body(request): Body<CreateApiKey>) -> Answer {
+async fn create(
+    State(keys): State<Arc<ApiKeys>>,
+    who: Allowed<WriteApiKeys>,
+    Body(request): Body<CreateApiKey>,
+) -> Answer {
     let made = keys.create(&who.ctx, &who.auth, request).await?;
     Reply::created(&who.ctx.origin, format!("/api/v1/api-keys/{}", made.id), &made)
 }

@@ -33,7 +33,11 @@ async fn list(State(audit): State<Arc<Audit>>, who: Allowed<ReadAudit>, Query(qu
     Reply::ok(&who.ctx.origin, &audit.list(&who.ctx, &who.auth, &query).await?)
 }
 
-async fn list_older(State(audit): State<Arc<Audit>>, who: Allowed<ReadAudit>, Query(query): Query<ListAudit>) -> Answer {
+async fn list_older(
+    State(audit): State<Arc<Audit>>,
+    who: Allowed<ReadAudit>,
+    Query(query): Query<ListAudit>,
+) -> Answer {
     Reply::ok(&who.ctx.origin, &audit.list_older(&who.ctx, &who.auth, &query).await?)
 }
 

@@ -35,16 +35,28 @@ pub fn router() -> Router<Platform> {
         .mount(&routes::ENCRYPT_V1_PASCAL, encrypt_pascal)
 }
 
-async fn encrypt(State(eaas): State<Arc<Encryption>>, who: Allowed<Encrypt>, Body(request): Body<wire::EncryptRequest>) -> Answer {
+async fn encrypt(
+    State(eaas): State<Arc<Encryption>>,
+    who: Allowed<Encrypt>,
+    Body(request): Body<wire::EncryptRequest>,
+) -> Answer {
     Reply::ok(&who.ctx.origin, &eaas.encrypt(&who.ctx, &who.auth, request).await?)
 }
 
 /// The backfill script of the articles reads PascalCase.
-async fn encrypt_pascal(State(eaas): State<Arc<Encryption>>, who: Allowed<Encrypt>, Body(request): Body<wire::EncryptRequest>) -> Answer {
+async fn encrypt_pascal(
+    State(eaas): State<Arc<Encryption>>,
+    who: Allowed<Encrypt>,
+    Body(request): Body<wire::EncryptRequest>,
+) -> Answer {
     Reply::json(StatusCode::OK, Casing::Pascal, &eaas.encrypt(&who.ctx, &who.auth, request).await?)
 }
 
-async fn decrypt(State(eaas): State<Arc<Encryption>>, who: Allowed<Decrypt>, Body(request): Body<wire::DecryptRequest>) -> Answer {
+async fn decrypt(
+    State(eaas): State<Arc<Encryption>>,
+    who: Allowed<Decrypt>,
+    Body(request): Body<wire::DecryptRequest>,
+) -> Answer {
     Reply::ok(&who.ctx.origin, &eaas.decrypt(&who.ctx, &who.auth, request).await?)
 }
 
@@ -64,7 +76,11 @@ async fn decrypt_batch(
     Reply::ok(&who.ctx.origin, &eaas.decrypt_batch(&who.ctx, &who.auth, request).await?)
 }
 
-async fn sign(State(signing): State<Arc<Signing>>, who: Allowed<Sign>, Body(request): Body<wire::SignRequest>) -> Answer {
+async fn sign(
+    State(signing): State<Arc<Signing>>,
+    who: Allowed<Sign>,
+    Body(request): Body<wire::SignRequest>,
+) -> Answer {
     let input = input(request.data.as_ref(), request.mu.as_deref(), request.digest.as_deref());
     let signed = signing.sign(&who.ctx, &who.auth, &KeyRef::Id(request.key_id.into()), "eaas", input).await?;
     let body = wire::SignResponse {
@@ -76,7 +92,11 @@ async fn sign(State(signing): State<Arc<Signing>>, who: Allowed<Sign>, Body(requ
     Reply::ok(&who.ctx.origin, &body)
 }
 
-async fn verify(State(signing): State<Arc<Signing>>, who: Allowed<Verify>, Body(request): Body<wire::VerifyRequest>) -> Answer {
+async fn verify(
+    State(signing): State<Arc<Signing>>,
+    who: Allowed<Verify>,
+    Body(request): Body<wire::VerifyRequest>,
+) -> Answer {
     let input = input(request.data.as_ref(), request.mu.as_deref(), request.digest.as_deref());
     let signature = STANDARD.decode(&request.signature).ok();
     let key = KeyRef::Id(request.key_id.into());
@@ -84,6 +104,10 @@ async fn verify(State(signing): State<Arc<Signing>>, who: Allowed<Verify>, Body(
     Reply::ok(&who.ctx.origin, &wire::VerifyResponse { is_valid: key_version.is_some(), key_version })
 }
 
-async fn sign_batch(State(signing): State<Arc<Signing>>, who: Allowed<Sign>, Body(request): Body<wire::SignBatchRequest>) -> Answer {
+async fn sign_batch(
+    State(signing): State<Arc<Signing>>,
+    who: Allowed<Sign>,
+    Body(request): Body<wire::SignBatchRequest>,
+) -> Answer {
     Reply::ok(&who.ctx.origin, &signing.sign_batch(&who.ctx, &who.auth, request).await?)
 }

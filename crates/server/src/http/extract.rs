@@ -113,7 +113,9 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let bytes = RawBody::from_request(request, state).await?.0;
-        let parsed = from_slice_any_case(&bytes).map(Self).map_err(|error| Problem::invalid(format!("The body is not usable: {error}.")));
+        let parsed = from_slice_any_case(&bytes)
+            .map(Self)
+            .map_err(|error| Problem::invalid(format!("The body is not usable: {error}.")));
         wipe(bytes);
         parsed
     }
@@ -132,7 +134,8 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let BodyLimit(limit) = BodyLimit::from_ref(state);
         let too_large = || Problem::new(ErrorCode::PayloadTooLarge, format!("The body has more than {limit} bytes."));
-        let announced = request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let announced =
+            request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|length| length > limit) {
             return Err(too_large());
         }

@@ -34,7 +34,11 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The commit of this build, when the build knew it.
 pub const COMMIT: Option<&str> = option_env!("QAPI_COMMIT");
 
-async fn health(State(seal): State<Arc<SealState>>, State(environment): State<Environment>, Anonymous(origin): Anonymous) -> Answer {
+async fn health(
+    State(seal): State<Arc<SealState>>,
+    State(environment): State<Environment>,
+    Anonymous(origin): Anonymous,
+) -> Answer {
     if seal.progress().sealed {
         return Err(Problem::sealed());
     }
@@ -73,7 +77,8 @@ async fn version() -> Answer {
 }
 
 async fn openapi() -> Answer {
-    let document = serde_json::to_vec(&api::openapi::document()).map_err(|error| Problem::internal("writing the document", error))?;
+    let document = serde_json::to_vec(&api::openapi::document())
+        .map_err(|error| Problem::internal("writing the document", error))?;
     Ok(Reply::raw("application/json", document))
 }
 

@@ -52,12 +52,16 @@ fn plan(request: &Request) -> Outcome<Option<Plan>> {
         return Ok(repeated.map(|route| Plan { route, key: None }));
     };
     let route = api::routes::all().find(|route| route.method == Method::Post && route.path == path);
-    let Some(route) = route.filter(|route| route.access != Access::Anonymous && !matches!(route.answer, Answer::Media(_))) else {
+    let Some(route) =
+        route.filter(|route| route.access != Access::Anonymous && !matches!(route.answer, Answer::Media(_)))
+    else {
         return Ok(None);
     };
     let key = header.to_str().map(str::trim).unwrap_or_default();
     if key.is_empty() || key.len() > IDEMPOTENCY_KEY_CHARS {
-        return Err(Problem::invalid(format!("Idempotency-Key has 1 to {IDEMPOTENCY_KEY_CHARS} printable characters.")));
+        return Err(Problem::invalid(format!(
+            "Idempotency-Key has 1 to {IDEMPOTENCY_KEY_CHARS} printable characters."
+        )));
     }
     Ok(Some(Plan { route, key: Some(key.to_owned()) }))
 }

@@ -58,12 +58,20 @@ pub fn key_name(text: &str) -> Outcome<KeyRef> {
     KeyName::parse(text).map(|name| KeyRef::Name(name.folded())).map_err(|_| Problem::not_found("key"))
 }
 
-async fn create(State(keys): State<Arc<Keys>>, who: Allowed<WriteKeys>, Body(request): Body<wire::CreateKey>) -> Answer {
+async fn create(
+    State(keys): State<Arc<Keys>>,
+    who: Allowed<WriteKeys>,
+    Body(request): Body<wire::CreateKey>,
+) -> Answer {
     let key = keys.create(&who.ctx, &who.auth, &request).await?;
     Reply::created(&who.ctx.origin, format!("/api/v1/keys/{}", key.id), &key)
 }
 
-async fn import(State(keys): State<Arc<Keys>>, who: Allowed<WriteKeys>, Body(request): Body<wire::ImportKey>) -> Answer {
+async fn import(
+    State(keys): State<Arc<Keys>>,
+    who: Allowed<WriteKeys>,
+    Body(request): Body<wire::ImportKey>,
+) -> Answer {
     let key = keys.import(&who.ctx, &who.auth, &request).await?;
     Reply::created(&who.ctx.origin, format!("/api/v1/keys/{}", key.id), &key)
 }
@@ -170,12 +178,21 @@ async fn export(
     Reply::ok(&who.ctx.origin, &keys.export(&who.ctx, &who.auth, &key_ref(&id)?, &request).await?)
 }
 
-async fn revoke(State(keys): State<Arc<Keys>>, who: Allowed<WriteKeys>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+async fn revoke(
+    State(keys): State<Arc<Keys>>,
+    who: Allowed<WriteKeys>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
     let key = keys.revoke(&who.ctx, &who.auth, &key_ref(&id)?, if_match(&headers)?).await?;
     Reply::ok(&who.ctx.origin, &key)
 }
 
-async fn revoke_version(State(keys): State<Arc<Keys>>, who: Allowed<WriteKeys>, Path((id, version)): Path<(String, u32)>) -> Answer {
+async fn revoke_version(
+    State(keys): State<Arc<Keys>>,
+    who: Allowed<WriteKeys>,
+    Path((id, version)): Path<(String, u32)>,
+) -> Answer {
     let version = keys.revoke_version(&who.ctx, &who.auth, &key_ref(&id)?, version).await?;
     Reply::ok(&who.ctx.origin, &version)
 }

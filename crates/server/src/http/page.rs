@@ -20,9 +20,14 @@ pub fn router() -> Router<Platform> {
 
 const TEMPLATE: &str = include_str!("page.html");
 /// The page loads nothing and runs nothing.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-async fn page(State(seal): State<Arc<SealState>>, State(environment): State<Environment>, Anonymous(origin): Anonymous) -> Answer {
+async fn page(
+    State(seal): State<Arc<SealState>>,
+    State(environment): State<Environment>,
+    Anonymous(origin): Anonymous,
+) -> Answer {
     let sealed = seal.progress().sealed;
     let (class, state) = if sealed { ("sealed", "Sealed: waiting for an operator") } else { ("healthy", "Healthy") };
     let filled = TEMPLATE

@@ -20,7 +20,12 @@ pub fn router() -> Router<Platform> {
     Router::new().mount(&routes::QRNG_ENTROPY, draw)
 }
 
-async fn draw(State(qrng): State<Arc<Qrng>>, who: Allowed<DrawEntropy>, headers: HeaderMap, Body(request): Body<Request>) -> Answer {
+async fn draw(
+    State(qrng): State<Arc<Qrng>>,
+    who: Allowed<DrawEntropy>,
+    headers: HeaderMap,
+    Body(request): Body<Request>,
+) -> Answer {
     let allowed = headers.get("x-allow-csprng").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
     let fallback = if allowed { Fallback::Allowed } else { Fallback::Refused };
     Reply::ok(&who.ctx.origin, &qrng.draw(&who.ctx, &who.auth, &request, fallback).await?)

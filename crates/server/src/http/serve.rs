@@ -130,7 +130,9 @@ async fn respond(service: Service, address: IpAddr, request: Request<Incoming>) 
 fn routed(router: Router, request: Request<Body>) -> impl Future<Output = Response<Body>> {
     AssertUnwindSafe(router.oneshot(request)).catch_unwind().map(|answer| match answer {
         Ok(Ok(answer)) => answer,
-        Err(_) => axum::response::IntoResponse::into_response(Problem::internal("serving a request", "a handler panicked")),
+        Err(_) => {
+            axum::response::IntoResponse::into_response(Problem::internal("serving a request", "a handler panicked"))
+        }
     })
 }
 

@@ -26,12 +26,20 @@ pub fn router() -> Router<Platform> {
         .mount(&routes::TENANT_ACTIVATE, activate)
 }
 
-async fn create(State(tenants): State<Arc<Tenants>>, who: Allowed<ManageTenants>, Body(request): Body<CreateTenant>) -> Answer {
+async fn create(
+    State(tenants): State<Arc<Tenants>>,
+    who: Allowed<ManageTenants>,
+    Body(request): Body<CreateTenant>,
+) -> Answer {
     let made = tenants.create(&who.ctx, &who.auth, request).await?;
     Reply::created(&who.ctx.origin, format!("/api/v1/tenants/{}", made.id), &made)
 }
 
-async fn list(State(tenants): State<Arc<Tenants>>, who: Allowed<ManageTenants>, Query(query): Query<ListTenants>) -> Answer {
+async fn list(
+    State(tenants): State<Arc<Tenants>>,
+    who: Allowed<ManageTenants>,
+    Query(query): Query<ListTenants>,
+) -> Answer {
     Reply::ok(&who.ctx.origin, &tenants.list(&who.ctx, &who.auth, &query).await?)
 }
 
@@ -52,6 +60,10 @@ async fn suspend(State(tenants): State<Arc<Tenants>>, who: Allowed<ManageTenants
     Reply::ok(&who.ctx.origin, &tenants.suspend(&who.ctx, &who.auth, id).await?)
 }
 
-async fn activate(State(tenants): State<Arc<Tenants>>, who: Allowed<ManageTenants>, Path(id): Path<TenantId>) -> Answer {
+async fn activate(
+    State(tenants): State<Arc<Tenants>>,
+    who: Allowed<ManageTenants>,
+    Path(id): Path<TenantId>,
+) -> Answer {
     Reply::ok(&who.ctx.origin, &tenants.activate(&who.ctx, &who.auth, id).await?)
 }

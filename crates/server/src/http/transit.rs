@@ -164,7 +164,10 @@ async fn wrapped_data_key(
     Path(name): Path<String>,
     Body(request): Body<GenerateDataKey>,
 ) -> Answer {
-    Reply::ok(&who.ctx.origin, &keys.generate(&who.ctx, &who.auth, &key_name(&name)?, Show::WrappedOnly, &request).await?)
+    Reply::ok(
+        &who.ctx.origin,
+        &keys.generate(&who.ctx, &who.auth, &key_name(&name)?, Show::WrappedOnly, &request).await?,
+    )
 }
 
 async fn configure(

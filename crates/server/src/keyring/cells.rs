@@ -41,7 +41,8 @@ impl Cells {
 
     /// Seals a value for its place.
     pub fn seal(&self, cell: Cell<'_>, value: &[u8], random: &dyn Random) -> Outcome<Vec<u8>> {
-        let key = self.keys.get(&self.current).ok_or_else(|| Problem::internal("sealing a cell", "no current epoch"))?;
+        let key =
+            self.keys.get(&self.current).ok_or_else(|| Problem::internal("sealing a cell", "no current epoch"))?;
         let mut sealed = self.current.to_vec();
         sealed.extend(crypto::symmetric::seal_with_key(key, &self.context(cell), value, random)?);
         Ok(sealed)

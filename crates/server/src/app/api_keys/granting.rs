@@ -47,7 +47,8 @@ impl Wanted {
         let broken = |_| Problem::internal("reading an API key", "a column is unreadable");
         Ok(Self {
             name: row.name.clone(),
-            scopes: Scopes::parse(row.scopes.split_whitespace()).map_err(|error| Problem::internal("reading an API key", error))?,
+            scopes: Scopes::parse(row.scopes.split_whitespace())
+                .map_err(|error| Problem::internal("reading an API key", error))?,
             limits: parsed(&row.limits).and_then(|texts| limits(&texts)).map_err(broken)?,
             expires_at: row.expires_at,
             cidrs: parsed(&row.cidrs).and_then(|texts| cidrs(&texts)).map_err(broken)?,
@@ -65,7 +66,9 @@ impl Wanted {
             expires_at: request.expires_at.map_or(Ok(self.expires_at), |at| expiry(at.into(), now).map(Some))?,
             cidrs: request.allowed_cidrs.map_or(Ok(self.cidrs), |texts| cidrs(&texts))?,
             environment: request.environment.map_or(Ok(self.environment), |text| environment(text).map(Some))?,
-            rate_per_minute: request.rate_limit_per_minute.map_or(self.rate_per_minute, |rate| Some(rate).filter(|rate| *rate > 0)),
+            rate_per_minute: request
+                .rate_limit_per_minute
+                .map_or(self.rate_per_minute, |rate| Some(rate).filter(|rate| *rate > 0)),
         })
     }
 
@@ -120,7 +123,10 @@ impl Grant {
         let unlimited = wanted.rate_per_minute == Some(0) && self.own.rate_per_minute != Some(0);
         [
             ("resources", !self.own.limits.cover(&wanted.limits)),
-            ("allowedCidrs", !self.own.cidrs.is_empty() && (wanted.cidrs.is_empty() || !wanted.cidrs.iter().all(inside))),
+            (
+                "allowedCidrs",
+                !self.own.cidrs.is_empty() && (wanted.cidrs.is_empty() || !wanted.cidrs.iter().all(inside)),
+            ),
             ("expiresAt", self.own.expires_at.is_some_and(later)),
             ("rateLimitPerMinute", unlimited || self.own.rate_per_minute.is_some_and(faster)),
         ]
@@ -152,11 +158,13 @@ fn limits(texts: &[String]) -> Outcome<Limits> {
 
 fn cidrs(texts: &[String]) -> Outcome<Vec<IpNet>> {
     // A bare address is the network of that one address.
-    let spelled: Vec<String> = texts.iter().map(|text| match text.parse::<std::net::IpAddr>() {
-        Ok(address) => IpNet::from(address).to_string(),
-        Err(_) => text.clone(),
-    })
-    .collect();
+    let spelled: Vec<String> = texts
+        .iter()
+        .map(|text| match text.parse::<std::net::IpAddr>() {
+            Ok(address) => IpNet::from(address).to_string(),
+            Err(_) => text.clone(),
+        })
+        .collect();
     each("allowedCidrs", &spelled, "a network such as 10.0.0.0/8")
 }
 
@@ -165,7 +173,9 @@ fn each<T: std::str::FromStr>(field: &str, texts: &[String], form: &str) -> Outc
         return Err(Problem::invalid(format!("{field} has more than {ENTRIES_MAX} entries.")));
     }
     let parsed = texts.iter().enumerate().map(|(n, text)| text.trim().parse().map_err(|_| n));
-    parsed.collect::<Result<_, _>>().map_err(|n: usize| Problem::invalid(format!("{field}[{n}] is not of the form {form}.")))
+    parsed
+        .collect::<Result<_, _>>()
+        .map_err(|n: usize| Problem::invalid(format!("{field}[{n}] is not of the form {form}.")))
 }
 
 fn expiry(at: Timestamp, now: Timestamp) -> Outcome<Timestamp> {
@@ -199,7 +209,13 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_000);
 
-    fn wanted(scopes: &[&str], resources: &[&str], cidrs: &[&str], expires_at: Option<i64>, rate: Option<u32>) -> Wanted {
+    fn wanted(
+        scopes: &[&str],
+        resources: &[&str],
+        cidrs: &[&str],
+        expires_at: Option<i64>,
+        rate: Option<u32>,
+    ) -> Wanted {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let request = CreateApiKey {
             name: "ci".into(),

@@ -63,7 +63,8 @@ impl Heads {
             return Ok(0);
         }
         let signed = moved.iter().map(|tenant| self.sign(core, root, *tenant, now)).collect::<Outcome<Vec<_>>>()?;
-        let cursors = serde_json::to_vec(&self.cursors).map_err(|error| Problem::internal("writing checkpoints", error))?;
+        let cursors =
+            serde_json::to_vec(&self.cursors).map_err(|error| Problem::internal("writing checkpoints", error))?;
         core.store.write_checkpoints(lease, &signed, cursors).await?;
         self.changed.clear();
         Ok(signed.len())
@@ -82,8 +83,9 @@ impl Heads {
 
     fn trailer(&self, tenant: TenantId, at: Timestamp) -> Trailer {
         let lanes = self.heads.get(&tenant).into_iter().flatten();
-        let heads: Vec<LaneHead> =
-            lanes.map(|(lane, head)| LaneHead { lane: *lane, count: head.count, hash: hex::encode(head.hash) }).collect();
+        let heads: Vec<LaneHead> = lanes
+            .map(|(lane, head)| LaneHead { lane: *lane, count: head.count, hash: hex::encode(head.hash) })
+            .collect();
         Trailer { tenant, at, count: heads.iter().map(|head| head.count).sum(), heads }
     }
 

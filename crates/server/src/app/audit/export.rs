@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crypto::random::Random;
 use domain::audit::export::{EventLine, LaneHead, Trailer, TrailerLine};
 use domain::authz::{Authorized, ReadAudit};
-use domain::ids::{EventId, TenantId};
+use domain::ids::EventId;
 use serde_json::value::RawValue;
 use store::audit_index::{Export, Exported};
 
@@ -52,7 +52,8 @@ async fn settle(core: &Core, ctx: &Ctx) -> Outcome<()> {
             return Ok(());
         }
         if waited_ms >= PATIENCE_MS {
-            let problem = Problem::new(api::error::ErrorCode::Unavailable, "Audit events are still on their way into the trail.");
+            let problem =
+                Problem::new(api::error::ErrorCode::Unavailable, "Audit events are still on their way into the trail.");
             return Err(problem.retry_after(2));
         }
         tokio::time::sleep(SETTLE_PERIOD).await;
@@ -94,8 +95,10 @@ impl Lines {
 
     fn trailer(&mut self) -> Outcome<Bytes> {
         let heads = self.export.take().map(Export::into_heads).unwrap_or_default();
-        let heads = heads.into_iter().map(|(lane, head)| LaneHead { lane, count: head.count, hash: hex::encode(head.hash) });
-        let trailer = Trailer { tenant: self.ctx.tenant(), at: self.ctx.now(), count: self.count, heads: heads.collect() };
+        let heads =
+            heads.into_iter().map(|(lane, head)| LaneHead { lane, count: head.count, hash: hex::encode(head.hash) });
+        let trailer =
+            Trailer { tenant: self.ctx.tenant(), at: self.ctx.now(), count: self.count, heads: heads.collect() };
         let (line, _) = sign_trailer(&self.ctx.keyring.root, &trailer, &*self.core.entropy)?;
         let mut text = serde_json::to_vec(&line).map_err(unwritable)?;
         text.push(b'\n');
@@ -127,13 +130,11 @@ pub(crate) fn sign_trailer(root: &Root, trailer: &Trailer, random: &dyn Random) 
         signature: STANDARD.encode(&signature),
         public_key: STANDARD.encode(public_of(&root.audit)?.to_spki_der()),
     };
-    Ok((line, Signed { tenant: trailer.tenant, body: body.into_bytes(), signature }))
+    Ok((line, Signed { body: body.into_bytes(), signature }))
 }
 
 /// The parts of a signed trailer as a checkpoint stores them.
 pub struct Signed {
-    /// Whose heads.
-    pub tenant: TenantId,
     /// The exact bytes signed.
     pub body: Vec<u8>,
     /// ML-DSA-65.
@@ -148,6 +149,7 @@ fn unwritable(error: serde_json::Error) -> Problem {
 mod tests {
     use crypto::secret::SecretArray;
     use domain::audit::verify::{Trust, verify};
+    use domain::ids::TenantId;
     use domain::time::Timestamp;
 
     use super::*;
@@ -165,7 +167,8 @@ mod tests {
     #[test]
     fn the_trailer_of_an_empty_trail_verifies_and_a_changed_one_does_not() {
         let (root, _) = Root::generate(&SecretArray::new([7; 32]), &Counting).unwrap();
-        let trailer = Trailer { tenant: TenantId::from_bytes([1; 16]), at: Timestamp::from_millis(5), count: 0, heads: vec![] };
+        let trailer =
+            Trailer { tenant: TenantId::from_bytes([1; 16]), at: Timestamp::from_millis(5), count: 0, heads: vec![] };
         let (line, signed) = sign_trailer(&root, &trailer, &Counting).unwrap();
         assert!(public_of(&root.audit).unwrap().verify(&signed.body, &signed.signature));
         let text = serde_json::to_string(&line).unwrap();

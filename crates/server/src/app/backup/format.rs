@@ -131,7 +131,8 @@ impl<R: Read> Opener<R> {
         }
         let mut wrapped = vec![0; length];
         fill(&mut input, &mut wrapped)?;
-        let key = crypto::wrap::unwrap(with, &Context::new(KEY_LABEL), &wrapped).map_err(|_| Unusable::OtherRecipient)?;
+        let key =
+            crypto::wrap::unwrap(with, &Context::new(KEY_LABEL), &wrapped).map_err(|_| Unusable::OtherRecipient)?;
         let key = Key32::copy_from(key.expose()).ok_or(Unusable::NotABackup)?;
         header.extend_from_slice(&wrapped);
         Ok(Self { key, header: sha256(&[&header]), next: 0, is_over: false, input })

@@ -9,7 +9,8 @@ use domain::ids::KeyId;
 use domain::key::{Change, DELETION_DAYS_DEFAULT, DELETION_DAYS_MAX, State};
 use domain::name::KeyName;
 use store::keys::{
-    KeyRef, NamedKey, clear_default, destroy_material, insert_version, key_in, lock_key, retire_version, revoke_version, update_key,
+    KeyRef, NamedKey, clear_default, destroy_material, insert_version, key_in, lock_key, retire_version,
+    revoke_version, update_key,
 };
 use store::{Stmt, Tx};
 
@@ -60,7 +61,8 @@ impl Keys {
         let (id, algorithm, now) = (before.row.id, before.algorithm, ctx.now());
         // The material is made before the transaction: its place names the version, so a lost race makes it again.
         for _ in 0..ROTATION_TRIES {
-            let current = self.core.store.named_key(auth, &KeyRef::Id(id)).await?.ok_or_else(|| Problem::not_found("key"))?;
+            let current =
+                self.core.store.named_key(auth, &KeyRef::Id(id)).await?.ok_or_else(|| Problem::not_found("key"))?;
             let next = self.next_version(ctx, id, current.current_version + 1, algorithm)?;
             entry.version(next.version);
             let (wanted, name) = (next.version, name.clone());
@@ -69,7 +71,10 @@ impl Keys {
             let clear = clear_default(auth, &current.key_type);
             let decision: Decision = Arc::new(move |mut key: NamedKey| {
                 if !matches!(key.state, State::Active | State::Deprecated) {
-                    return Err(Problem::new(ErrorCode::KeyDisabled, format!("A key that is {} is not rotated.", key.state.as_str())));
+                    return Err(Problem::new(
+                        ErrorCode::KeyDisabled,
+                        format!("A key that is {} is not rotated.", key.state.as_str()),
+                    ));
                 }
                 if key.current_version + 1 != wanted {
                     return Err(Problem::new(ErrorCode::Conflict, LOST_RACE));
@@ -147,7 +152,14 @@ impl Keys {
     }
 
     /// Schedules a deletion; the material is destroyed after the grace period.
-    pub async fn delete(&self, ctx: &Ctx, auth: &Authorized<WriteKeys>, key: &KeyRef, days: Option<u32>, expected: Expected) -> Outcome<()> {
+    pub async fn delete(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteKeys>,
+        key: &KeyRef,
+        days: Option<u32>,
+        expected: Expected,
+    ) -> Outcome<()> {
         let days = days.unwrap_or(DELETION_DAYS_DEFAULT);
         if days > DELETION_DAYS_MAX {
             return Err(Problem::invalid(format!("scheduleDays is at most {DELETION_DAYS_MAX}.")));
@@ -156,7 +168,13 @@ impl Keys {
     }
 
     /// Revokes the whole key, for ever.
-    pub async fn revoke(&self, ctx: &Ctx, auth: &Authorized<WriteKeys>, key: &KeyRef, expected: Expected) -> Outcome<wire::Key> {
+    pub async fn revoke(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteKeys>,
+        key: &KeyRef,
+        expected: Expected,
+    ) -> Outcome<wire::Key> {
         self.change(ctx, auth, key, "KeyRevoked", Change::Revoke, expected).await?;
         let id = self.load(ctx, auth, key).await?.row.id;
         self.show(ctx, auth, id).await
@@ -183,7 +201,13 @@ impl Keys {
     }
 
     /// Revokes one version.
-    pub async fn revoke_version(&self, ctx: &Ctx, auth: &Authorized<WriteKeys>, key: &KeyRef, version: u32) -> Outcome<wire::KeyVersion> {
+    pub async fn revoke_version(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteKeys>,
+        key: &KeyRef,
+        version: u32,
+    ) -> Outcome<wire::KeyVersion> {
         let id = self.load(ctx, auth, key).await?.row.id;
         let statement = revoke_version(auth, id, version, ctx.now());
         self.simple(ctx, auth, key, "KeyVersionRevoked", None, move |key| {
@@ -197,7 +221,13 @@ impl Keys {
     }
 
     /// Makes the key its type's default.
-    pub async fn set_default(&self, ctx: &Ctx, auth: &Authorized<WriteKeys>, key: &KeyRef, key_type: wire::KeyType) -> Outcome<()> {
+    pub async fn set_default(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteKeys>,
+        key: &KeyRef,
+        key_type: wire::KeyType,
+    ) -> Outcome<()> {
         let clear = clear_default(auth, key_type.as_str());
         self.simple(ctx, auth, key, "KeySetDefault", None, move |mut key| {
             if key.key_type != key_type.as_str() {
@@ -216,7 +246,13 @@ impl Keys {
     }
 
     /// Sets the oldest version that may open and verify.
-    pub async fn set_minimum(&self, ctx: &Ctx, auth: &Authorized<WriteKeys>, key: &KeyRef, minimum: u32) -> Outcome<wire::KeyVersionPolicy> {
+    pub async fn set_minimum(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteKeys>,
+        key: &KeyRef,
+        minimum: u32,
+    ) -> Outcome<wire::KeyVersionPolicy> {
         let now = ctx.now();
         self.simple(ctx, auth, key, "KeyMinVersionSet", None, move |mut key| {
             if minimum == 0 || minimum > key.current_version {
@@ -262,7 +298,10 @@ impl Keys {
         let mut entry = Entry::new(action, "keys", "CryptoKey");
         let result = async {
             let before = self.load(ctx, auth, key).await?;
-            entry.resource(before.row.id, &before.row.name).algorithm(before.algorithm).version(before.row.current_version);
+            entry
+                .resource(before.row.id, &before.row.name)
+                .algorithm(before.algorithm)
+                .version(before.row.current_version);
             self.decide(ctx, auth, before.row.id, action, expected, Arc::new(decide), &mut entry).await
         }
         .await;
@@ -302,7 +341,9 @@ impl Keys {
                 entry.committed();
                 Ok(())
             }
-            Err(error) => Err(error.reason::<Refusal>().map(|refusal| refusal.0.clone()).unwrap_or_else(|| name_taken(error))),
+            Err(error) => {
+                Err(error.reason::<Refusal>().map(|refusal| refusal.0.clone()).unwrap_or_else(|| name_taken(error)))
+            }
         }
     }
 }
@@ -311,7 +352,13 @@ impl Keys {
 const ROTATION_TRIES: usize = 1_000;
 const LOST_RACE: &str = "Another rotation was faster.";
 
-async fn apply(tx: &mut Tx<'_>, auth: &Authorized<WriteKeys>, id: KeyId, expected: Expected, decision: &Decision) -> store::Result<()> {
+async fn apply(
+    tx: &mut Tx<'_>,
+    auth: &Authorized<WriteKeys>,
+    id: KeyId,
+    expected: Expected,
+    decision: &Decision,
+) -> store::Result<()> {
     let refused = |problem| store::Error::other(Refusal(problem));
     tx.exec(lock_key(auth, id)).await?;
     let key = key_in(tx, auth, &KeyRef::Id(id)).await?.ok_or_else(|| refused(Problem::not_found("key")))?;

@@ -42,7 +42,12 @@ struct Wanted<'a> {
 
 impl Keys {
     /// Generates a key.
-    pub async fn create(&self, ctx: &Ctx, auth: &Authorized<WriteKeys>, request: &wire::CreateKey) -> Outcome<wire::Key> {
+    pub async fn create(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteKeys>,
+        request: &wire::CreateKey,
+    ) -> Outcome<wire::Key> {
         let mut entry = Entry::new("KeyCreated", "keys", "CryptoKey");
         let wanted = Wanted {
             name: &request.name,
@@ -64,7 +69,12 @@ impl Keys {
     }
 
     /// Imports a key, or the public half of one.
-    pub async fn import(&self, ctx: &Ctx, auth: &Authorized<WriteKeys>, request: &wire::ImportKey) -> Outcome<wire::Key> {
+    pub async fn import(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteKeys>,
+        request: &wire::ImportKey,
+    ) -> Outcome<wire::Key> {
         let mut entry = Entry::new("KeyImported", "keys", "CryptoKey");
         let wanted = Wanted {
             name: &request.name,
@@ -100,12 +110,14 @@ impl Keys {
         let id = KeyId::from_random(bytes(&*self.core.entropy));
         let key = wanted.row(self, ctx, id, algorithm)?;
         if !auth.admits_new(&key.name) {
-            return Err(Problem::new(ErrorCode::Forbidden, "The credential's limits do not allow a key of this name.").detail("name", key.name));
+            return Err(Problem::new(ErrorCode::Forbidden, "The credential's limits do not allow a key of this name.")
+                .detail("name", key.name));
         }
         let version = self.new_version(ctx, id, 1, material)?;
         entry.resource(id, &key.name).algorithm(algorithm).version(1);
         let statements = if key.is_default { vec![clear_default(auth, &key.key_type)] } else { Vec::new() };
-        let statements = statements.into_iter().chain([insert_key(auth, &key), insert_version(auth, id, &version)]).collect();
+        let statements =
+            statements.into_iter().chain([insert_key(auth, &key), insert_version(auth, id, &version)]).collect();
         self.commit(ctx, "make key", statements, self.core.trail.event(ctx, entry)?).await?;
         entry.committed();
         self.show(ctx, auth, id).await
@@ -135,7 +147,13 @@ impl Keys {
     }
 
     /// A freshly generated next version of a key.
-    pub(super) fn next_version(&self, ctx: &Ctx, key: KeyId, version: u32, algorithm: Algorithm) -> Outcome<KeyVersion> {
+    pub(super) fn next_version(
+        &self,
+        ctx: &Ctx,
+        key: KeyId,
+        version: u32,
+        algorithm: Algorithm,
+    ) -> Outcome<KeyVersion> {
         let private = PrivateKey::generate(algorithm, &*self.core.entropy)?;
         self.new_version(ctx, key, version, &Material::Private(private))
     }

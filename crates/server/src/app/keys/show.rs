@@ -59,7 +59,9 @@ impl Keys {
         let search = query.search.as_deref().unwrap_or_default().to_lowercase();
         let rows = self.core.store.named_keys(auth, &filter).await?;
         // What is deleted is only listed when asked for.
-        let wanted = |row: &NamedKey| row.folded.contains(&search) && (!filter.states.is_empty() || row.state.as_str() != "deleted");
+        let wanted = |row: &NamedKey| {
+            row.folded.contains(&search) && (!filter.states.is_empty() || row.state.as_str() != "deleted")
+        };
         let rows: Vec<NamedKey> = rows.into_iter().filter(wanted).collect();
         let skip = (page as usize - 1).saturating_mul(page_size as usize);
         let (keys, total) = if query.all_versions == Some(true) {
@@ -81,7 +83,12 @@ impl Keys {
         Ok(wire::KeyList { keys, total: total as u64, page, page_size, has_more })
     }
 
-    async fn versions_as_keys(&self, ctx: &Ctx, auth: &Authorized<ReadKeys>, row: &NamedKey) -> Outcome<Vec<wire::Key>> {
+    async fn versions_as_keys(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<ReadKeys>,
+        row: &NamedKey,
+    ) -> Outcome<Vec<wire::Key>> {
         let loaded = self.load(ctx, auth, &KeyRef::Id(row.id)).await?;
         let whole = self.spelled(ctx, &loaded)?;
         let one = |version: &LoadedVersion| wire::Key {
@@ -98,7 +105,12 @@ impl Keys {
     }
 
     /// Every version, oldest first.
-    pub async fn versions(&self, ctx: &Ctx, auth: &Authorized<ReadKeys>, key: &KeyRef) -> Outcome<wire::KeyVersionList> {
+    pub async fn versions(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<ReadKeys>,
+        key: &KeyRef,
+    ) -> Outcome<wire::KeyVersionList> {
         let mut entry = Entry::new("KeyVersionsListed", "keys", "CryptoKey");
         let result = async {
             let loaded = self.load(ctx, auth, key).await?;
@@ -114,14 +126,26 @@ impl Keys {
     }
 
     /// One version after a change, without an event of its own.
-    pub(super) async fn show_version<A: Action>(&self, ctx: &Ctx, auth: &Authorized<A>, key: &KeyRef, version: u32) -> Outcome<wire::KeyVersion> {
+    pub(super) async fn show_version<A: Action>(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<A>,
+        key: &KeyRef,
+        version: u32,
+    ) -> Outcome<wire::KeyVersion> {
         let loaded = self.load(ctx, auth, key).await?;
         let found = loaded.versions().iter().find(|found| found.row.version == version);
         found.map(|found| spell_version(&found.row)).ok_or_else(|| Problem::not_found("key version"))
     }
 
     /// The public half as PEM or DER.
-    pub async fn export_public(&self, ctx: &Ctx, auth: &Authorized<ReadKeys>, key: &KeyRef, format: Option<wire::KeyFormat>) -> Outcome<String> {
+    pub async fn export_public(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<ReadKeys>,
+        key: &KeyRef,
+        format: Option<wire::KeyFormat>,
+    ) -> Outcome<String> {
         let mut entry = Entry::new("PublicKeyRead", "keys", "CryptoKey");
         let result = async {
             let loaded = self.load(ctx, auth, key).await?;
@@ -134,7 +158,13 @@ impl Keys {
     }
 
     /// The public half with what else was asked for.
-    pub async fn public(&self, ctx: &Ctx, auth: &Authorized<ReadKeys>, key: &KeyRef, query: &wire::ReadPublicKey) -> Outcome<wire::PublicKey> {
+    pub async fn public(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<ReadKeys>,
+        key: &KeyRef,
+        query: &wire::ReadPublicKey,
+    ) -> Outcome<wire::PublicKey> {
         let mut entry = Entry::new("PublicKeyRead", "keys", "CryptoKey");
         let result = async {
             let loaded = self.load(ctx, auth, key).await?;
@@ -142,7 +172,13 @@ impl Keys {
             let format = query.format.unwrap_or(wire::KeyFormat::Raw);
             let (public, version) = public_half(&loaded, query.version)?;
             let all = self.spelled(ctx, &loaded)?;
-            Ok(hydrate(&all, spell_public(public, format)?, format, version, query.include.as_deref().unwrap_or_default()))
+            Ok(hydrate(
+                &all,
+                spell_public(public, format)?,
+                format,
+                version,
+                query.include.as_deref().unwrap_or_default(),
+            ))
         }
         .await;
         self.core.trail.conclude(ctx, entry, result).await
@@ -180,7 +216,13 @@ impl Keys {
     }
 
     /// The private half of a key that was made to be exported.
-    pub async fn export(&self, ctx: &Ctx, auth: &Authorized<WriteKeys>, key: &KeyRef, request: &wire::ExportKey) -> Outcome<wire::ExportedKey> {
+    pub async fn export(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteKeys>,
+        key: &KeyRef,
+        request: &wire::ExportKey,
+    ) -> Outcome<wire::ExportedKey> {
         let mut entry = Entry::new("KeyExported", "keys", "CryptoKey");
         let result = async {
             let loaded = self.load(ctx, auth, key).await?;
@@ -201,7 +243,13 @@ impl Keys {
         self.core.trail.conclude(ctx, entry, result).await
     }
 
-    fn material(&self, ctx: &Ctx, key: &LoadedKey, version: &LoadedVersion, format: wire::KeyFormat) -> Outcome<api::secret::SecretText> {
+    fn material(
+        &self,
+        ctx: &Ctx,
+        key: &LoadedKey,
+        version: &LoadedVersion,
+        format: wire::KeyFormat,
+    ) -> Outcome<api::secret::SecretText> {
         let private = key.private(&ctx.keys, version)?;
         let text = |bytes: SecretBytes| {
             let text = std::str::from_utf8(bytes.expose()).map(api::secret::SecretText::copy_from);
@@ -211,7 +259,9 @@ impl Keys {
         match format {
             wire::KeyFormat::Pem => text(private.to_pem().map_err(unsupported)?),
             wire::KeyFormat::Jwk => text(private.to_jwk().map_err(unsupported)?),
-            wire::KeyFormat::Der | wire::KeyFormat::Pkcs8 => Ok(base64_text(private.to_pkcs8_der().map_err(unsupported)?.expose())),
+            wire::KeyFormat::Der | wire::KeyFormat::Pkcs8 => {
+                Ok(base64_text(private.to_pkcs8_der().map_err(unsupported)?.expose()))
+            }
             // The stored form is one byte saying which form it is, and the raw key.
             wire::KeyFormat::Raw => Ok(base64_text(private.to_stored().expose().get(1..).unwrap_or_default())),
         }
@@ -241,7 +291,11 @@ fn states(status: &str) -> Outcome<Vec<&'static str>> {
 
 fn public_half(key: &LoadedKey, version: Option<u32>) -> Outcome<(&PublicKey, u32)> {
     let version = version.unwrap_or(key.row.current_version);
-    let found = key.versions().iter().find(|found| found.row.version == version).ok_or_else(|| Problem::not_found("key version"))?;
+    let found = key
+        .versions()
+        .iter()
+        .find(|found| found.row.version == version)
+        .ok_or_else(|| Problem::not_found("key version"))?;
     let symmetric = || Problem::new(ErrorCode::KeyWrongType, "A symmetric key has no public half.");
     Ok((found.public.as_ref().ok_or_else(symmetric)?, version))
 }
@@ -262,7 +316,13 @@ fn jwk(public: &PublicKey) -> Outcome<wire::Jwk> {
     }
 }
 
-fn hydrate(all: &wire::Key, public_key: String, format: wire::KeyFormat, version: u32, include: &str) -> wire::PublicKey {
+fn hydrate(
+    all: &wire::Key,
+    public_key: String,
+    format: wire::KeyFormat,
+    version: u32,
+    include: &str,
+) -> wire::PublicKey {
     let tokens: Vec<String> = include.split(',').map(|token| token.trim().to_ascii_lowercase()).collect();
     let has = |name: &str| tokens.iter().any(|token| token == name || token == "all" || token == "metadata");
     wire::PublicKey {
@@ -290,7 +350,8 @@ fn hydrate(all: &wire::Key, public_key: String, format: wire::KeyFormat, version
 fn spell(ctx: &Ctx, row: &NamedKey, public_key: Option<String>, version_count: u32) -> Outcome<wire::Key> {
     let broken = |what: &str| Problem::internal("showing a key", what);
     let algorithm: Algorithm = row.algorithm.parse().map_err(|_| broken("algorithm"))?;
-    let description = row.description.as_ref().map(|sealed| ctx.keys.cells.open(description_cell(&row.id), sealed)).transpose()?;
+    let description =
+        row.description.as_ref().map(|sealed| ctx.keys.cells.open(description_cell(&row.id), sealed)).transpose()?;
     let description = description.map(|text| String::from_utf8_lossy(text.expose()).into_owned());
     Ok(wire::Key {
         id: row.id.uuid(),

@@ -35,7 +35,12 @@ impl Tenants {
     }
 
     /// Makes a tenant with its keys, and shows its administrator's key.
-    pub async fn create(&self, ctx: &Ctx, auth: &Authorized<ManageTenants>, request: CreateTenant) -> Outcome<CreatedTenant> {
+    pub async fn create(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<ManageTenants>,
+        request: CreateTenant,
+    ) -> Outcome<CreatedTenant> {
         let mut entry = Entry::new("TenantCreated", "platform", "Tenant");
         let result = self.create_now(ctx, auth, request, &mut entry).await;
         self.core.trail.conclude(ctx, entry, result).await
@@ -98,7 +103,13 @@ impl Tenants {
     }
 
     /// Changes what is given.
-    pub async fn update(&self, ctx: &Ctx, auth: &Authorized<ManageTenants>, id: TenantId, request: UpdateTenant) -> Outcome<Shown> {
+    pub async fn update(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<ManageTenants>,
+        id: TenantId,
+        request: UpdateTenant,
+    ) -> Outcome<Shown> {
         let entry = Entry::new("TenantUpdated", "platform", "Tenant");
         self.changed(ctx, auth, id, entry, |mut tenant| {
             if let Some(text) = &request.name {
@@ -114,7 +125,10 @@ impl Tenants {
         let entry = Entry::new("TenantSuspended", "platform", "Tenant");
         self.changed(ctx, auth, id, entry, |tenant| {
             if tenant.id == ctx.tenant() || tenant.slug == DEFAULT_SLUG {
-                return Err(Problem::new(ErrorCode::Conflict, "Neither one's own tenant nor the default one can be suspended."));
+                return Err(Problem::new(
+                    ErrorCode::Conflict,
+                    "Neither one's own tenant nor the default one can be suspended.",
+                ));
             }
             Ok(Tenant { is_suspended: true, ..tenant })
         })
@@ -187,7 +201,8 @@ fn checked_slug(slug: &str) -> Outcome<String> {
 
 /// A slug made of a name: what cannot stand in one becomes a hyphen.
 fn slug_of(name: &str) -> Outcome<String> {
-    let folded: String = name.to_lowercase().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { ' ' }).collect();
+    let folded: String =
+        name.to_lowercase().chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { ' ' }).collect();
     let slug: String = folded.split_whitespace().collect::<Vec<_>>().join("-").chars().take(SLUG_CHARS).collect();
     checked_slug(slug.trim_end_matches('-')).map_err(|_| Problem::invalid("No slug can be made of the name; give one."))
 }
@@ -201,7 +216,9 @@ mod tests {
         assert_eq!(slug_of("Users & Billing, Ltd.").unwrap(), "users-billing-ltd");
         assert!(slug_of(&"a b ".repeat(25)).unwrap().len() <= SLUG_CHARS);
         assert!(slug_of("ωω").is_err());
-        for (slug, good) in [("a", true), ("a-1", true), ("", false), ("-a", false), ("a--b", false), ("A", false), ("a/b", false)] {
+        for (slug, good) in
+            [("a", true), ("a-1", true), ("", false), ("-a", false), ("a--b", false), ("A", false), ("a/b", false)]
+        {
             assert_eq!(checked_slug(slug).is_ok(), good, "{slug}");
         }
     }

@@ -74,7 +74,10 @@ fn whatever_is_changed_moved_cut_or_added_is_refused() {
         (joined(&[&whole, b"x"]), "behind its end"),
         (joined(&[&whole[..first], &whole[second..]]), "chunk 0 does not open"),
         (joined(&[&whole[..second], &whole[first..]]), "chunk 1 does not open"),
-        (joined(&[&whole[..first], &whole[second..third], &whole[first..second], &whole[third..]]), "chunk 0 does not open"),
+        (
+            joined(&[&whole[..first], &whole[second..third], &whole[first..second], &whole[third..]]),
+            "chunk 0 does not open",
+        ),
     ];
     for (bytes, complaint) in rows {
         let error = opened(&bytes, &key).unwrap_err().to_string();
