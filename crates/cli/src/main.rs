@@ -1,2 +1,72 @@
-//! The `qapi` command line.
-fn main() {}
+//! The `qapi` command line: the platform from a shell or a pipeline.
+//!
+//! A command is a function from its inputs and a printer to an exit status. Standard output carries results and nothing
+//! else; a failure is one line on standard error that says what to do next. There is no HTTP here: that is `sdk`'s.
+
+mod arguments;
+mod clock;
+mod command;
+mod env_file;
+mod failure;
+mod input;
+mod lookup;
+mod print;
+mod profile;
+mod session;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::{Exit, Failure};
+use crate::print::Printer;
+use crate::session::Session;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut printer = Printer::to_stdout(arguments.globals.output);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(arguments, &mut printer)),
+        Err(error) => Err(Failure::failed(format!("starting: {error}"), "again")),
+    };
+    let outcome = outcome.and_then(|exit| printer.finish().map(|()| exit));
+    match outcome {
+        Ok(exit) => exit.code(),
+        Err(failure) => report(&failure),
+    }
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    // A reader that went away, as in `qapi secrets list | head -1`, wants no explanation.
+    if !failure.is_silent() {
+        let _ = writeln!(std::io::stderr(), "{failure}");
+    }
+    failure.exit.code()
+}
+
+async fn run(arguments: Arguments, printer: &mut Printer) -> Result<Exit, Failure> {
+    let session = Session::new(arguments.globals);
+    match arguments.command {
+        Command::Version => command::health::version(printer),
+        Command::Health => command::health::health(&session, printer).await,
+        Command::Login(inputs) => command::login::login(inputs, &session, printer).await,
+        Command::Logout => command::login::logout(&session, printer),
+        Command::Secrets(inputs) => command::secrets::run(inputs, print::Style::Careful, &session, printer).await,
+        Command::Vault(inputs) => command::secrets::run(inputs, print::Style::Bare, &session, printer).await,
+        Command::Keys(inputs) => command::keys::run(inputs, &session, printer).await,
+        Command::Encrypt(inputs) => command::encryption::encrypt(inputs, &session, printer).await,
+        Command::Decrypt(inputs) => command::encryption::decrypt(inputs, &session, printer).await,
+        Command::Sign(inputs) => command::encryption::sign(inputs, &session, printer).await,
+        Command::Verify(inputs) => command::encryption::verify(inputs, &session, printer).await,
+        Command::Run(inputs) => command::run::run(inputs, &session).await,
+        Command::Random(inputs) => command::random::random(inputs, &session, printer).await,
+        Command::Apikeys(inputs) => command::api_keys::run(inputs, &session, printer).await,
+        Command::Tenants(inputs) => command::tenants::run(inputs, &session, printer).await,
+        Command::Audit(inputs) => command::audit::run(inputs, &session, printer).await,
+        Command::Operator(inputs) => command::operator::run(inputs, &session, printer).await,
+        Command::Completions(inputs) => command::completions::completions(&inputs, printer),
+    }
+}

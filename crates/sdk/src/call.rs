@@ -19,13 +19,15 @@ pub struct Call {
     pub headers: Vec<(&'static str, &'static str)>,
 }
 
-/// Routes that compute and keep nothing: asked twice they answer twice.
-const COMPUTING: [&str; 3] = ["encryption", "transit", "qrng"];
+/// Areas and scopes of routes that compute and keep nothing: asked twice they answer twice, and their answers, shown
+/// once, are not kept to be repeated.
+const COMPUTING: [&str; 5] = ["encryption", "transit", "qrng", "encrypt", "decrypt"];
 
 impl Call {
     /// A call of `route` with the values of its path parameters.
     pub fn to(route: &Route, path: &[&str]) -> Self {
-        let computing = COMPUTING.contains(&route.tag);
+        let words = [Some(route.tag), route.required_scope()];
+        let computing = words.into_iter().flatten().any(|word| COMPUTING.contains(&word));
         let repetition = match route.method {
             // Each success of a share link counts against it.
             Method::Post if route.operation_id == api::routes::secrets::SHARE_OPEN.operation_id => {
@@ -96,6 +98,7 @@ mod tests {
             (&secrets::SECRET_UPDATE_VALUE, false, Repetition::Harmful),
             (&encryption::ENCRYPT, false, Repetition::Harmless),
             (&keys::KEY_ROTATE, true, Repetition::Harmless),
+            (&keys::KEY_DATA_KEY, false, Repetition::Harmless),
             (&keys::KEY_GET, false, Repetition::Harmless),
         ] {
             let call = Call::to(route, &["x"]);

@@ -1,0 +1,91 @@
+//! What can be typed. What it means is each command's business.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::command;
+use crate::print::Output;
+
+/// Secrets, keys and encryption, safe against quantum computers.
+#[derive(Parser)]
+#[command(name = "qapi", version, propagate_version = true, infer_subcommands = false, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args)]
+pub struct Globals {
+    /// API key; otherwise QUANTUMAPI_KEY, QAPI_API_KEY, QUANTUMAPI_API_KEY or the profile
+    #[arg(long, global = true, value_name = "KEY", hide_env_values = true)]
+    pub api_key: Option<String>,
+    /// Address of the server; otherwise QUANTUMAPI_BASE_URL or the profile
+    #[arg(long, global = true, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Profile to use; otherwise QAPI_PROFILE or `default`
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Form of the output
+    #[arg(long, short = 'o', global = true, value_enum, default_value_t, value_name = "FORM")]
+    pub output: Output,
+    /// PEM file of authorities to trust beside the public ones
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Seconds that one attempt may take; otherwise QUANTUMAPI_TIMEOUT or 30
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+    /// Accepted for older scripts: the output has no colours
+    #[arg(long, global = true, hide = true)]
+    pub no_color: bool,
+    /// Let the API key travel unencrypted to another machine
+    #[arg(long, global = true)]
+    pub danger_plain_http: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Print the version of this program
+    Version,
+    /// Ask the server whether it works
+    Health,
+    /// Keep an address and an API key in a profile
+    Login(command::login::LoginInputs),
+    /// Forget a profile
+    Logout,
+    /// Secrets; values stay masked unless --show
+    #[command(visible_alias = "secret")]
+    Secrets(command::secrets::SecretsInputs),
+    /// Secrets, with `get` printing the bare value for scripts
+    Vault(command::secrets::SecretsInputs),
+    /// Named keys
+    #[command(visible_alias = "key")]
+    Keys(command::keys::KeysInputs),
+    /// Encrypt standard input, a file or a text
+    Encrypt(command::encryption::EncryptInputs),
+    /// Decrypt what `encrypt` printed
+    Decrypt(command::encryption::DecryptInputs),
+    /// Sign standard input or a file
+    Sign(command::encryption::SignInputs),
+    /// Verify a signature: 0 valid, 1 invalid, 2 unusable
+    Verify(command::encryption::VerifyInputs),
+    /// Run a program with secrets in its environment
+    Run(command::run::RunInputs),
+    /// Draw random bytes from the platform
+    Random(command::random::RandomInputs),
+    /// API keys
+    #[command(visible_aliases = ["api-keys", "apikey"])]
+    Apikeys(command::api_keys::ApiKeysInputs),
+    /// Tenants of the platform
+    #[command(visible_alias = "tenant")]
+    Tenants(command::tenants::TenantsInputs),
+    /// The audit trail
+    Audit(command::audit::AuditInputs),
+    /// Seal, unseal and back up the platform
+    Operator(command::operator::OperatorInputs),
+    /// Print a completion script for a shell
+    Completions(command::completions::CompletionsInputs),
+}

@@ -1,0 +1,14 @@
+//! The commands, one module a noun.
+
+pub mod api_keys;
+pub mod audit;
+pub mod completions;
+pub mod encryption;
+pub mod health;
+pub mod keys;
+pub mod login;
+pub mod operator;
+pub mod random;
+pub mod run;
+pub mod secrets;
+pub mod tenants;

@@ -1,0 +1,164 @@
+//! Exit statuses, and failures in one line that says what to do next.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use api::error::ErrorCode;
+
+/// How a command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, valid.
+    Done,
+    /// Failed, unreachable, invalid.
+    Failed,
+    /// The input or the usage cannot be worked with.
+    Unusable,
+}
+
+impl Exit {
+    /// The status for the shell.
+    pub fn code(self) -> ExitCode {
+        match self {
+            Self::Done => ExitCode::SUCCESS,
+            Self::Failed => ExitCode::from(1),
+            Self::Unusable => ExitCode::from(2),
+        }
+    }
+}
+
+/// Why a command did not do what it should, and what to try.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    what: String,
+    advice: String,
+}
+
+impl Failure {
+    /// It did not work out.
+    pub fn failed(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, what: what.into(), advice: advice.into() }
+    }
+
+    /// It cannot work out with these inputs.
+    pub fn unusable(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { exit: Exit::Unusable, what: what.into(), advice: advice.into() }
+    }
+
+    /// A file that cannot be read or written.
+    pub fn file(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::unusable(format!("{doing} {}: {error}", path.display()), "another path")
+    }
+
+    /// Whether there is nobody to tell.
+    pub fn is_silent(&self) -> bool {
+        self.what.is_empty()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        write!(f, "error: {}; try {}", line(&self.what), line(&self.advice))
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self::failed("", ""),
+            _ => Self::failed(format!("writing the output: {error}"), "another place for it"),
+        }
+    }
+}
+
+impl From<sdk::Error> for Failure {
+    fn from(error: sdk::Error) -> Self {
+        match &error {
+            sdk::Error::Refused(refusal) => Self {
+                exit: exit_of(error.code()),
+                what: refusal.to_string(),
+                advice: advice_for(error.code(), refusal),
+            },
+            sdk::Error::Config(what) => Self::unusable(what.clone(), "`qapi login`, or another --base-url"),
+            sdk::Error::Unreachable { source, .. } => Self::failed(
+                format!("{error} ({})", innermost(source.as_ref())),
+                "`qapi health`, or another --base-url",
+            ),
+            sdk::Error::TimedOut { .. } => Self::failed(error.to_string(), "a longer --timeout"),
+            sdk::Error::Foreign { .. } => Self::failed(error.to_string(), "another --base-url"),
+            sdk::Error::Unwritable(_) => Self::unusable(error.to_string(), "other input"),
+        }
+    }
+}
+
+/// The cause that says most: the last one.
+fn innermost<'e>(error: &'e (dyn std::error::Error + 'static)) -> &'e (dyn std::error::Error + 'static) {
+    std::iter::successors(Some(error), |cause| cause.source()).last().unwrap_or(error)
+}
+
+fn exit_of(code: Option<ErrorCode>) -> Exit {
+    match code {
+        Some(
+            ErrorCode::InvalidRequest
+            | ErrorCode::InvalidFormat
+            | ErrorCode::InvalidMinDecryptionVersion
+            | ErrorCode::JsonTooDeep
+            | ErrorCode::TooManyItems
+            | ErrorCode::KeyWrongType
+            | ErrorCode::Unsupported
+            | ErrorCode::PayloadTooLarge
+            | ErrorCode::SecretNameAmbiguous,
+        ) => Exit::Unusable,
+        _ => Exit::Failed,
+    }
+}
+
+fn advice_for(code: Option<ErrorCode>, refusal: &sdk::Refusal) -> String {
+    let detail = |name: &str| refusal.details.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+    match code {
+        Some(ErrorCode::Unauthorized) => "`qapi login`, or set QUANTUMAPI_KEY to a valid API key".to_owned(),
+        Some(ErrorCode::InsufficientScope) => format!("an API key with the scope {}", detail("required_scope")),
+        Some(ErrorCode::Forbidden) => "an API key that may do this".to_owned(),
+        Some(ErrorCode::IpNotAllowed) => "from a network the API key allows".to_owned(),
+        Some(ErrorCode::NotFound) => "`qapi secrets list` or `qapi keys list` for what there is".to_owned(),
+        Some(ErrorCode::SecretNameAmbiguous) => format!("one of the ids {}", ids_of(refusal)),
+        Some(ErrorCode::KeyNameConflict) => "another name, or `qapi keys rotate` for a new version".to_owned(),
+        Some(ErrorCode::KeyDisabled) => "`qapi keys enable`, or another key".to_owned(),
+        Some(ErrorCode::KeyRevoked) => "another key: this one is revoked for ever".to_owned(),
+        Some(ErrorCode::SecretInactive) => "`qapi secrets activate`, or a later expiry".to_owned(),
+        Some(ErrorCode::Sealed) => "`qapi operator unseal`".to_owned(),
+        Some(ErrorCode::RateLimitExceeded | ErrorCode::QuotaExceeded | ErrorCode::Unavailable) => {
+            refusal.retry_after.map_or("later".to_owned(), |wait| format!("in {} s", wait.as_secs()))
+        }
+        Some(ErrorCode::Internal) => format!("the server's log for request {}", refusal.request_id),
+        Some(ErrorCode::DecryptionFailed) => "the same --aad, key and unchanged input as at encryption".to_owned(),
+        _ => "`qapi help` for what can be typed".to_owned(),
+    }
+}
+
+fn ids_of(refusal: &sdk::Refusal) -> String {
+    let ids = refusal.details.get("ids").and_then(serde_json::Value::as_array);
+    let ids = ids.into_iter().flatten().filter_map(serde_json::Value::as_str);
+    ids.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_one_line() {
+        let failure = Failure::failed("first\nsecond", "a  b");
+        assert_eq!(failure.to_string(), "error: first second; try a b");
+        assert_eq!(failure.exit, Exit::Failed);
+    }
+
+    #[test]
+    fn refused_input_is_told_from_refused_permission() {
+        assert_eq!(exit_of(Some(ErrorCode::InvalidRequest)), Exit::Unusable);
+        assert_eq!(exit_of(Some(ErrorCode::Unauthorized)), Exit::Failed);
+        assert_eq!(exit_of(None), Exit::Failed);
+    }
+}

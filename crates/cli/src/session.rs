@@ -1,0 +1,125 @@
+//! Which server, with which credential: options before environment before profile.
+
+use std::time::Duration;
+
+use api::secret::SecretText;
+
+use crate::arguments::Globals;
+use crate::failure::Failure;
+use crate::profile::{Profile, ProfileFile};
+
+/// The names an API key can have in the environment, first one wins.
+pub const KEY_VARIABLES: [&str; 3] = ["QUANTUMAPI_KEY", "QAPI_API_KEY", "QUANTUMAPI_API_KEY"];
+/// The name of the address in the environment.
+pub const BASE_URL_VARIABLE: &str = "QUANTUMAPI_BASE_URL";
+
+/// What was typed and what stands around it.
+pub struct Session {
+    globals: Globals,
+}
+
+impl Session {
+    /// A session; nothing is read yet.
+    pub fn new(globals: Globals) -> Self {
+        Self { globals }
+    }
+
+    /// The profile's name.
+    pub fn profile_name(&self) -> String {
+        let named = self.globals.profile.clone().or_else(|| variable("QAPI_PROFILE"));
+        named.unwrap_or_else(|| "default".to_owned())
+    }
+
+    /// The address that was typed, or is in the environment or in the profile.
+    pub fn base_url(&self) -> Result<Option<String>, Failure> {
+        let typed = self.globals.base_url.clone();
+        // A profile that was named is meant; one that merely exists gives way to the environment.
+        let named = if self.globals.profile.is_some() { self.profile()?.base_url } else { None };
+        let found = typed.or(named).or_else(|| variable(BASE_URL_VARIABLE));
+        Ok(match found {
+            Some(found) => Some(found),
+            None => self.profile()?.base_url,
+        })
+    }
+
+    /// The credential that was typed, or is in the environment or in the profile.
+    pub fn api_key(&self) -> Result<Option<SecretText>, Failure> {
+        let typed = self.globals.api_key.as_deref().map(SecretText::copy_from);
+        let named = if self.globals.profile.is_some() { self.profile()?.api_key } else { None };
+        Ok(match typed.or(named).or_else(key_in_environment) {
+            Some(found) => Some(found),
+            None => self.profile()?.api_key,
+        })
+    }
+
+    /// A client with the credential.
+    pub fn client(&self) -> Result<sdk::Client, Failure> {
+        let key = self
+            .api_key()?
+            .ok_or_else(|| Failure::failed("no API key", "`qapi login`, --api-key, or set QUANTUMAPI_KEY"))?;
+        Ok(sdk::Client::new(self.config()?.with_key(key.expose()))?)
+    }
+
+    /// A client that shows no credential, for the routes that want none.
+    pub fn anonymous_client(&self) -> Result<sdk::Client, Failure> {
+        Ok(sdk::Client::new(self.config()?)?)
+    }
+
+    /// A client for another address and credential, with this session's other settings.
+    pub fn client_with(&self, base_url: &str, key: &SecretText) -> Result<sdk::Client, Failure> {
+        Ok(sdk::Client::new(self.settings(sdk::Config::new(base_url))?.with_key(key.expose()))?)
+    }
+
+    fn config(&self) -> Result<sdk::Config, Failure> {
+        let base_url = self.base_url()?.ok_or_else(|| {
+            Failure::failed("no server address", "`qapi login`, --base-url, or set QUANTUMAPI_BASE_URL")
+        })?;
+        self.settings(sdk::Config::new(base_url))
+    }
+
+    fn settings(&self, config: sdk::Config) -> Result<sdk::Config, Failure> {
+        let mut config = config.with_user_agent(concat!("qapi/", env!("CARGO_PKG_VERSION")));
+        if let Some(seconds) = self.globals.timeout.or(number_in_environment("QUANTUMAPI_TIMEOUT")?) {
+            config = config.with_timeout(Duration::from_secs(seconds.max(1)));
+        }
+        if let Some(retries) = number_in_environment("QUANTUMAPI_MAX_RETRIES")? {
+            config = config.with_retries(u32::try_from(retries).unwrap_or(u32::MAX));
+        }
+        let authorities = self.globals.ca_file.clone();
+        let authorities = authorities.or_else(|| variable("QUANTUMAPI_CA_FILE").map(Into::into));
+        let authorities = match authorities {
+            Some(path) => Some(path),
+            None => self.profile()?.ca_file,
+        };
+        if let Some(path) = authorities {
+            config = config.with_authorities(path);
+        }
+        Ok(if self.globals.danger_plain_http { config.with_danger_plain_http() } else { config })
+    }
+
+    /// The profile, empty when there is none of the name.
+    fn profile(&self) -> Result<Profile, Failure> {
+        let name = self.profile_name();
+        let profile = ProfileFile::locate()?.read()?.remove(&name);
+        if profile.is_none() && self.globals.profile.is_some() {
+            return Err(Failure::unusable(format!("no profile {name}"), format!("`qapi login --profile {name}`")));
+        }
+        Ok(profile.unwrap_or_default())
+    }
+}
+
+/// The first API key in the environment.
+pub fn key_in_environment() -> Option<SecretText> {
+    KEY_VARIABLES.into_iter().find_map(variable).map(SecretText::new)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+fn number_in_environment(name: &str) -> Result<Option<u64>, Failure> {
+    let Some(text) = variable(name) else { return Ok(None) };
+    let number = text.trim().parse::<f64>().ok().filter(|number| (0.0..1e6).contains(number));
+    let number = number.ok_or_else(|| Failure::unusable(format!("{name} is not a number"), "a whole number"))?;
+    Ok(Some(number.ceil() as u64))
+}
