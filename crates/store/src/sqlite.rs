@@ -2,11 +2,10 @@
 
 mod checkpoint;
 mod connection;
+mod place;
 mod reader;
 mod writer;
 
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -17,6 +16,7 @@ use crate::stmt::Stmt;
 use crate::tx::{BoxFuture, Tx};
 
 pub(crate) use connection::{Durability, exec, rows, script};
+pub(crate) use place::{Lock, create_dir};
 pub(crate) use reader::Snapshot;
 pub(crate) use writer::panicked;
 
@@ -31,7 +31,7 @@ pub(crate) struct File {
 
 impl File {
     pub fn open(path: &Path, durability: Durability, readers: usize, lock: &Arc<Lock>) -> Result<Self> {
-        create(path)?;
+        place::create_file(path)?;
         let connection = connection::writer(path, durability)?;
         let (dirty, checkpoints) = checkpoint::spawn(path)?;
         let (writer, writes) = writer::spawn(connection, path, dirty, Arc::clone(lock))?;
@@ -91,41 +91,4 @@ impl File {
         })
         .await;
     }
-}
-
-/// Held by whoever has the data directory open. The kernel lets go of it when the process dies, however it dies.
-pub(crate) struct Lock {
-    _file: fs::File,
-}
-
-impl Lock {
-    pub fn take(dir: &Path) -> Result<Self> {
-        let path = dir.join("qapid.lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(Error::unavailable)?;
-        // A store closed a moment ago may still be ending its threads.
-        for _ in 0..20 {
-            if file.try_lock().is_ok() {
-                return Ok(Self { _file: file });
-            }
-            std::thread::sleep(std::time::Duration::from_millis(25));
-        }
-        Err(Error::unavailable(format!("{} is in use by another server", dir.display())))
-    }
-}
-
-/// The data directory, readable by its owner alone.
-pub(crate) fn create_dir(dir: &Path) -> Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::unavailable)
-}
-
-/// SQLite gives the `-wal` and `-shm` beside it the mode of the main file.
-fn create(path: &Path) -> Result<()> {
-    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(Error::unavailable)?;
-    Ok(())
 }

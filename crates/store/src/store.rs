@@ -1,3 +1,9 @@
+//! The store as the rest of the server sees it: open, read, list, write.
+//!
+//! Three databases stand behind it: the main one, the audit lane's and the audit index's. On SQLite each is a file with a writer
+//! of its own, because two writers on one file starve each other; on PostgreSQL they are one database, and the lane has its own
+//! connections. Nothing is migrated by opening.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
