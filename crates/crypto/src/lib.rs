@@ -2,8 +2,8 @@
 //!
 //! What holds throughout:
 //!
-//! - No I/O, no clock, no async. Randomness is an argument (`random::Random`); `docs/adr/0001-cryptography.md` names the
-//!   two places where the provider draws its own.
+//! - No I/O, no clock, no async. Randomness is an argument (`random::Random`); `docs/adr/0008-cryptography.md` names the
+//!   three operations for which the provider draws its own.
 //! - Secrets are wiped on drop, are neither printable, comparable nor cloneable, and are read through `expose()`.
 //! - Key material that leaves a KEM or a seal goes through HKDF with a length-prefixed context; nothing is concatenated.
 //! - A ciphertext that cannot be opened gives [`Refused`], whatever the reason.
@@ -26,5 +26,8 @@ pub mod secret;
 pub mod shamir;
 pub mod symmetric;
 pub mod wrap;
+
+#[cfg(test)]
+mod vectors;
 
 pub use error::{Error, Refused};

@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::hash::sha256;
 use crate::key::{PrivateKey, PublicKey};
 use crate::random::Random;
-use crate::secret::SecretBytes;
+use crate::secret::{SecretArray, SecretBytes};
 use crate::{Error, Refused};
 use header::{HEADER_LEN, SALT_LEN};
 
@@ -57,8 +57,29 @@ pub struct Message {
 
 /// Seals to the public half of a KEM key: one encapsulation for this message alone.
 pub fn seal(public: &PublicKey, seal: &Seal<'_>, plaintext: &[u8], random: &dyn Random) -> Result<Message, Error> {
+    seal_to(public, public.encapsulate(random)?, seal, plaintext, random)
+}
+
+/// Seals with the randomness of the encapsulation given, so that test vectors are the same every time.
+#[cfg(any(test, feature = "test-util"))]
+pub fn seal_with(
+    public: &PublicKey,
+    m: &[u8],
+    seal: &Seal<'_>,
+    plaintext: &[u8],
+    random: &dyn Random,
+) -> Result<Message, Error> {
+    seal_to(public, public.encapsulate_with(m)?, seal, plaintext, random)
+}
+
+fn seal_to(
+    public: &PublicKey,
+    (encapsulation, secret): (Vec<u8>, SecretArray<32>),
+    seal: &Seal<'_>,
+    plaintext: &[u8],
+    random: &dyn Random,
+) -> Result<Message, Error> {
     let suite = Suite::of(public.algorithm()).filter(|suite| suite.is_kem()).ok_or(Error::WrongOperation("sealing"))?;
-    let (encapsulation, secret) = public.encapsulate(random)?;
     let sealing =
         Sealing { mode: Mode::Sealed, suite, epoch: [0; 8], recipient: public.hash(), encapsulation: &encapsulation };
     sealing.seal(secret.expose(), seal, plaintext, random)

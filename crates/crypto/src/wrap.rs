@@ -16,8 +16,22 @@ const LABEL: &str = "qapi/wrap/v1";
 
 /// Seals `plaintext` to `to`, bound to `context`.
 pub fn wrap(to: &PublicKey, context: &Context, plaintext: &[u8], random: &dyn Random) -> Result<Vec<u8>, Error> {
+    wrap_to(to, to.encapsulate(random)?, context, plaintext)
+}
+
+/// As [`wrap`], with the randomness of the encapsulation given.
+#[cfg(any(test, feature = "test-util"))]
+pub fn wrap_with(to: &PublicKey, m: &[u8], context: &Context, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
+    wrap_to(to, to.encapsulate_with(m)?, context, plaintext)
+}
+
+fn wrap_to(
+    to: &PublicKey,
+    (encapsulation, secret): (Vec<u8>, SecretArray<32>),
+    context: &Context,
+    plaintext: &[u8],
+) -> Result<Vec<u8>, Error> {
     let header = header(to.algorithm()).ok_or(Error::WrongOperation("wrapping"))?;
-    let (encapsulation, secret) = to.encapsulate(random)?;
     let (keys, nonce) = derive(&secret, &header, to, &encapsulation, context)?;
     let mut out = Vec::with_capacity(header.len() + COMMITMENT_LEN + encapsulation.len() + plaintext.len() + TAG_LEN);
     out.extend_from_slice(&header);

@@ -25,9 +25,28 @@ pub struct EpochKey {
 impl EpochKey {
     /// A new epoch for a KEM key. The encapsulation must be kept: only it and the private half give the key again.
     pub fn establish(public: &PublicKey, place: &Place, random: &dyn Random) -> Result<(Self, Vec<u8>), Error> {
+        Self::establish_to(public, place, random, public.encapsulate(random)?)
+    }
+
+    /// As [`EpochKey::establish`], with the randomness of the encapsulation given.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn establish_with(
+        public: &PublicKey,
+        m: &[u8],
+        place: &Place,
+        random: &dyn Random,
+    ) -> Result<(Self, Vec<u8>), Error> {
+        Self::establish_to(public, place, random, public.encapsulate_with(m)?)
+    }
+
+    fn establish_to(
+        public: &PublicKey,
+        place: &Place,
+        random: &dyn Random,
+        (encapsulation, secret): (Vec<u8>, SecretArray<32>),
+    ) -> Result<(Self, Vec<u8>), Error> {
         let mut id = [0; 8];
         random.fill(&mut id);
-        let (encapsulation, secret) = public.encapsulate(random)?;
         let epoch = Self::derive(secret.expose(), id, place, public.algorithm(), Some(public.hash()), &encapsulation)?;
         Ok((epoch, encapsulation))
     }
