@@ -20,12 +20,16 @@ use crate::platform::Platform;
 
 mod checkpoints;
 mod deletions;
+mod share_links;
 mod upkeep;
 
 /// How often the outbox and the index are looked at: events must be queryable within a second.
 const AUDIT_PERIOD: Duration = Duration::from_millis(200);
 /// How often everything slow is looked at.
 const UPKEEP_PERIOD: Duration = Duration::from_secs(10);
+
+/// How often what nobody waits for is looked at.
+const TIDYING_PERIOD: Duration = Duration::from_secs(3_600);
 
 /// Starts this process's audit lane.
 pub fn start_lane(store: &Store, entropy: &Arc<EntropyPool>) -> AuditLane {
@@ -53,9 +57,10 @@ pub fn start(platform: &Platform, stop: watch::Receiver<bool>) -> JoinHandle<()>
     let audit = audit(mover, expander, Ticks::new(AUDIT_PERIOD, stop.clone()));
     let checkpoints = checkpoints::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let deletions = deletions::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
+    let share_links = share_links::run(platform.clone(), Ticks::new(TIDYING_PERIOD, stop.clone()));
     let upkeep = upkeep::run(platform.clone(), Ticks::new(UPKEEP_PERIOD, stop));
     tokio::spawn(async move {
-        let ((), (), (), ()) = tokio::join!(audit, checkpoints, deletions, upkeep);
+        let ((), (), (), (), ()) = tokio::join!(audit, checkpoints, deletions, share_links, upkeep);
         feed.abort();
     })
 }

@@ -1,6 +1,5 @@
 //! Finding secrets by what is not sealed: name, labels, content type.
 
-use api::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use api::secrets as wire;
 use domain::authz::{Authorized, ReadSecrets};
 use futures_util::future::try_join_all;
@@ -9,6 +8,7 @@ use store::secrets::ListedSecret;
 use super::Secrets;
 use super::sealed::Meta;
 use super::view::{Depth, labels, without_value};
+use crate::app::paging::Page;
 use crate::ctx::Ctx;
 use crate::problem::Outcome;
 use crate::trail::Entry;
@@ -34,6 +34,7 @@ impl Secrets {
         query: &wire::ListSecrets,
         entry: &mut Entry,
     ) -> Outcome<wire::SecretList> {
+        let page = Page::parse(query.page, query.page_size)?;
         let wanted = Wanted::new(query);
         let mut found = Vec::new();
         for secret in self.core.store.listed_secrets(auth).await? {
@@ -41,11 +42,9 @@ impl Secrets {
                 found.push(secret.id);
             }
         }
-        let page = query.page.unwrap_or(1).max(1);
-        let page_size = query.page_size.unwrap_or(PAGE_SIZE_DEFAULT).clamp(1, PAGE_SIZE_MAX);
-        let skipped = (page as usize - 1).saturating_mul(page_size as usize);
-        let shown = found.iter().skip(skipped).take(page_size as usize);
-        let rows = try_join_all(shown.map(|id| self.core.store.secret(auth, *id))).await?;
+        let total = found.len() as u64;
+        let (shown, has_more) = page.cut(found);
+        let rows = try_join_all(shown.into_iter().map(|id| self.core.store.secret(auth, id))).await?;
         // One that was deleted meanwhile is left out.
         let rows: Vec<_> = rows.into_iter().flatten().collect();
         entry.batch(rows.len(), 0);
@@ -54,8 +53,7 @@ impl Secrets {
             without_value(secret, meta, Depth::Overview)
         });
         let secrets = secrets.collect::<Outcome<_>>()?;
-        let has_more = found.len() > skipped.saturating_add(page_size as usize);
-        Ok(wire::SecretList { secrets, total: found.len() as u64, page, page_size, has_more })
+        Ok(wire::SecretList { secrets, total, page: page.number, page_size: page.size, has_more })
     }
 }
 

@@ -12,12 +12,20 @@ use crate::problem::{Outcome, Problem};
 
 /// How long an identical create counts as the same one.
 const WINDOW_MS: i64 = 5 * SECOND_MS;
-/// Creates remembered before those past the window are swept out.
+/// Creates remembered before those past the window are first swept out.
 const SWEEP_AT: usize = 4_096;
 
 /// What was created a moment ago.
 #[derive(Default)]
-pub struct Repeats(Mutex<HashMap<Create, Arc<Slot>>>);
+pub struct Repeats(Mutex<Slots>);
+
+#[derive(Default)]
+struct Slots {
+    by_create: HashMap<Create, Arc<Slot>>,
+    /// How many there may be before the next sweep: twice what the last one left, so that sweeping stays cheap however
+    /// fast creates come.
+    sweep_at: usize,
+}
 
 /// One create: who sent it, and the hash of what was sent.
 pub type Create = (ApiKeyId, [u8; 32]);
@@ -41,11 +49,12 @@ impl Repeats {
     pub fn slot(&self, create: Create, now: Timestamp) -> Outcome<Arc<Slot>> {
         let mut slots = self.0.lock().map_err(|_| Problem::internal("recognising a repeat", "a lock is poisoned"))?;
         let recent = |slot: &Slot| now.millis() - slot.begun_at.millis() < WINDOW_MS;
-        if slots.len() >= SWEEP_AT {
-            slots.retain(|_, slot| recent(slot));
+        if slots.by_create.len() >= slots.sweep_at.max(SWEEP_AT) {
+            slots.by_create.retain(|_, slot| recent(slot));
+            slots.sweep_at = slots.by_create.len() * 2;
         }
         let new = || Arc::new(Slot { begun_at: now, made: tokio::sync::Mutex::default() });
-        let slot = slots.entry(create).or_insert_with(new);
+        let slot = slots.by_create.entry(create).or_insert_with(new);
         if !recent(slot) {
             *slot = new();
         }
