@@ -55,11 +55,14 @@ pub fn judge(value: &str, around: Circumstances) -> Insights {
     Insights { strength, recommendations: advice.iter().filter(|(applies, _)| *applies).map(|(_, text)| *text).collect() }
 }
 
+/// A kind of character, and how many there are of it.
+type Class = (fn(char) -> bool, f64);
+
 /// An upper bound on the guessing entropy: length times the bits of the alphabet in use, lowered to the Shannon
 /// entropy of the characters where they repeat.
 fn guessing_bits(value: &str) -> f64 {
     let length = value.chars().count() as f64;
-    let classes: [(fn(char) -> bool, f64); 4] = [
+    let classes: [Class; 4] = [
         (|c| c.is_ascii_lowercase(), 26.0),
         (|c| c.is_ascii_uppercase(), 26.0),
         (|c| c.is_ascii_digit(), 10.0),
