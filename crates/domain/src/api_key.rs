@@ -3,8 +3,9 @@
 //! The text is `qapi_` and 43 alphanumerics (over 255 bits), so that public secret scanners catch a leaked one. It is
 //! shown once; at rest there is a keyed hash.
 
+use core::net::IpAddr;
+
 use ipnet::IpNet;
-use std::net::IpAddr;
 
 use crypto::secret::SecretBytes;
 

@@ -33,8 +33,10 @@ const WEAK_BITS: f64 = 45.0;
 const MEDIUM_BITS: f64 = 80.0;
 const OLD_DAYS: i64 = 90;
 /// Fragments that make a value guessable whatever surrounds them.
-const COMMON: [&str; 12] =
-    ["password", "passwort", "123456", "qwerty", "letmein", "welcome", "admin", "secret", "changeme", "default", "iloveyou", "test"];
+const COMMON: [&str; 12] = [
+    "password", "passwort", "123456", "qwerty", "letmein", "welcome", "admin", "secret", "changeme", "default",
+    "iloveyou", "test",
+];
 
 /// Judges a value.
 pub fn judge(value: &str, around: Circumstances) -> Insights {
@@ -52,7 +54,10 @@ pub fn judge(value: &str, around: Circumstances) -> Insights {
         (around.age_days > OLD_DAYS, "Rotate the value: it has not changed for more than 90 days."),
         (!around.expires, "Set an expiry, so that rotation cannot be forgotten."),
     ];
-    Insights { strength, recommendations: advice.iter().filter(|(applies, _)| *applies).map(|(_, text)| *text).collect() }
+    Insights {
+        strength,
+        recommendations: advice.iter().filter(|(applies, _)| *applies).map(|(_, text)| *text).collect(),
+    }
 }
 
 /// A kind of character, and how many there are of it.

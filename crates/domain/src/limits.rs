@@ -63,7 +63,8 @@ impl Limits {
 
     /// Whether every one of `inner` lies within these: nobody grants what they lack.
     pub fn cover(&self, inner: &Limits) -> bool {
-        self.0.is_empty() || (!inner.0.is_empty() && inner.0.iter().all(|limit| self.0.iter().any(|own| own.covers(limit))))
+        self.0.is_empty()
+            || (!inner.0.is_empty() && inner.0.iter().all(|limit| self.0.iter().any(|own| own.covers(limit))))
     }
 
     /// The limits in the order given.
@@ -92,7 +93,9 @@ impl Limit {
             && match (&self.pattern, &inner.pattern) {
                 (Pattern::Exactly(own), Pattern::Exactly(other)) => own == other,
                 (Pattern::Exactly(_), Pattern::Prefix(_)) => false,
-                (Pattern::Prefix(own), Pattern::Exactly(other) | Pattern::Prefix(other)) => other.starts_with(own.as_str()),
+                (Pattern::Prefix(own), Pattern::Exactly(other) | Pattern::Prefix(other)) => {
+                    other.starts_with(own.as_str())
+                }
             }
     }
 }
@@ -111,7 +114,8 @@ impl FromStr for Limit {
         if pattern.is_empty() || prefix.unwrap_or(pattern).contains('*') {
             return Err(BadLimit);
         }
-        let pattern = prefix.map_or_else(|| Pattern::Exactly(pattern.to_owned()), |prefix| Pattern::Prefix(prefix.to_owned()));
+        let pattern =
+            prefix.map_or_else(|| Pattern::Exactly(pattern.to_owned()), |prefix| Pattern::Prefix(prefix.to_owned()));
         Ok(Self { kind, pattern })
     }
 }

@@ -11,9 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use crypto::key::PublicKey;
 
+use super::Event;
 use super::chain::{GENESIS, link_hash};
 use super::export::{EventLine, LaneHead, Trailer, TrailerLine};
-use super::Event;
 use crate::ids::{LaneId, TenantId};
 
 /// One thing that is wrong, with the line (from 1) or lane where it shows.
@@ -101,7 +101,13 @@ pub fn verify<'a>(lines: impl Iterator<Item = &'a str>, trust: &Trust) -> Report
             _ => walk.event(n + 1, line, trailer.is_some()),
         }
     }
-    let mut report = Report { events: walk.events, lanes: walk.lanes.len(), findings: Vec::new(), signer: None, trusted: trust.key.is_some() };
+    let mut report = Report {
+        events: walk.events,
+        lanes: walk.lanes.len(),
+        findings: Vec::new(),
+        signer: None,
+        trusted: trust.key.is_some(),
+    };
     let lanes = std::mem::take(&mut walk.lanes);
     report.findings = walk.findings;
     match trailer {
@@ -173,19 +179,31 @@ impl Walk {
     }
 }
 
-fn check_trailer(line: &TrailerLine, lanes: &BTreeMap<LaneId, LaneState>, tenant: Option<TenantId>, trust: &Trust, report: &mut Report) {
+fn check_trailer(
+    line: &TrailerLine,
+    lanes: &BTreeMap<LaneId, LaneState>,
+    tenant: Option<TenantId>,
+    trust: &Trust,
+    report: &mut Report,
+) {
     let Some(trailer) = signed_trailer(line, trust, report) else { return };
     if trailer.count != report.events || tenant.is_some_and(|tenant| tenant != trailer.tenant) {
         report.findings.push(Finding::BadSignature);
     }
     let known: BTreeSet<LaneId> = trailer.heads.iter().map(|head| head.lane).collect();
-    report.findings.extend(lanes.keys().filter(|lane| !known.contains(lane)).map(|lane| Finding::UnknownLane { lane: *lane }));
+    report
+        .findings
+        .extend(lanes.keys().filter(|lane| !known.contains(lane)).map(|lane| Finding::UnknownLane { lane: *lane }));
     for head in &trailer.heads {
         let found = lanes.get(&head.lane).and_then(|lane| lane.hashes.last_key_value());
         match found {
             Some((seq, hash)) if *seq == head.count && Some(*hash) == read_hash(&head.hash) => {}
             Some((seq, _)) if *seq == head.count => report.findings.push(Finding::HeadMismatch { lane: head.lane }),
-            found => report.findings.push(Finding::CutTail { lane: head.lane, expected: head.count, found: found.map_or(0, |(seq, _)| *seq) }),
+            found => report.findings.push(Finding::CutTail {
+                lane: head.lane,
+                expected: head.count,
+                found: found.map_or(0, |(seq, _)| *seq),
+            }),
         }
     }
     // The count differs whenever events were dropped or doubled; those findings already say so better.
@@ -227,9 +245,12 @@ fn check_earlier(earlier: &str, lanes: &BTreeMap<LaneId, LaneState>, trust: &Tru
         report.findings.push(Finding::UntrustedKey);
     }
     let holds = |head: &LaneHead| {
-        head.count == 0 || lanes.get(&head.lane).and_then(|lane| lane.hashes.get(&head.count)).copied() == read_hash(&head.hash)
+        head.count == 0
+            || lanes.get(&head.lane).and_then(|lane| lane.hashes.get(&head.count)).copied() == read_hash(&head.hash)
     };
-    report.findings.extend(trailer.heads.iter().filter(|head| !holds(head)).map(|head| Finding::RolledBack { lane: head.lane }));
+    report
+        .findings
+        .extend(trailer.heads.iter().filter(|head| !holds(head)).map(|head| Finding::RolledBack { lane: head.lane }));
 }
 
 fn read_hash(text: &str) -> Option<[u8; 32]> {
