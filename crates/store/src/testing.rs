@@ -112,21 +112,39 @@ impl Postgres {
 
     /// Sends a signal to the whole server: `STOP` and `CONT` cut it off and bring it back.
     pub fn signal(&self, name: &str) -> io::Result<()> {
-        let children =
-            run(Command::new("ps").args(["-o", "pid=", "--ppid", &self.pid.to_string()])).unwrap_or_default();
-        let pids = children.split_whitespace().map(str::to_owned).chain([self.pid.to_string()]);
-        run(Command::new("kill").arg(format!("-{name}")).args(pids)).map(|_| ())
+        self.send(name, &self.processes())
     }
 
     /// Kills every process of the server at once, as a crash of the machine's memory would, and starts it again on what the disk
     /// holds.
     pub fn crash(&mut self) -> io::Result<()> {
-        // Children notice the death of the first and go by themselves, so some of the signals find nobody.
-        let _ = self.signal("KILL");
+        // Stopped first, it cannot make new children between the listing and the kill.
+        self.send("STOP", &[self.pid])?;
+        let all = self.processes();
+        // Some may have gone in the meantime.
+        let _ = self.send("KILL", &all);
+        let start = Instant::now();
+        while all.iter().any(|pid| is_alive(*pid)) {
+            if start.elapsed() > Duration::from_secs(10) {
+                return Err(io::Error::other("the server does not die"));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let pipes = self.pipes.as_mut().ok_or_else(|| io::Error::other("the server has been stopped"))?;
         pipes.alive.write_all(b"again\n")?;
         self.pid = read_pid(&mut pipes.said)?;
         self.wait_until_ready()
+    }
+
+    /// The server's first process and its children.
+    fn processes(&self) -> Vec<u32> {
+        let children =
+            run(Command::new("ps").args(["-o", "pid=", "--ppid", &self.pid.to_string()])).unwrap_or_default();
+        children.split_whitespace().filter_map(|pid| pid.parse().ok()).chain([self.pid]).collect()
+    }
+
+    fn send(&self, signal: &str, pids: &[u32]) -> io::Result<()> {
+        run(Command::new("kill").arg(format!("-{signal}")).args(pids.iter().map(u32::to_string))).map(|_| ())
     }
 
     fn tool(&self, name: &str) -> Command {
@@ -210,6 +228,12 @@ fn installed() -> io::Result<PathBuf> {
         .max()
         .map(|(_, bin)| bin)
         .ok_or_else(|| io::Error::other("no server in /usr/lib/postgresql"))
+}
+
+/// A zombie has let go of everything already.
+fn is_alive(pid: u32) -> bool {
+    let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    state.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 /// PostgreSQL refuses to run as root.
