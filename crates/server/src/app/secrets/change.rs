@@ -27,7 +27,7 @@ pub type Expected = Option<i64>;
 
 /// What is to change.
 enum Step {
-    Fields(Fields),
+    Fields(Box<Fields>),
     Value { value: SecretText, restored_from: Option<u32> },
     Rollback { to: u32 },
     Activate,
@@ -68,7 +68,7 @@ impl Secrets {
         request: wire::UpdateSecret,
         expected: Expected,
     ) -> Outcome<Tagged<wire::Secret>> {
-        let step = Fields::of_update(request).map(Step::Fields);
+        let step = Fields::of_update(request).map(|fields| Step::Fields(Box::new(fields)));
         shown(ctx, self.change(ctx, auth, id, expected, "SecretUpdated", step).await?)
     }
 
