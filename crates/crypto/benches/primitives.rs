@@ -29,7 +29,9 @@ fn main() -> Result<(), Error> {
     measure("symmetric seal 64 B", || {
         symmetric::seal_with_key(&cell_key, &Context::new("bench"), &plaintext, &random).is_ok()
     });
-    for algorithm in [Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87, Algorithm::EcdsaP256, Algorithm::Ed25519] {
+    for algorithm in
+        [Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87, Algorithm::EcdsaP256, Algorithm::Ed25519]
+    {
         let (key, public) = pair(algorithm, &random)?;
         let signature = key.sign(&plaintext, &random)?;
         measure(&format!("{algorithm} sign 64 B"), || key.sign(&plaintext, &random).is_ok());

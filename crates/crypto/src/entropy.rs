@@ -76,7 +76,9 @@ struct Pool {
     state: Zeroizing<[u8; STATE_LEN]>,
     block: Zeroizing<[u8; BLOCK_LEN]>,
     used: usize,
-    refills: u32,
+    refills: u64,
+    /// Refills until every source is asked again; 0 asks them at the next.
+    until_all: u32,
     os: Member,
     others: Vec<Member>,
 }
@@ -97,6 +99,7 @@ impl EntropyPool {
             block: Zeroizing::new([0; BLOCK_LEN]),
             used: BLOCK_LEN,
             refills: 0,
+            until_all: 0,
             os,
             others: Vec::new(),
         }))
@@ -107,7 +110,7 @@ impl EntropyPool {
         let mut pool = self.lock();
         pool.others.push(Member::new(name.to_owned(), source));
         pool.used = BLOCK_LEN;
-        pool.refills = 0;
+        pool.until_all = 0;
     }
 
     /// How every source does, the operating system first.
@@ -141,8 +144,7 @@ impl Pool {
         let mut rest = out;
         while !rest.is_empty() {
             if self.used == BLOCK_LEN {
-                let all = self.refills.is_multiple_of(REFILLS_PER_MIX);
-                self.mix(all);
+                self.mix(self.until_all == 0);
             }
             let length = rest.len().min(BLOCK_LEN - self.used);
             let (now, later) = rest.split_at_mut(length);
@@ -155,18 +157,20 @@ impl Pool {
         }
     }
 
-    /// Replaces state and block. Without the operating system's bytes at the very start there is nothing to go on with.
+    /// Replaces state and block. Without the operating system's bytes at the very start there is nothing to go on with;
+    /// later, an operating system that stops delivering leaves a state that is still unpredictable, and shows in the status.
     fn mix(&mut self, all: bool) -> Provenance {
         let mut ikm = Zeroizing::new(Vec::with_capacity(SAMPLE_LEN * (1 + self.others.len())));
         let mut provenance = Provenance { sources: Vec::new(), is_quantum: false };
         let delivered = (0..OS_ATTEMPTS).any(|_| self.os.sample(&mut ikm, &mut provenance));
         assert!(delivered || self.refills > 0, "the operating system delivers no randomness");
+        self.until_all = if all { REFILLS_PER_MIX } else { self.until_all }.saturating_sub(1);
         if all {
             for member in &mut self.others {
                 member.sample(&mut ikm, &mut provenance);
             }
         }
-        let context = Context::new(LABEL).u32(self.refills);
+        let context = Context::new(LABEL).u64(self.refills);
         let mut out = Zeroizing::new([0; STATE_LEN + BLOCK_LEN]);
         let derived = hkdf_sha256(self.state.as_slice(), &ikm, context.as_bytes(), out.as_mut_slice());
         assert!(derived.is_ok(), "the provider derives no bytes");
@@ -174,7 +178,7 @@ impl Pool {
         self.state.copy_from_slice(state);
         self.block.copy_from_slice(block);
         self.used = 0;
-        self.refills = self.refills.checked_add(1).unwrap_or(1);
+        self.refills = self.refills.saturating_add(1);
         provenance
     }
 }

@@ -278,3 +278,6 @@ fn fresh_len(algorithm: Algorithm) -> usize {
 const NOT_A_KEY: Error = Error::MalformedKey("not a key of this algorithm");
 /// Below 14 bytes a MAC key falls short of the 112 bits that SP 800-131A asks; above 1 KiB it gains nothing.
 const HMAC_LEN: std::ops::RangeInclusive<usize> = 14..=1024;
+
+#[cfg(test)]
+mod tests;

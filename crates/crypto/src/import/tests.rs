@@ -152,7 +152,7 @@ fn importing_anything_never_panics() {
         corpus.extend(halves.into_iter().map(|(format, bytes)| (*algorithm, format, bytes)));
     }
     let mut noise = [0; 8];
-    for round in 0..6_000 {
+    for round in 0..20_000 {
         let (algorithm, format, bytes) = &corpus[round % corpus.len()];
         random.fill(&mut noise);
         let mut bytes = bytes.clone();

@@ -8,12 +8,11 @@ fn sealed_as<'a>(place: &'a Place, aad: &'a [u8]) -> Seal<'a> {
     Seal { place, purpose: Purpose::Message, encoding: Encoding::Utf8, aad }
 }
 
+type Opens = Box<dyn Fn(&Place, Purpose, &[u8], &Message) -> Result<SecretBytes, Refused>>;
+
 /// A message and how to open it, for every suite and mode.
-fn cases(
-    random: &Seeded,
-) -> Vec<(Message, Box<dyn Fn(&Place, Purpose, &[u8], &Message) -> Result<SecretBytes, Refused>>)> {
-    let mut cases: Vec<(Message, Box<dyn Fn(&Place, Purpose, &[u8], &Message) -> Result<SecretBytes, Refused>>)> =
-        vec![];
+fn cases(random: &Seeded) -> Vec<(Message, Opens)> {
+    let mut cases: Vec<(Message, Opens)> = vec![];
     for algorithm in [Algorithm::MlKem768, Algorithm::MlKem1024, Algorithm::XWing] {
         let key = PrivateKey::generate(algorithm, random).unwrap();
         let public = key.public_key().unwrap();
