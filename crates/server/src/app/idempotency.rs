@@ -179,9 +179,13 @@ impl Replays {
 
 /// Bodies may hold a secret that can be guessed, so what is stored of them is a keyed hash. The sender is part of it.
 fn fingerprint(ctx: &Ctx, asked: &Asked<'_>) -> [u8; 32] {
+    // Who may do less than before must not be shown what they got then.
+    let limits = ctx.principal.limits.iter().map(ToString::to_string);
+    let reach = limits.fold(ctx.principal.scopes.to_string(), |reach, limit| reach + "\n" + &limit);
     let context = Context::new("qapi/idempotency/request/v1")
         .bytes(ctx.tenant().as_bytes())
         .bytes(ctx.principal.id.as_bytes())
+        .bytes(reach.as_bytes())
         .bytes(asked.route.operation_id.as_bytes())
         .bytes(asked.address.as_bytes())
         .bytes(asked.body);

@@ -19,6 +19,7 @@ mod server;
 mod surface;
 
 mod authorization;
+mod backups;
 mod crash;
 mod envelope;
 mod lifecycle;
