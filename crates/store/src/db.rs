@@ -15,6 +15,9 @@ use crate::store::Counts;
 use crate::tx::{BoxFuture, Tx};
 
 const ATTEMPTS: u32 = 5;
+/// A transaction that takes longer has lost its connection, whatever the connection says.
+const LIMIT: Duration = Duration::from_secs(15);
+const MIGRATION_LIMIT: Duration = Duration::from_secs(3600);
 
 /// What a transaction may rely on. Everything has to be right under the first; SQLite gives the second always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +71,25 @@ impl Db {
         isolation: Isolation,
         f: impl for<'t> Fn(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
     ) -> Result<T> {
+        self.write_within(LIMIT, name, isolation, f).await
+    }
+
+    /// As [`Db::write`], for changes of the schema: those may take their time.
+    pub async fn migrate<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        f: impl for<'t> Fn(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
+    ) -> Result<T> {
+        self.write_within(MIGRATION_LIMIT, name, Isolation::ReadCommitted, f).await
+    }
+
+    async fn write_within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        name: &'static str,
+        isolation: Isolation,
+        f: impl for<'t> Fn(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Send + Sync + 'static,
+    ) -> Result<T> {
         let result = match &*self.engine {
             Engine::Lite(file) => {
                 let epochs = self.epochs.clone();
@@ -76,7 +98,7 @@ impl Db {
             Engine::Pg(_) => {
                 // A task of its own: a caller who goes away cannot leave half a transaction on the connection.
                 let db = self.clone();
-                match tokio::spawn(async move { db.retried(name, isolation, &f).await }).await {
+                match tokio::spawn(async move { db.retried(limit, name, isolation, &f).await }).await {
                     Ok(result) => result,
                     Err(error) if error.is_panic() => Err(sqlite::panicked(error.into_panic().as_ref())),
                     Err(error) => Err(Error::unavailable(error)),
@@ -92,6 +114,7 @@ impl Db {
 
     async fn retried<T>(
         &self,
+        limit: Duration,
         name: &'static str,
         isolation: Isolation,
         f: &(impl for<'t> Fn(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Sync),
@@ -101,7 +124,7 @@ impl Db {
         };
         let mut attempt = 1;
         loop {
-            let error = match database.attempt(isolation, f).await {
+            let error = match database.attempt(isolation, limit, f).await {
                 Attempt::Committed(value, bumped) => {
                     self.epochs.moved(&bumped);
                     return Ok(value);

@@ -143,7 +143,7 @@ async fn apply_missing(db: &Db, steps: &[Migration], now: Timestamp) -> Result<V
     let missing = missing(db, steps).await?;
     for step in &missing {
         let step = *step;
-        db.write("migrate", Isolation::ReadCommitted, move |tx| Box::pin(apply(tx, step, now))).await?;
+        db.migrate("migrate", move |tx| Box::pin(apply(tx, step, now))).await?;
         tracing::info!(schema.version = step.version, schema.name = step.name, "migration applied");
     }
     Ok(missing.iter().map(|step| step.name).collect())

@@ -20,6 +20,15 @@ pub(crate) use place::{Lock, create_dir};
 pub(crate) use reader::Snapshot;
 pub(crate) use writer::panicked;
 
+/// What a file is used for, in numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub durability: Durability,
+    pub readers: usize,
+    /// Of the writer; each reader has an eighth.
+    pub cache_kib: u32,
+}
+
 /// One database file with its threads and connections.
 pub(crate) struct File {
     path: PathBuf,
@@ -30,16 +39,17 @@ pub(crate) struct File {
 }
 
 impl File {
-    pub fn open(path: &Path, durability: Durability, readers: usize, lock: &Arc<Lock>) -> Result<Self> {
+    pub fn open(path: &Path, shape: Shape, lock: &Arc<Lock>) -> Result<Self> {
         place::create_file(path)?;
-        let connection = connection::writer(path, durability)?;
+        let connection = connection::writer(path, shape.durability, shape.cache_kib)?;
         let (dirty, checkpoints) = checkpoint::spawn(path)?;
         let (writer, writes) = writer::spawn(connection, path, dirty, Arc::clone(lock))?;
+        let cache_kib = shape.cache_kib / 8;
         Ok(Self {
             path: path.to_path_buf(),
             writer,
-            readers: reader::Pool::open(path, readers, reader::READ_STEPS)?,
-            scanners: reader::Pool::open(path, 2, reader::SCAN_STEPS)?,
+            readers: reader::Pool::open(path, shape.readers, cache_kib, reader::READ_STEPS)?,
+            scanners: reader::Pool::open(path, 2, cache_kib, reader::SCAN_STEPS)?,
             threads: std::sync::Mutex::new(vec![writes, checkpoints]),
         })
     }

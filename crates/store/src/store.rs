@@ -13,7 +13,7 @@ use crate::epoch::Epochs;
 use crate::error::{Error, Result};
 use crate::postgres::{Database, Target};
 use crate::row::Row;
-use crate::sqlite::{self, Durability, File, Lock};
+use crate::sqlite::{self, Durability, File, Lock, Shape};
 use crate::stmt::{Stmt, sql};
 use crate::tx::{BoxFuture, Tx};
 
@@ -61,12 +61,12 @@ impl Store {
         let opened = tokio::task::spawn_blocking(move || {
             sqlite::create_dir(&dir)?;
             let lock = Arc::new(Lock::take(&dir)?);
-            let open = |name: &str, durability, readers| File::open(&dir.join(name), durability, readers, &lock);
-            Ok((
-                open("qapi.db", Durability::Full, options.readers)?,
-                open("audit.db", Durability::Full, 1)?,
-                open("audit_index.db", Durability::Rebuildable, 1)?,
-            ))
+            let open = |name: &str, shape| File::open(&dir.join(name), shape, &lock);
+            let main = Shape { durability: Durability::Full, readers: options.readers, cache_kib: 65_536 };
+            // Batches are written once and read once, in order.
+            let lane = Shape { durability: Durability::Full, readers: 1, cache_kib: 4_096 };
+            let index = Shape { durability: Durability::Rebuildable, readers: 1, cache_kib: 16_384 };
+            Ok((open("qapi.db", main)?, open("audit.db", lane)?, open("audit_index.db", index)?))
         });
         let (main, lane, index) = opened.await.map_err(Error::other)??;
         let epochs = Epochs::alone();

@@ -36,7 +36,7 @@ impl Target {
 
     pub async fn connect(&self) -> Result<Connection> {
         // The driver's own limit is for the socket alone; a server that accepts and then says nothing must not hold us either.
-        let (client, driver) = tokio::time::timeout(Duration::from_secs(4), self.config.connect(NoTls))
+        let (client, driver) = tokio::time::timeout(Duration::from_secs(3), self.config.connect(NoTls))
             .await
             .map_err(Error::unavailable)?
             .map_err(into_error)?;

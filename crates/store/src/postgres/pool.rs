@@ -17,7 +17,7 @@ use crate::tx::{BoxFuture, Tx, Unfinished};
 
 const READ_LIMIT: Duration = Duration::from_secs(2);
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
-const TRANSACTION_LIMIT: Duration = Duration::from_secs(15);
+const SCAN_LIMIT: Duration = Duration::from_secs(15);
 /// After a failed connect everybody else fails at once for this long, instead of queueing up behind the next attempt.
 const REST: Duration = Duration::from_millis(100);
 
@@ -27,6 +27,7 @@ pub(crate) struct Database {
     turn: AtomicUsize,
     free: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
+    connecting: AsyncMutex<()>,
     failed: Mutex<Option<Instant>>,
 }
 
@@ -46,6 +47,7 @@ impl Database {
             turn: AtomicUsize::new(0),
             free: Mutex::new(vec![first]),
             permits: Arc::new(Semaphore::new(pool.max(1))),
+            connecting: AsyncMutex::new(()),
             failed: Mutex::new(None),
         })
     }
@@ -73,7 +75,7 @@ impl Database {
     /// A listing borrows a connection of its own: on a shared one everybody behind it would wait.
     pub async fn scan(&self, statement: &Stmt) -> Result<Vec<Row>> {
         let loan = self.borrow().await?;
-        let rows = timeout(TRANSACTION_LIMIT, loan.connection.rows(statement)).await.map_err(Error::unavailable)?;
+        let rows = timeout(SCAN_LIMIT, loan.connection.rows(statement)).await.map_err(Error::unavailable)?;
         self.give_back(loan);
         rows
     }
@@ -81,13 +83,14 @@ impl Database {
     pub async fn attempt<T>(
         &self,
         isolation: Isolation,
+        limit: Duration,
         f: &(impl for<'t> Fn(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Sync),
     ) -> Attempt<T> {
         let loan = match self.borrow().await {
             Ok(loan) => loan,
             Err(error) => return Attempt::Failed(error),
         };
-        let outcome = timeout(TRANSACTION_LIMIT, transaction(&loan.connection, isolation, f)).await;
+        let outcome = timeout(limit, transaction(&loan.connection, isolation, f)).await;
         match outcome {
             Ok((attempt, Reusable::Yes)) => {
                 self.give_back(loan);
@@ -150,7 +153,9 @@ impl Database {
         drop(permit);
     }
 
+    /// One attempt at a time: a database that is coming back is not helped by a crowd at its door.
     async fn renew(&self) -> Result<Connection> {
+        let _turn = self.connecting.lock().await;
         if lock(&self.failed).is_some_and(|when| when.elapsed() < REST) {
             return Err(Error::unavailable("the database could not be reached a moment ago"));
         }

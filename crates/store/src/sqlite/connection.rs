@@ -19,7 +19,7 @@ pub(crate) enum Durability {
     Rebuildable,
 }
 
-pub(crate) fn writer(path: &Path, durability: Durability) -> Result<Connection> {
+pub(crate) fn writer(path: &Path, durability: Durability, cache_kib: u32) -> Result<Connection> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     let synchronous = match durability {
         Durability::Full => "FULL",
@@ -29,7 +29,7 @@ pub(crate) fn writer(path: &Path, durability: Durability) -> Result<Connection> 
         &connection,
         &format!(
             "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};
-             PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-65536; PRAGMA foreign_keys=ON;
+             PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-{cache_kib}; PRAGMA foreign_keys=ON;
              PRAGMA journal_size_limit=67108864;"
         ),
     )?;
@@ -43,9 +43,9 @@ pub(crate) fn writer(path: &Path, durability: Durability) -> Result<Connection> 
     Ok(connection)
 }
 
-pub(crate) fn reader(path: &Path) -> Result<Connection> {
+pub(crate) fn reader(path: &Path, cache_kib: u32) -> Result<Connection> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    pragmas(&connection, "PRAGMA query_only=ON; PRAGMA cache_size=-8192;")?;
+    pragmas(&connection, &format!("PRAGMA query_only=ON; PRAGMA cache_size=-{cache_kib};"))?;
     Ok(connection)
 }
 

@@ -17,6 +17,8 @@ use crate::stmt::{Stmt, sql};
 /// some 50 ms for a read, some seconds for a listing.
 pub(super) const READ_STEPS: u32 = 200;
 pub(super) const SCAN_STEPS: u32 = 20_000;
+/// A snapshot reads everything once.
+const SNAPSHOT_CACHE_KIB: u32 = 1024;
 const STEPS_PER_REPORT: i32 = 50_000;
 
 pub(super) struct Pool {
@@ -30,9 +32,9 @@ struct Reader {
 }
 
 impl Pool {
-    pub fn open(path: &Path, size: usize, steps: u32) -> Result<Self> {
+    pub fn open(path: &Path, size: usize, cache_kib: u32, steps: u32) -> Result<Self> {
         let size = size.max(1);
-        let readers = (0..size).map(|_| Reader::open(path, steps)).collect::<Result<Vec<_>>>()?;
+        let readers = (0..size).map(|_| Reader::open(path, cache_kib, steps)).collect::<Result<Vec<_>>>()?;
         Ok(Self { free: Arc::new(Mutex::new(readers)), permits: Arc::new(Semaphore::new(size)) })
     }
 
@@ -75,8 +77,8 @@ impl Drop for Taken {
 }
 
 impl Reader {
-    fn open(path: &Path, steps: u32) -> Result<Self> {
-        let mut connection = connection::reader(path)?;
+    fn open(path: &Path, cache_kib: u32, steps: u32) -> Result<Self> {
+        let mut connection = connection::reader(path, cache_kib)?;
         let reports = Arc::new(AtomicU32::new(0));
         let seen = Arc::clone(&reports);
         connection
@@ -93,7 +95,7 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub fn open(path: &Path) -> Result<Self> {
-        let connection = connection::reader(path)?;
+        let connection = connection::reader(path, SNAPSHOT_CACHE_KIB)?;
         connection.execute_batch("BEGIN").map_err(connection::into_error)?;
         // The snapshot is taken by the first read, not by BEGIN.
         connection::rows(&connection, &sql("SELECT COUNT(*) FROM sqlite_schema"))?;
