@@ -179,6 +179,11 @@ pub async fn lock_secret(
     admitted(auth, row.as_ref().map(secret).transpose()?)
 }
 
+/// Puts transactions of one tenant that decide by names in line: a name that nobody holds yet has no row to lock.
+pub fn lock_names(auth: &Authorized<WriteSecrets>) -> Stmt {
+    sql("UPDATE tenant SET ver = ver WHERE id = $1").bind(auth.tenant().as_bytes())
+}
+
 /// The secrets of a name, the oldest first, as the transaction sees them.
 pub async fn secrets_named_in(tx: &mut Tx<'_>, auth: &Authorized<WriteSecrets>, name: &str) -> Result<Vec<SecretId>> {
     let text = "SELECT id FROM secret WHERE tenant = $1 AND name = $2 ORDER BY created_at, id LIMIT $3";

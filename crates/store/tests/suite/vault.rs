@@ -6,8 +6,8 @@ use domain::limits::Limits;
 use domain::scope::{Scope, Scopes};
 use domain::time::Timestamp;
 use store::secrets::{
-    StoredSecret, StoredVersion, delete_secret, insert_secret, insert_version, lock_secret, secrets_named_in,
-    update_secret, version_in,
+    StoredSecret, StoredVersion, delete_secret, insert_secret, insert_version, lock_names, lock_secret,
+    secrets_named_in, update_secret, version_in,
 };
 use store::shares::{LinkState, StoredLink, count_opening, insert_link, newest_link_at, revoke_link};
 use store::tenants::{Tenant, insert_tenant};
@@ -20,6 +20,7 @@ store_suite! {
     parallel_changes_each_make_a_version,
     rows_of_another_tenant_or_outside_the_limits_are_absent,
     several_secrets_may_have_one_name,
+    imports_by_name_wait_for_one_another,
     deletion_takes_versions_along_and_leaves_links_as_marks,
     parallel_openings_never_exceed_the_maximum,
     a_link_opens_only_while_it_and_its_secret_stand,
@@ -187,6 +188,32 @@ async fn several_secrets_may_have_one_name(bed: Bed) {
         .await
         .unwrap();
     assert_eq!(ids, found.iter().map(|(secret, _)| secret.id).collect::<Vec<_>>());
+}
+
+async fn imports_by_name_wait_for_one_another(bed: Bed) {
+    add_tenant(&bed.store).await;
+    let import = |n: u8| {
+        let store = bed.store.clone();
+        let write = async move {
+            store
+                .write("import", move |tx| {
+                    Box::pin(async move {
+                        tx.exec(lock_names(&writer())).await?;
+                        if secrets_named_in(tx, &writer(), "new").await?.is_empty() {
+                            tx.exec(insert_secret(&writer(), &stored(n, "new"))).await?;
+                            tx.exec(insert_version(&writer(), SecretId::from_bytes([n; 16]), &version(1))).await?;
+                        }
+                        Ok(())
+                    })
+                })
+                .await
+        };
+        tokio::spawn(write)
+    };
+    for task in (1..=20).map(import).collect::<Vec<_>>() {
+        task.await.unwrap().unwrap();
+    }
+    assert_eq!(bed.store.secrets_named(&reader(), "new").await.unwrap().len(), 1);
 }
 
 async fn deletion_takes_versions_along_and_leaves_links_as_marks(bed: Bed) {

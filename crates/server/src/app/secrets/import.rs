@@ -11,7 +11,7 @@ use api::secrets as wire;
 use domain::authz::{Authorized, WriteSecrets};
 use domain::ids::SecretId;
 use store::Tx;
-use store::secrets::{insert_version, lock_secret, secrets_named_in, update_secret};
+use store::secrets::{insert_version, lock_names, lock_secret, secrets_named_in, update_secret};
 
 use super::change::{refused, unwrapped};
 use super::create::Draft;
@@ -64,8 +64,7 @@ impl Secrets {
         let items: Vec<_> = request.items.into_iter().map(Fields::of_import).collect();
         let import = Import { core: self.core.clone(), ctx: ctx.clone(), auth: auth.duplicate(), items };
         let import = Arc::new(import);
-        // Serializable: a name that nobody holds yet has no row to lock.
-        let written = self.core.store.write_serializable("import secrets", move |tx| {
+        let written = self.core.store.write("import secrets", move |tx| {
             let import = Arc::clone(&import);
             Box::pin(async move { import.run(tx).await })
         });
@@ -77,6 +76,7 @@ impl Secrets {
 
 impl Import {
     async fn run(&self, tx: &mut Tx<'_>) -> store::Result<wire::ImportedSecrets> {
+        tx.exec(lock_names(&self.auth)).await?;
         let mut answer =
             wire::ImportedSecrets { created: 0, updated: 0, failed: 0, ids: Vec::new(), errors: Vec::new() };
         for (index, item) in (0..).zip(&self.items) {
