@@ -13,7 +13,7 @@ use crate::secret::SecretBytes;
 pub enum Format {
     /// The algorithm's own bytes: seed, expanded key, scalar, symmetric bytes, or public key, told apart by length.
     Raw,
-    /// PEM of PKCS#8 or SPKI.
+    /// PEM of PKCS#8, of SPKI, or of a bare EC private key.
     Pem,
     /// DER of PKCS#8 or SPKI.
     Der,
@@ -81,6 +81,7 @@ fn from_pem(text: &str) -> Result<Imported, Error> {
     match block.label {
         pem::PRIVATE => pkcs8::decode(&block.der).map(Imported::Private),
         pem::PUBLIC => spki::decode(&block.der).map(Imported::Public),
+        pem::SEC1 => pkcs8::decode_sec1(&block.der).map(Imported::Private),
         _ => Err(Error::MalformedKey("a PEM block of another kind")),
     }
 }

@@ -13,6 +13,7 @@ import sys
 import uuid
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM1024PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -204,6 +205,41 @@ def attempts(vectors):
         typo = ("B" if texts[0][20] == "A" else "A").join((texts[0][:20], texts[0][21:]))
         tampered = [lambda t=texts[:needed - 1]: combine(t), lambda t=[typo, *texts[1:]]: combine(t)]
         yield combine(texts[-needed:]).hex() == case["secret"], tampered
+    for case in vectors["keys"]:
+        yield key_fits(case), []
+
+
+def thumbprint(case):
+    """RFC 7638 over the required members, which json.dumps sorts."""
+    def text(raw):
+        return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+    raw, curve = bytes.fromhex(case["public"]), {"ECDSA-P256": "P-256", "ECDSA-P384": "P-384"}.get(case["algorithm"])
+    if curve:
+        half = len(raw) // 2
+        jwk = {"crv": curve, "kty": "EC", "x": text(raw[1:1 + half]), "y": text(raw[1 + half:])}
+    elif case["algorithm"] == "Ed25519":
+        jwk = {"crv": "Ed25519", "kty": "OKP", "x": text(raw)}
+    else:
+        jwk = {"alg": case["algorithm"], "kty": "AKP", "pub": text(raw)}
+    return text(hashlib.sha256(json.dumps(jwk, sort_keys=True, separators=(",", ":")).encode()).digest())
+
+
+def key_fits(case):
+    """PKCS#8 and SPKI load in OpenSSL, belong together, are written the same there, and verify the signature."""
+    pkcs8, spki = bytes.fromhex(case["pkcs8"]), bytes.fromhex(case["spki"])
+    if thumbprint(case) != case["thumbprint"]:
+        return False
+    if case["algorithm"] == "X-Wing":  # OpenSSL does not know it: the raw key ends the SPKI, the seed the PKCS#8.
+        return spki.endswith(bytes.fromhex(case["public"])) and len(pkcs8) == 54
+    private, public = serialization.load_der_private_key(pkcs8, None), serialization.load_der_public_key(spki)
+    der, plain = serialization.Encoding.DER, serialization.NoEncryption()
+    written = public.public_bytes(der, serialization.PublicFormat.SubjectPublicKeyInfo)
+    derived = private.public_key().public_bytes(der, serialization.PublicFormat.SubjectPublicKeyInfo)
+    if case["signature"]:
+        public.verify(bytes.fromhex(case["signature"]), bytes.fromhex(case["message"]))
+    return (spki == written == derived
+            and private.private_bytes(der, serialization.PrivateFormat.PKCS8, plain) == pkcs8)
 
 
 def main():

@@ -8,6 +8,7 @@ use crate::Error;
 
 pub(crate) const PRIVATE: &str = "PRIVATE KEY";
 pub(crate) const PUBLIC: &str = "PUBLIC KEY";
+pub(crate) const SEC1: &str = "EC PRIVATE KEY";
 
 /// One block, decoded.
 pub(crate) struct Block<'a> {

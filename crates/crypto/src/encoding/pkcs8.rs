@@ -17,6 +17,8 @@ const ATTRIBUTES: u8 = 0xa0;
 const PUBLIC_KEY: u8 = 0x81;
 const EC_PARAMETERS: u8 = 0xa0;
 const EC_PUBLIC: u8 = 0xa1;
+/// The OID of ecPublicKey stands before the curve's.
+const EC_PUBLIC_KEY_OID_LEN: usize = 9;
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<PrivateKey, Error> {
     let mut info = Reader::new(der::only(bytes, SEQUENCE)?);
@@ -90,16 +92,30 @@ fn lattice(algorithm: Algorithm, inner: &[u8]) -> Result<PrivateKey, Error> {
     Ok(key)
 }
 
-/// ECPrivateKey (RFC 5915). Parameters, where they are repeated, and the public point must be the right ones.
+/// A bare ECPrivateKey (RFC 5915, "SEC 1"), as older tools write it. It must name its curve.
+pub(crate) fn decode_sec1(bytes: &[u8]) -> Result<PrivateKey, Error> {
+    let mut ec_key = Reader::new(der::only(bytes, SEQUENCE)?);
+    ec_key.read(INTEGER)?;
+    ec_key.read(OCTET_STRING)?;
+    let curve = ec_key.read_optional(EC_PARAMETERS)?.ok_or(Error::MalformedKey("of a curve it does not name"))?;
+    let known = [Algorithm::EcdsaP256, Algorithm::EcdsaP384];
+    let named = known.into_iter().find_map(|algorithm| {
+        let content = identifier(algorithm)?;
+        (content.get(EC_PUBLIC_KEY_OID_LEN..) == Some(curve)).then_some((algorithm, content))
+    });
+    let (algorithm, content) = named.ok_or(Error::MalformedKey("of a curve that is not offered"))?;
+    elliptic(algorithm, content, bytes)
+}
+
+/// ECPrivateKey (RFC 5915). The curve, where it is repeated, and the public point must be the right ones.
 fn elliptic(algorithm: Algorithm, identifier: &[u8], inner: &[u8]) -> Result<PrivateKey, Error> {
     let mut ec_key = Reader::new(der::only(inner, SEQUENCE)?);
     let version = ec_key.read(INTEGER)?;
     let scalar = ec_key.read(OCTET_STRING)?;
-    let parameters = ec_key.read_optional(EC_PARAMETERS)?;
+    let curve = ec_key.read_optional(EC_PARAMETERS)?;
     let public = ec_key.read_optional(EC_PUBLIC)?;
     ec_key.end()?;
-    if version != [1] || parameters.is_some_and(|parameters| !identifier.ends_with(parameters) || parameters.is_empty())
-    {
+    if version != [1] || curve.is_some() && curve != identifier.get(EC_PUBLIC_KEY_OID_LEN..) {
         return Err(Error::MalformedKey("of another curve than it says"));
     }
     let key = seed(algorithm, scalar)?;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::encoding::der;
 use crate::random::{Random as _, Seeded};
 
 fn private(imported: Result<Imported, Error>) -> PrivateKey {
@@ -139,6 +140,26 @@ fn lattice_keys_with_algorithm_parameters_are_refused() {
     assert_eq!(with_null[4], 0x30);
     assert!(PublicKey::from_spki_der(&der).is_ok());
     assert!(PublicKey::from_spki_der(&with_null).is_err());
+}
+
+#[test]
+fn bare_elliptic_keys_are_read_in_their_own_curve() {
+    let random = Seeded::new(b"sec1");
+    for (algorithm, curve, other) in [
+        (Algorithm::EcdsaP256, &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7][..], Algorithm::EcdsaP384),
+        (Algorithm::EcdsaP384, &[6, 5, 0x2b, 0x81, 4, 0, 34], Algorithm::EcdsaP256),
+    ] {
+        let key = PrivateKey::generate(algorithm, &random).unwrap();
+        let written = |curve: &[u8]| {
+            let scalar = der::element(der::OCTET_STRING, &[key.material().expose()]);
+            let der = der::element(der::SEQUENCE, &[&[2, 1, 1], &scalar, &der::element(0xa0, &[curve])]);
+            pem::encode(pem::SEC1, &der)
+        };
+        assert!(same(&private(import(algorithm, Format::Pem, written(curve).as_bytes(), false)), &key));
+        assert!(import(other, Format::Pem, written(curve).as_bytes(), false).is_err());
+        assert!(import(algorithm, Format::Pem, written(&[6, 1, 0x2a]).as_bytes(), false).is_err());
+        assert!(import(algorithm, Format::Pem, written(&[]).as_bytes(), false).is_err());
+    }
 }
 
 #[test]

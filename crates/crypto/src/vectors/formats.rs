@@ -10,7 +10,8 @@ use super::{bytes, private};
 use crate::Refused;
 use crate::algorithm::Algorithm;
 use crate::context::Context;
-use crate::key::PrivateKey;
+use crate::import::{Format, Imported, import};
+use crate::key::{PrivateKey, PublicKey};
 use crate::message::{self, Encoding, EpochKey, Message, Mode, Place, Purpose, Seal};
 use crate::random::Seeded;
 use crate::secret::{Key32, SecretBytes};
@@ -57,8 +58,19 @@ fn the_vectors_open() {
         assert_eq!(shamir::combine(&shares).unwrap().expose(), bytes(&case["secret"]));
         opened += 1;
     }
+    for case in file["keys"].as_array().unwrap() {
+        let algorithm = case["algorithm"].as_str().unwrap().parse().unwrap();
+        let Ok(Imported::Private(key)) = import(algorithm, Format::Pkcs8, &bytes(&case["pkcs8"]), false) else {
+            panic!()
+        };
+        let public = PublicKey::from_spki_der(&bytes(&case["spki"])).unwrap();
+        assert_eq!((key.public_key().unwrap(), public.raw()), (public.clone(), &bytes(&case["public"])[..]));
+        let signature = bytes(&case["signature"]);
+        assert!(signature.is_empty() || public.verify(&bytes(&case["message"]), &signature));
+        opened += 1;
+    }
     println!("formats/formats.json: opened {opened} of {opened}");
-    assert_eq!(opened, 17);
+    assert_eq!(opened, 26);
 }
 
 fn file() -> Value {
@@ -101,6 +113,7 @@ fn file() -> Value {
         "wraps": wraps,
         "symmetric": symmetric,
         "shares": [shares(3, 2, &random), shares(5, 4, &random)],
+        "keys": Algorithm::ALL.iter().filter(|algorithm| algorithm.is_asymmetric()).map(|algorithm| key(*algorithm, &random)).collect::<Vec<_>>(),
     })
 }
 
@@ -194,6 +207,26 @@ fn shares(n: u8, k: u8, random: &Seeded) -> Value {
     let texts: Vec<_> =
         shares.iter().map(|share| String::from_utf8(share.to_text().expose().to_vec()).unwrap()).collect();
     json!({"secret": hex::encode(secret.expose()), "threshold": k, "shares": texts})
+}
+
+/// A key pair in its encodings, with a signature where signing gives the same bytes every time.
+fn key(algorithm: Algorithm, random: &Seeded) -> Value {
+    let key = PrivateKey::generate(algorithm, random).unwrap();
+    let public = key.public_key().unwrap();
+    let signature = match algorithm {
+        Algorithm::Ed25519 => key.sign(b"a message", random).unwrap(),
+        _ if algorithm.is_ml_dsa() => key.sign_with_context(b"", b"a message", random).unwrap(),
+        _ => Vec::new(),
+    };
+    json!({
+        "algorithm": algorithm.as_str(),
+        "public": hex::encode(public.raw()),
+        "pkcs8": hex::encode(key.to_pkcs8_der().unwrap().expose()),
+        "spki": hex::encode(public.to_spki_der()),
+        "thumbprint": public.thumbprint(),
+        "message": hex::encode("a message"),
+        "signature": hex::encode(signature),
+    })
 }
 
 fn open(case: &Value, message: &Message) -> Result<SecretBytes, Refused> {
