@@ -9,7 +9,7 @@ use crate::print::Output;
 
 /// Secrets, keys and encryption, safe against quantum computers.
 #[derive(Parser)]
-#[command(name = "qapi", version, propagate_version = true, infer_subcommands = false, max_term_width = 100)]
+#[command(name = "qapi", version, max_term_width = 100)]
 pub struct Arguments {
     #[command(flatten)]
     pub globals: Globals,
@@ -88,4 +88,14 @@ pub enum Command {
     Operator(command::operator::OperatorInputs),
     /// Print a completion script for a shell
     Completions(command::completions::CompletionsInputs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn no_two_arguments_of_a_command_are_in_each_others_way() {
+        super::Arguments::command().debug_assert();
+    }
 }

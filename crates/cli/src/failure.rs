@@ -133,8 +133,15 @@ fn advice_for(code: Option<ErrorCode>, refusal: &sdk::Refusal) -> String {
             refusal.retry_after.map_or("later".to_owned(), |wait| format!("in {} s", wait.as_secs()))
         }
         Some(ErrorCode::Internal) => format!("the server's log for request {}", refusal.request_id),
-        Some(ErrorCode::DecryptionFailed) => "the same --aad, key and unchanged input as at encryption".to_owned(),
-        _ => "`qapi help` for what can be typed".to_owned(),
+        Some(ErrorCode::DecryptionFailed) => {
+            "the same key and --aad or --context as at encryption, and unchanged input".to_owned()
+        }
+        Some(ErrorCode::Conflict) => "again after looking at its state".to_owned(),
+        Some(ErrorCode::LinkNotFound | ErrorCode::LinkRetired | ErrorCode::LinkExhausted) => "a new link".to_owned(),
+        Some(ErrorCode::PasswordRequired | ErrorCode::InvalidPassword) => "--password".to_owned(),
+        Some(ErrorCode::InvalidMinDecryptionVersion) => "`qapi keys versions` for what there is".to_owned(),
+        Some(_) => "other input; --help after the command says what it takes".to_owned(),
+        None => "a version of qapi that fits the server's".to_owned(),
     }
 }
 
@@ -144,9 +151,47 @@ fn ids_of(refusal: &sdk::Refusal) -> String {
     ids.collect::<Vec<_>>().join(" ")
 }
 
+/// A command line that means nothing, in one line: what the parser says before it explains the usage.
+pub fn misused(error: &clap::Error) -> Failure {
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Failure::unusable("a command is missing", "`qapi --help`, or --help after the last word");
+    }
+    let text = error.to_string();
+    let what = text.split("\nUsage:").next().unwrap_or_default();
+    let what = what.split("\nFor more information").next().unwrap_or_default();
+    let (what, tips) = what.split_once("\n  tip: ").unwrap_or((what, ""));
+    let tip = tips.lines().next().unwrap_or_default();
+    let advice = if tip.is_empty() { "--help after the command" } else { tip };
+    Failure::unusable(what.trim_start_matches("error: "), advice)
+}
+
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[test]
+    fn a_wrong_command_line_is_one_line_too() {
+        let misused = |words: &[&str]| {
+            let error = crate::arguments::Arguments::try_parse_from(words).err().unwrap();
+            let failure = misused(&error);
+            assert_eq!(failure.exit, Exit::Unusable);
+            failure.to_string()
+        };
+        assert_eq!(
+            misused(&["qapi", "verify", "file"]),
+            "error: the following required arguments were not provided: --signature <BASE64>; try --help after the command"
+        );
+        assert_eq!(
+            misused(&["qapi", "secrets", "lst"]),
+            "error: unrecognized subcommand 'lst'; try a similar subcommand exists: 'list'"
+        );
+        assert_eq!(
+            misused(&["qapi", "secrets"]),
+            "error: a command is missing; try `qapi --help`, or --help after the last word"
+        );
+    }
 
     #[test]
     fn a_failure_is_one_line() {

@@ -25,7 +25,11 @@ use crate::print::Printer;
 use crate::session::Session;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => return report(&failure::misused(&error)),
+        Err(help) => return help.print().map_or(Exit::Failed, |()| Exit::Done).code(),
+    };
     let mut printer = Printer::to_stdout(arguments.globals.output);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {

@@ -93,9 +93,9 @@ impl Printer {
 
 /// Names and values, aligned.
 pub fn record(fields: &[(&str, String)]) -> String {
-    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or_default() + 1;
-    let shown = fields.iter().filter(|(_, value)| !value.is_empty());
-    shown.map(|(name, value)| format!("{:width$} {value}\n", format!("{name}:"))).collect()
+    let shown: Vec<_> = fields.iter().filter(|(_, value)| !value.is_empty()).collect();
+    let width = shown.iter().map(|(name, _)| name.len()).max().unwrap_or_default() + 1;
+    shown.iter().map(|(name, value)| format!("{:width$} {value}\n", format!("{name}:"))).collect()
 }
 
 /// Rows under headings, aligned. Nothing at all when there are no rows.
@@ -135,6 +135,6 @@ mod tests {
     #[test]
     fn a_record_leaves_out_what_is_empty() {
         let fields = [("id", "1".to_owned()), ("description", String::new()), ("version", "2".to_owned())];
-        assert_eq!(record(&fields), "id:          1\nversion:     2\n");
+        assert_eq!(record(&fields), "id:      1\nversion: 2\n");
     }
 }

@@ -33,23 +33,33 @@ impl Session {
     /// The address that was typed, or is in the environment or in the profile.
     pub fn base_url(&self) -> Result<Option<String>, Failure> {
         let typed = self.globals.base_url.clone();
-        // A profile that was named is meant; one that merely exists gives way to the environment.
-        let named = if self.globals.profile.is_some() { self.profile()?.base_url } else { None };
-        let found = typed.or(named).or_else(|| variable(BASE_URL_VARIABLE));
-        Ok(match found {
-            Some(found) => Some(found),
-            None => self.profile()?.base_url,
-        })
+        self.first_of(typed, || variable(BASE_URL_VARIABLE), |profile| profile.base_url)
     }
 
     /// The credential that was typed, or is in the environment or in the profile.
     pub fn api_key(&self) -> Result<Option<SecretText>, Failure> {
         let typed = self.globals.api_key.as_deref().map(SecretText::copy_from);
-        let named = if self.globals.profile.is_some() { self.profile()?.api_key } else { None };
-        Ok(match typed.or(named).or_else(key_in_environment) {
-            Some(found) => Some(found),
-            None => self.profile()?.api_key,
-        })
+        self.first_of(typed, key_in_environment, |profile| profile.api_key)
+    }
+
+    /// What was typed comes first. A profile that was named is meant and comes next; one that merely exists gives way
+    /// to the environment.
+    fn first_of<T>(
+        &self,
+        typed: Option<T>,
+        environment: impl FnOnce() -> Option<T>,
+        kept: impl FnOnce(Profile) -> Option<T>,
+    ) -> Result<Option<T>, Failure> {
+        if typed.is_some() {
+            return Ok(typed);
+        }
+        if self.globals.profile.is_some() {
+            return Ok(self.profile()?.and_then(kept).or_else(environment));
+        }
+        match environment() {
+            Some(found) => Ok(Some(found)),
+            None => Ok(self.profile()?.and_then(kept)),
+        }
     }
 
     /// A client with the credential.
@@ -71,6 +81,7 @@ impl Session {
     }
 
     fn config(&self) -> Result<sdk::Config, Failure> {
+        self.check_profile()?;
         let base_url = self.base_url()?.ok_or_else(|| {
             Failure::failed("no server address", "`qapi login`, --base-url, or set QUANTUMAPI_BASE_URL")
         })?;
@@ -89,7 +100,7 @@ impl Session {
         let authorities = authorities.or_else(|| variable("QUANTUMAPI_CA_FILE").map(Into::into));
         let authorities = match authorities {
             Some(path) => Some(path),
-            None => self.profile()?.ca_file,
+            None => self.profile()?.and_then(|profile| profile.ca_file),
         };
         if let Some(path) = authorities {
             config = config.with_authorities(path);
@@ -97,14 +108,19 @@ impl Session {
         Ok(if self.globals.danger_plain_http { config.with_danger_plain_http() } else { config })
     }
 
-    /// The profile, empty when there is none of the name.
-    fn profile(&self) -> Result<Profile, Failure> {
-        let name = self.profile_name();
-        let profile = ProfileFile::locate()?.read()?.remove(&name);
-        if profile.is_none() && self.globals.profile.is_some() {
-            return Err(Failure::unusable(format!("no profile {name}"), format!("`qapi login --profile {name}`")));
+    /// The profile, if there is one of the name.
+    fn profile(&self) -> Result<Option<Profile>, Failure> {
+        Ok(ProfileFile::locate()?.read()?.remove(&self.profile_name()))
+    }
+
+    /// A profile that was named has to be there, or another server than the one meant would be spoken to.
+    fn check_profile(&self) -> Result<(), Failure> {
+        match &self.globals.profile {
+            Some(name) if self.profile()?.is_none() => {
+                Err(Failure::unusable(format!("no profile {name}"), format!("`qapi login --profile {name}`")))
+            }
+            _ => Ok(()),
         }
-        Ok(profile.unwrap_or_default())
     }
 }
 

@@ -174,6 +174,9 @@ fn verify_file(inputs: &VerifyInputs, printer: &mut Printer) -> Result<Exit, Fai
         earlier: inputs.trailer.as_deref().map(last_line).transpose()?,
     };
     let report = verify(text.expose().lines(), &trust);
+    if report.events == 0 && report.signer.is_none() {
+        return Err(Failure::unusable(format!("{} is no audit export", inputs.file.display()), "`qapi audit export`"));
+    }
     let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     let body = json!({
         "valid": findings.is_empty(), "events": report.events, "lanes": report.lanes,

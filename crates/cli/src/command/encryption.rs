@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use api::encryption::{DecryptRequest, Encoding, EncryptRequest, Mode, SignRequest, VerifyRequest};
-use api::keys::{KeyType, ListKeys};
+use api::keys::{KeyFormat, KeyType, ListKeys, ReadPublicKey};
 use api::secret::SecretText;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, ValueEnum};
+use crypto::algorithm::Algorithm;
+use crypto::hash::Hash;
+use crypto::key::PublicKey;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -139,13 +142,9 @@ pub struct SignInputs {
 pub async fn sign(inputs: SignInputs, session: &Session, printer: &mut Printer) -> Result<Exit, Failure> {
     let client = session.client()?;
     let data = input::bytes(inputs.file.as_deref())?;
-    let body = SignRequest {
-        data: Some(SecretText::new(STANDARD.encode(&*data))),
-        mu: None,
-        digest: None,
-        key_id: signing_key(&client, inputs.key.as_deref()).await?,
-        algorithm: None,
-    };
+    let key_id = signing_key(&client, inputs.key.as_deref()).await?;
+    let Message { data, mu, digest } = message(&client, key_id, &data).await?;
+    let body = SignRequest { data, mu, digest, key_id, algorithm: None };
     let signed = client.sign(&body).await?;
     match inputs.out {
         Some(path) => input::write_private(&path, format!("{}\n", signed.signature).as_bytes()),
@@ -176,16 +175,47 @@ pub async fn verify(inputs: VerifyInputs, session: &Session, printer: &mut Print
         None => inputs.signature.unwrap_or_default(),
     };
     let data = input::bytes(inputs.file.as_deref())?;
-    let body = VerifyRequest {
-        data: Some(SecretText::new(STANDARD.encode(&*data))),
-        mu: None,
-        digest: None,
-        signature,
-        key_id: signing_key(&client, inputs.key.as_deref()).await?,
-    };
+    let key_id = signing_key(&client, inputs.key.as_deref()).await?;
+    let Message { data, mu, digest } = message(&client, key_id, &data).await?;
+    let body = VerifyRequest { data, mu, digest, signature, key_id };
     let verified = client.verify(&body).await?;
     printer.body(&verified, |verified| if verified.is_valid { "valid" } else { "invalid" }.to_owned())?;
     Ok(if verified.is_valid { Exit::Done } else { Exit::Failed })
+}
+
+/// A message as it travels: whole, or as what of it is signed.
+#[derive(Default)]
+struct Message {
+    data: Option<SecretText>,
+    mu: Option<String>,
+    digest: Option<String>,
+}
+
+/// Messages beyond this stay here: only their representative or digest travels. The signature is the same.
+const LARGEST_SENT_BYTES: usize = 4 << 20;
+
+async fn message(client: &sdk::Client, key: Uuid, bytes: &[u8]) -> Result<Message, Failure> {
+    if bytes.len() <= LARGEST_SENT_BYTES {
+        return Ok(Message { data: Some(SecretText::new(STANDARD.encode(bytes))), ..Message::default() });
+    }
+    let too_large = || Failure::unusable("the file is too large for this key", "an ML-DSA or ECDSA key");
+    let query = ReadPublicKey { format: Some(KeyFormat::Der), ..ReadPublicKey::default() };
+    let public = client.public_key(key, &query).await?;
+    let public = STANDARD.decode(public.public_key).ok().and_then(|der| PublicKey::from_spki_der(&der).ok());
+    let public = public.ok_or_else(too_large)?;
+    match public.algorithm() {
+        Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => {
+            let mu = public.mu(b"", bytes).map_err(|_| too_large())?;
+            Ok(Message { mu: Some(STANDARD.encode(mu)), ..Message::default() })
+        }
+        Algorithm::EcdsaP256 => Ok(digest(Hash::Sha256, bytes)),
+        Algorithm::EcdsaP384 => Ok(digest(Hash::Sha384, bytes)),
+        _ => Err(too_large()),
+    }
+}
+
+fn digest(hash: Hash, bytes: &[u8]) -> Message {
+    Message { digest: Some(STANDARD.encode(hash.digest(bytes))), ..Message::default() }
 }
 
 /// Text as it is, anything else as base64.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use api::keys::{ExportKey, Key, KeyFormat, KeyType, ListKeys, ReadPublicKey};
 use clap::{Args, ValueEnum};
+use crypto::algorithm::Algorithm;
 use serde_json::json;
 
 use crate::failure::{Exit, Failure};
@@ -206,10 +207,13 @@ pub struct ExportInputs {
 
 /// Prints a key's private half.
 pub async fn export(inputs: ExportInputs, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
-    let id = lookup::key_id(client, &inputs.reference).await?;
-    input::confirmed(&format!("Let the private half of {} leave the vault?", inputs.reference), inputs.yes)?;
-    let body = ExportKey { format: inputs.format.map(Format::wire), version: inputs.version };
-    let exported = client.export_key(id, &body).await?;
+    let key = lookup::key(client, &inputs.reference).await?;
+    input::confirmed(&format!("Let the private half of {} leave the vault?", key.name), inputs.yes)?;
+    // There is no PEM for a key that is only bytes.
+    let symmetric = key.algorithm.parse().is_ok_and(|algorithm: Algorithm| !algorithm.is_asymmetric());
+    let usual = if symmetric { KeyFormat::Raw } else { KeyFormat::Pem };
+    let body = ExportKey { format: Some(inputs.format.map_or(usual, Format::wire)), version: inputs.version };
+    let exported = client.export_key(key.id, &body).await?;
     match inputs.out {
         Some(path) => input::write_private(&path, exported.key_material.expose().as_bytes()),
         None if printer.is_json() => printer.body(&exported, |_| String::new()),

@@ -88,6 +88,7 @@ pub async fn unshare(inputs: UnshareInputs, client: &sdk::Client, printer: &mut 
 #[derive(Args)]
 pub struct OpenInputs {
     /// The link's token or address, or `-` for standard input
+    #[arg(allow_hyphen_values = true)]
     token: String,
     /// Ask for the link's password
     #[arg(long)]
