@@ -6,7 +6,6 @@ use api::audit::{AuditKey, ListAudit, ListAuditLogs};
 use api::routes::platform as routes;
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::CONTENT_DISPOSITION;
 use crypto::algorithm::Algorithm;
 use crypto::key::PublicKey;
 use domain::authz::ReadAudit;
@@ -44,7 +43,7 @@ async fn list_older(
 async fn export(State(audit): State<Arc<Audit>>, who: Allowed<ReadAudit>) -> Answer {
     let lines = audit.export(&who.ctx, &who.auth).await?;
     let body = axum::body::Body::from_stream(stream::try_unfold(lines, next_lines));
-    Reply::raw("application/x-ndjson", body).header(CONTENT_DISPOSITION, "attachment; filename=audit.ndjson")
+    Reply::download("application/x-ndjson", "audit.ndjson", body)
 }
 
 /// Known while sealed, too: whoever verifies an export later must not depend on the platform being open.

@@ -5,7 +5,6 @@ use api::operator::{CreateBackup, Unseal};
 use api::routes::platform as routes;
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::CONTENT_DISPOSITION;
 use domain::authz::Operate;
 
 use super::extract::{Allowed, Anonymous, Body};
@@ -37,5 +36,5 @@ async fn seal(State(platform): State<Platform>, who: Allowed<Operate>) -> Answer
 
 async fn backup(State(platform): State<Platform>, who: Allowed<Operate>, Body(request): Body<CreateBackup>) -> Answer {
     let body = operator::back_up(&platform, &who.ctx, &who.auth, &request).await?;
-    Reply::raw("application/octet-stream", body).header(CONTENT_DISPOSITION, "attachment; filename=qapi.backup")
+    Reply::download("application/octet-stream", "qapi.backup", body)
 }

@@ -2,7 +2,7 @@
 
 use api::casing::{Casing, to_vec};
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -36,6 +36,13 @@ impl Reply {
     /// 204: clients that expect nothing fail on anything else (rule 5).
     pub fn empty() -> Answer {
         Ok(Self(StatusCode::NO_CONTENT.into_response()))
+    }
+
+    /// A file, made for this caller alone.
+    pub fn download(content_type: &'static str, name: &'static str, body: Body) -> Answer {
+        let mut reply = Self::raw(content_type, body);
+        reply.0.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        reply.header(CONTENT_DISPOSITION, &format!("attachment; filename={name}"))
     }
 
     /// A body of another media type.

@@ -168,6 +168,7 @@ fn finish(mut answer: Response<Body>, request_id: &str) -> Response<Body> {
             answer = render(&answer, &problem, request_id);
         }
     }
+    answer.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     if let Ok(value) = HeaderValue::from_str(request_id) {
         answer.headers_mut().insert("x-request-id", value);
     }
