@@ -177,7 +177,7 @@ impl From<Unreadable> for Problem {
     fn from(unreadable: Unreadable) -> Self {
         let message = match unreadable {
             Unreadable::Inactive => "The secret is deactivated; activate it to read its value.",
-            Unreadable::Expired => "The secret has expired; give it a new value or a later expiry.",
+            Unreadable::Expired => "The secret has expired; give it a later expiry to read its value.",
         };
         Self::new(ErrorCode::SecretInactive, message)
     }

@@ -88,7 +88,7 @@ routes! {
     /// Back to a past version.
     SECRET_ROLLBACK = Route::post("rollbackSecret", "/api/v1/secrets/{id}/rollback", "secrets")
         .scope("secrets:write")
-        .does("Make a past version's value the newest, in one step.")
+        .does("Make a past version's value the newest, in one step. Shows it, so it takes secrets:read as well.")
         .takes(schema::<RollbackSecret>())
         .answers(schema::<SecretWithValue>())
         .fails(&[NotFound, SecretInactive, PreconditionFailed]);
@@ -102,7 +102,7 @@ routes! {
     /// A new share link.
     SHARE_CREATE = Route::post("createShareLink", "/api/v1/vault/share", "share-links")
         .scope("secrets:write")
-        .does("Make a link that shows a secret's value to whoever holds it.")
+        .does("Make a link that shows a secret's value to whoever holds it. Takes secrets:read as well.")
         .takes(schema::<CreateShareLink>())
         .creates(schema::<CreatedShareLink>())
         .fails(&[NotFound, SecretInactive, ValueNotReplayable]);
@@ -135,7 +135,7 @@ routes! {
     /// A new share link, as older clients ask for it.
     SECRET_SHARE_OLD = Route::post("shareSecretOld", "/api/v1/secrets/{id}/share", "aliases")
         .scope("secrets:write")
-        .does("Make a share link, in the form of older clients.")
+        .does("Make a share link, in the form of older clients. Takes secrets:read as well.")
         .takes(schema::<ShareSecret>())
         .creates(schema::<SharedSecret>())
         .fails(&[NotFound, SecretInactive, Conflict, ValueNotReplayable]);
