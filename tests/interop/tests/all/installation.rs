@@ -82,7 +82,7 @@ fn write_config(folder: &Path, name: &str, engine: &Engine, unseal_file: bool) -
     };
     let text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"127.0.0.1:0\"\nportal_origin = \"https://vault.example.com\"\n\
-         [store]\n{store}{seal}[log]\nformat = \"json\"\nlevel = \"debug\"\n[limits]\nrequests_per_minute = 1000000\n"
+         [store]\n{store}{seal}[log]\nformat = \"json\"\nlevel = \"info\"\n[limits]\nrequests_per_minute = 1000000\n"
     );
     let path = folder.join(name);
     std::fs::write(&path, text).expect("the folder can be written");

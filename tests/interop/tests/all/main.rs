@@ -24,6 +24,7 @@ mod crash;
 mod envelope;
 mod lifecycle;
 mod official_sdks;
+mod open_formats;
 mod operations;
 mod replicas;
 mod requests;

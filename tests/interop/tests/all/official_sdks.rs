@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::binaries::{peer, root};
-use crate::program::{both, python, run};
+use crate::program::{both, python, run, say};
 use crate::server::Server;
 
 #[test]
@@ -26,7 +26,7 @@ fn driven(server: &Server, command: &mut Command) -> String {
     let output = run(command.env("QUANTUMAPI_BASE_URL", server.base_url()).env("QUANTUMAPI_KEY", server.admin_key()));
     let text = both(&output);
     for line in text.lines().filter(|line| line.starts_with("sdk ")) {
-        println!("{line}");
+        say(line);
     }
     assert!(output.status.success(), "{text}");
     text

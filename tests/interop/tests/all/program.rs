@@ -1,6 +1,7 @@
 //! Foreign programs: how they are found, made ready and run.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Mutex;
@@ -24,6 +25,11 @@ pub fn run(command: &mut Command) -> Output {
 /// What a command wrote, for messages.
 pub fn both(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Says what was counted, also when the test that counts passes: written past the capture of the test runner.
+pub fn say(text: &str) {
+    writeln!(std::io::stdout(), "{}", text.trim_end()).expect("standard output can be written");
 }
 
 /// A Python with the packages of `tests/interop/peers/<requirements>`, made once a list of requirements and then kept.

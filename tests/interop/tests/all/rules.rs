@@ -77,7 +77,7 @@ fn rule_03_property_names_are_read_in_any_casing() {
     let client = server.client();
     let key = new_named_key(&client, "casing", "encryption", "ML-KEM-768");
     let signer = new_named_key(&client, "casing signer", "signing", "Ed25519");
-    for style in [camel as fn(&str) -> String, snake, pascal] {
+    for (n, style) in [camel as fn(&str) -> String, snake, pascal].into_iter().enumerate() {
         let post = |path: &str, body: Value| client.post(path, &styled(&body, style));
         let sealed = post("/api/v1/encrypt", json!({"plaintext": "p", "keyId": key["id"], "additionalData": "a"}));
         let payload = sealed.expect(200).text_of("encryptedPayload");
@@ -101,7 +101,7 @@ fn rule_03_property_names_are_read_in_any_casing() {
 
         let material = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
         let body = json!({
-            "name": format!("imported {name}"), "keyType": "encryption", "algorithm": "AES-256-GCM",
+            "name": format!("imported {n}"), "keyType": "encryption", "algorithm": "AES-256-GCM",
             "keyMaterial": material, "publicKeyOnly": false, "setAsDefault": false,
         });
         let imported = post("/api/v1/keys/import", body).expect(201).json();

@@ -100,7 +100,7 @@ impl Server {
 
     /// A development server on data that stays.
     pub fn start_dev_in(data: &Path) -> Self {
-        Self::start_dev_with(data, &["--log", "debug"])
+        Self::start_dev_with(data, &[])
     }
 
     pub fn start_dev_with(data: &Path, arguments: &[&str]) -> Self {
@@ -220,7 +220,7 @@ impl Drop for Server {
         let _waited = self.child.wait();
         if std::thread::panicking() {
             let log = self.stderr.text();
-            let tail: Vec<_> = log.lines().rev().take(30).collect();
+            let tail: Vec<_> = log.lines().rev().take(15).collect();
             println!("the server's last lines:");
             tail.iter().rev().for_each(|line| println!("  {line}"));
         }
@@ -230,7 +230,7 @@ impl Drop for Server {
 /// A fresh API key, as its own client.
 #[track_caller]
 pub fn new_key(admin: &Client, scopes: &[&str], resources: &[&str]) -> Client {
-    let mut body = json!({"name": format!("key for {}", scopes.join(" ")), "scopes": scopes});
+    let mut body = json!({"name": format!("key of {} scopes", scopes.len()), "scopes": scopes});
     if !resources.is_empty() {
         body["resources"] = json!(resources);
     }

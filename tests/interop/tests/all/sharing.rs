@@ -91,7 +91,7 @@ fn a_revoked_or_unknown_link_is_not_found() {
     open(&client, &second, &json!({})).expect(200);
     assert_eq!(statuses(&client, &secret), ["Active", "Revoked"]);
     let stranger = server.tenant("link-stranger");
-    stranger.delete(&format!("/api/v1/vault/share/{}", second["id"].as_str().unwrap())).refused(404, "not_found");
+    stranger.delete(&format!("/api/v1/vault/share/{}", second["id"].as_str().unwrap())).refused(404, "link_not_found");
     for hours in [0, 721] {
         let body = json!({"secretId": secret, "expiresInHours": hours});
         client.post("/api/v1/vault/share", &body).refused(400, "invalid_request");

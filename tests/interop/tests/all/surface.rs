@@ -133,6 +133,7 @@ pub const OPERATIONS: &[Operation] = &[
     row("GET", "/api/v1/audit-logs", AUDIT_READ, Listing),
     row("GET", "/api/v1/audit", AUDIT_READ, Listing),
     row("GET", "/api/v1/audit-logs/export", AUDIT_READ, Listing),
+    row("GET", "/api/v1/audit-logs/key", Anybody, Nothing),
     row("POST", "/api/v1/api-keys", APIKEYS_WRITE, Nothing),
     row("GET", "/api/v1/api-keys", APIKEYS_READ, Listing),
     row("GET", "/api/v1/api-keys/{id}", APIKEYS_READ, Path),
@@ -189,6 +190,7 @@ pub struct Things {
     kem_name: String,
     signer: String,
     signer_name: String,
+    mac: String,
     mac_name: String,
     link: String,
     token: String,
@@ -212,7 +214,7 @@ impl Things {
         };
         let (kem_name, signer_name, mac_name) = (format!("kem {tag}"), format!("signer {tag}"), format!("mac {tag}"));
         let (kem, signer) = (key(&kem_name, "encryption", "ML-KEM-768"), key(&signer_name, "signing", "Ed25519"));
-        key(&mac_name, "hmac", "HMAC-SHA256");
+        let mac = key(&mac_name, "hmac", "HMAC-SHA256");
         let secret_name = format!("things/{tag}");
         let secret = admin.post("/api/v1/secrets", &full_secret(&secret_name, marker)).expect(201).text_of("id");
         let body = json!({"secretId": secret, "password": marker});
@@ -238,6 +240,7 @@ impl Things {
             kem_name,
             signer,
             signer_name,
+            mac,
             mac_name,
             link: link["id"].as_str().expect("an id").to_owned(),
             token: link["token"].as_str().expect("a token").to_owned(),
@@ -256,6 +259,11 @@ impl Things {
     /// The names and ids that nobody outside may see in a list.
     pub fn marks(&self) -> [&str; 5] {
         [&self.secret, &self.secret_name, &self.kem, &self.kem_name, &self.api_key]
+    }
+
+    /// The id of something whose making is an event of its own tenant's trail, and that no path or body names.
+    pub fn own_event(&self) -> &str {
+        &self.mac
     }
 
     /// The operation's path, filled in.

@@ -15,7 +15,12 @@ use crate::server::{Server, eventually, list};
 const LISTED: Duration = Duration::from_secs(10);
 
 pub fn export(client: &Client) -> String {
-    client.get("/api/v1/audit-logs/export").expect(200).text()
+    // After a crash the events of mutations move on when the lease of the lost server has run out.
+    let answer = eventually(2 * LISTED, || {
+        let answer = client.get("/api/v1/audit-logs/export");
+        (answer.status != 503).then_some(answer)
+    });
+    answer.expect(200).text()
 }
 
 fn audit_verify(export: &str, arguments: &[&str]) -> Output {
@@ -80,9 +85,9 @@ fn every_use_is_listed_with_who_what_and_whence() {
     assert_eq!(list(&created, "items")[0]["resourceName"], "audited list");
     let failed = listed("outcome=failure&action=Decrypt", 1);
     assert_eq!(list(&failed, "items")[0]["error"], "decryption_failed");
-    let times: Vec<_> =
-        list(&body, "items").iter().map(|item| item["timestamp"].as_str().unwrap().to_owned()).collect();
-    assert!(times.is_sorted_by(|later, earlier| later >= earlier), "newest first: {times:?}");
+    let times: Vec<_> = list(&body, "items").iter().map(|item| item["timestamp"].as_str().unwrap()).collect();
+    // Fractions end where their zeros begin: without the letter behind them they sort as the times do.
+    assert!(times.is_sorted_by_key(|time| std::cmp::Reverse(time.trim_end_matches('Z'))), "newest first: {times:?}");
     let lines: Vec<Value> = export(&client).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.len() > 14 && lines.last().unwrap()["trailer"].is_object());
 }
@@ -96,7 +101,7 @@ fn a_refusal_is_audited_too() {
     reader.post("/api/v1/encrypt", &json!({"plaintext": "x", "keyId": key})).refused(403, "insufficient_scope");
     eventually(LISTED, || {
         let body = client.get("/api/v1/audit-logs?outcome=denied").expect(200).json();
-        list(&body, "items").iter().any(|item| item["action"] == "Encrypt").then_some(())
+        list(&body, "items").iter().any(|item| item["error"] == "insufficient_scope").then_some(())
     });
 }
 
@@ -179,7 +184,7 @@ fn a_restored_older_database_is_named_by_an_earlier_trailer() {
     assert_verifies(&restored);
     let earlier = folder.path().join("earlier.ndjson");
     std::fs::write(&earlier, &later).unwrap();
-    assert_found(&restored, &["--earlier", earlier.to_str().unwrap()], "older state");
+    assert_found(&restored, &["--trailer", earlier.to_str().unwrap()], "older state");
 }
 
 fn copy(from: &Path, to: &Path) {

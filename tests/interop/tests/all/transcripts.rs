@@ -9,7 +9,7 @@ use regex_lite::Regex;
 use serde::Deserialize;
 
 use crate::binaries::{binary, root};
-use crate::program::both;
+use crate::program::{both, say};
 use crate::server::Server;
 
 #[derive(Deserialize)]
@@ -48,7 +48,7 @@ fn every_command_does_and_says_what_its_transcript_has() {
     files.sort();
     assert!(!files.is_empty(), "no transcripts in {}", folder.display());
     let failed: Vec<_> = files.iter().filter_map(|file| play(file).err()).collect();
-    println!("transcripts: {} of {}", files.len() - failed.len(), files.len());
+    say(&format!("transcripts: {} of {}", files.len() - failed.len(), files.len()));
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
