@@ -39,6 +39,11 @@ impl Bucket {
         Self { per_minute, millitokens: u64::from(per_minute) * MILLI, at: now }
     }
 
+    /// Requests a minute.
+    pub fn per_minute(&self) -> u32 {
+        self.per_minute
+    }
+
     /// Takes one token, or says how long to wait.
     pub fn take(&mut self, now: Timestamp) -> Result<Allowance, Exhausted> {
         self.refill(now);

@@ -82,7 +82,7 @@ impl Credentials {
             }
         }
         let principal = known.principal.clone();
-        self.take(principal.id, known.rate_per_minute, origin.now)?;
+        self.take(principal.id, known.rate_per_minute, &origin)?;
         self.note_use(&principal, origin.now);
         let keys = keyring.tenant(&self.store, principal.tenant).await?;
         Ok(Ctx { origin, principal, keyring, keys })
@@ -141,7 +141,7 @@ impl Credentials {
         Ok(Some(known))
     }
 
-    fn take(&self, id: ApiKeyId, rate: Option<u32>, now: Timestamp) -> Outcome<()> {
+    fn take(&self, id: ApiKeyId, rate: Option<u32>, origin: &Origin) -> Outcome<()> {
         let per_minute = rate.unwrap_or(self.requests_per_minute);
         if per_minute == 0 {
             return Ok(());
@@ -150,7 +150,16 @@ impl Credentials {
         if buckets.len() >= CAPACITY {
             buckets.clear();
         }
-        buckets.entry(id).or_insert_with(|| Bucket::full(per_minute, now)).take(now).map(|_| ()).map_err(exhausted)
+        let full = Bucket::full(per_minute, origin.now);
+        let bucket = buckets.entry(id).or_insert(full);
+        if bucket.per_minute() != per_minute {
+            // The key was given another rate since.
+            *bucket = full;
+        }
+        let taken = bucket.take(origin.now);
+        // A request is counted once; were it twice, the first count would be the one to show.
+        let _counted_before = origin.allowance.set(bucket.peek(origin.now));
+        taken.map(|_| ()).map_err(exhausted)
     }
 
     fn note_use(&self, principal: &Principal, now: Timestamp) {

@@ -4,12 +4,13 @@
 //! credential was accepted.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use api::casing::Casing;
 use domain::authz::Principal;
 use domain::ids::{ApiKeyId, RequestId, TenantId};
 use domain::limits::Limits;
+use domain::rate::Allowance;
 use domain::scope::Scopes;
 use domain::time::Timestamp;
 
@@ -30,6 +31,8 @@ pub struct Origin {
     pub casing: Casing,
     /// The route, as audit and metrics call it.
     pub operation: &'static str,
+    /// What is left of the credential's rate, once it was counted: every answer says it.
+    pub allowance: Arc<OnceLock<Allowance>>,
 }
 
 /// A recognised request.

@@ -58,6 +58,7 @@ async fn destroy(
         now,
         casing: Casing::Camel,
         operation: "keyDeletion",
+        allowance: Arc::default(),
     };
     let ctx = Ctx::of_the_platform(origin, Arc::clone(keyring), keys);
     platform.services.keys.destroy(&ctx, &on_behalf_of_the_platform::<WriteKeys>(tenant), key).await

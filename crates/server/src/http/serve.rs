@@ -17,6 +17,7 @@ use axum::http::{Request, Response};
 use crypto::entropy::EntropyPool;
 use crypto::random::Random as _;
 use domain::ids::RequestId;
+use domain::rate::Allowance;
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -115,13 +116,13 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 async fn respond(service: Service, address: IpAddr, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let started = Instant::now();
     let origin = origin(&service, address, request.headers());
-    let request_id = origin.request_id.to_string();
+    let (request_id, allowance) = (origin.request_id.to_string(), Arc::clone(&origin.allowance));
     let span = tracing::info_span!("request", request.id = %request_id, method = %request.method());
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(origin);
     let request = Request::from_parts(parts, Body::new(body));
     let answer = routed(service.router, request).instrument(span.clone()).await;
-    let answer = span.in_scope(|| finish(answer, &request_id));
+    let answer = span.in_scope(|| finish(answer, &request_id, allowance.get()));
     service.metrics.request(answer.status().as_u16(), started.elapsed());
     Ok(answer)
 }
@@ -148,6 +149,7 @@ fn origin(service: &Service, address: IpAddr, headers: &HeaderMap) -> Origin {
         user_agent: user_agent.map(Into::into),
         now: clock::now(),
         operation: "Unrouted",
+        allowance: Arc::default(),
     }
 }
 
@@ -159,8 +161,8 @@ fn casing(rule: CasingRule, user_agent: Option<&str>, headers: &HeaderMap) -> Ca
     if asked || python || rule == CasingRule::Both { Casing::Both } else { Casing::Camel }
 }
 
-/// Gives every refusal the error object, and every answer its id.
-fn finish(mut answer: Response<Body>, request_id: &str) -> Response<Body> {
+/// Gives every refusal the error object, and every answer its id and what is left of the rate.
+fn finish(mut answer: Response<Body>, request_id: &str, allowance: Option<&Allowance>) -> Response<Body> {
     if answer.status().is_client_error() || answer.status().is_server_error() {
         let problem = answer.extensions_mut().remove::<Problem>().or_else(|| from_router(&answer));
         if let Some(problem) = problem {
@@ -171,6 +173,12 @@ fn finish(mut answer: Response<Body>, request_id: &str) -> Response<Body> {
     answer.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     if let Ok(value) = HeaderValue::from_str(request_id) {
         answer.headers_mut().insert("x-request-id", value);
+    }
+    if let Some(allowance) = allowance {
+        let headers = answer.headers_mut();
+        headers.insert("x-ratelimit-limit", allowance.limit.into());
+        headers.insert("x-ratelimit-remaining", allowance.remaining.into());
+        headers.insert("x-ratelimit-reset", allowance.reset_s.into());
     }
     answer
 }

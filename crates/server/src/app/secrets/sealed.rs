@@ -123,3 +123,48 @@ fn parsed<T: DeserializeOwned>(bytes: &SecretBytes) -> Outcome<T> {
     serde_json::from_slice(bytes.expose())
         .map_err(|_| Problem::internal("opening a secret", "its metadata has another form"))
 }
+
+#[cfg(test)]
+mod tests {
+    use crypto::secret::SecretArray;
+    use domain::ids::TenantId;
+
+    use super::*;
+    use crate::keyring::new_tenant_keys;
+    use crate::keyring::root::Root;
+
+    fn keys(tenant: u8, random: &dyn Random) -> TenantKeys {
+        let tenant = TenantId::from_bytes([tenant; 16]);
+        let (root, _) = Root::generate(&SecretArray::random(random), random).unwrap();
+        let (kek, epoch) = new_tenant_keys(&root, tenant, Timestamp::from_millis(0), random).unwrap();
+        TenantKeys::open(&root, tenant, &[kek], &[epoch]).unwrap()
+    }
+
+    fn version(number: u32) -> NewVersion<'static> {
+        NewVersion {
+            version: number,
+            value: "hunter2",
+            username: None,
+            changed_by: "apikey:ci",
+            at: Timestamp::from_millis(0),
+            restored_from: None,
+        }
+    }
+
+    #[test]
+    fn a_value_opens_in_its_own_place_only() {
+        let random = crate::entropy::pool(&[]);
+        let (keys, other) = (keys(1, &random), keys(2, &random));
+        let (id, another) = (SecretId::from_bytes([1; 16]), SecretId::from_bytes([2; 16]));
+        let stored = version(1).seal(&keys, id, &random).unwrap();
+        assert_eq!(open_value(&keys, id, &stored).unwrap().expose(), "hunter2");
+        assert_eq!(VersionMeta::open(&keys, id, &stored).unwrap().changed_by, "apikey:ci");
+        assert!(!stored.value.windows(7).any(|bytes| bytes == b"hunter2"));
+        assert!(open_value(&keys, another, &stored).is_err(), "another secret");
+        assert!(open_value(&other, id, &stored).is_err(), "another tenant");
+        let moved = StoredVersion { version: 2, ..stored.clone() };
+        assert!(open_value(&keys, id, &moved).is_err(), "another version");
+        let swapped = StoredVersion { value: stored.meta.clone(), meta: stored.value.clone(), ..stored };
+        assert!(open_value(&keys, id, &swapped).is_err(), "another column");
+    }
+}
