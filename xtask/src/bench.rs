@@ -14,7 +14,7 @@ mod rows;
 
 use anyhow::Result;
 
-use crate::{release_size, workspace};
+use crate::workspace;
 
 /// Where the measured process runs, and where this program does.
 const SERVER_CORE: &str = "0";
@@ -30,9 +30,8 @@ pub fn run(rows: &[&str]) -> Result<()> {
 }
 
 fn build_and_pin(rows: &[&str]) -> Result<()> {
-    release_size::build()?;
-    workspace::run("cargo", &["build", "--release", "--locked", "-p", "server", "--example", "bare"])?;
-    workspace::run("cargo", &["build", "--release", "--locked", "-p", "xtask"])?;
+    let packages = ["-p", "server", "-p", "cli", "-p", "xtask", "--bins", "--example", "bare"];
+    workspace::run("cargo", &[&["build", "--release", "--locked"], packages.as_slice()].concat())?;
     let xtask = workspace::target_dir().join("release/xtask").display().to_string();
     let mut args = vec!["-c", LOAD_CORE, &xtask, "bench"];
     args.extend(rows);

@@ -8,7 +8,7 @@ use crate::workspace;
 const QAPI_LIMIT_MIB: f64 = 15.0;
 
 pub fn run() -> Result<()> {
-    build()?;
+    workspace::run("cargo", &["build", "--release", "--locked", "-p", "server", "-p", "cli"])?;
     let qapi = mebibytes("qapi")?;
     let qapid = mebibytes("qapid")?;
     println!("qapi   {qapi:6.1} MiB (at most {QAPI_LIMIT_MIB:.0})");
@@ -17,11 +17,6 @@ pub fn run() -> Result<()> {
         bail!("qapi is larger than {QAPI_LIMIT_MIB} MiB");
     }
     Ok(())
-}
-
-/// Builds both release binaries; the release profile strips them.
-pub fn build() -> Result<()> {
-    workspace::run("cargo", &["build", "--release", "--locked", "-p", "server", "-p", "cli"])
 }
 
 fn mebibytes(name: &str) -> Result<f64> {

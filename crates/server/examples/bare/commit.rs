@@ -24,7 +24,7 @@ pub async fn rate(dir: &Path) -> anyhow::Result<f64> {
         std::fs::remove_dir_all(dir)?;
     }
     let store = Store::open_sqlite(dir, Options::default()).await?;
-    store::migrate::migrate(&store, domain::time::Timestamp(0)).await?;
+    store::migrate::migrate(&store, domain::time::Timestamp::from_millis(0)).await?;
     let done = Arc::new(AtomicU64::new(0));
     let began = Instant::now();
     let writers: Vec<_> = (0..WRITERS).map(|_| tokio::spawn(write_until(store.clone(), began, done.clone()))).collect();
