@@ -13,7 +13,7 @@
 
 mod health;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -70,17 +70,23 @@ pub struct Provenance {
 }
 
 /// The generator that everything in a process draws from.
-pub struct EntropyPool(Mutex<Pool>);
+///
+/// Two locks, so that a source that is slow to answer holds up only the caller whose turn it is to ask: nobody waits for
+/// a source while holding the generator, and drawing does not wait for the sources at all when somebody asks them already.
+pub struct EntropyPool {
+    generator: Mutex<Generator>,
+    sources: Mutex<Vec<Member>>,
+    last_status: Mutex<Vec<SourceStatus>>,
+}
 
-struct Pool {
+struct Generator {
     state: Zeroizing<[u8; STATE_LEN]>,
     block: Zeroizing<[u8; BLOCK_LEN]>,
     used: usize,
     refills: u64,
-    /// Refills until every source is asked again; 0 asks them at the next.
-    until_all: u32,
+    /// Refills until the sources are asked again; 0 asks them at the next.
+    until_sources: u32,
     os: Member,
-    others: Vec<Member>,
 }
 
 struct Member {
@@ -90,96 +96,153 @@ struct Member {
     mixed_bytes: u64,
 }
 
+/// What the sources gave for one mix.
+struct Sample {
+    bytes: Zeroizing<Vec<u8>>,
+    provenance: Provenance,
+}
+
 impl EntropyPool {
     /// A pool over the operating system's generator.
     pub fn new(os: Box<dyn Source>) -> Self {
-        let os = Member::new(os.name().to_owned(), os);
-        Self(Mutex::new(Pool {
+        let generator = Generator {
             state: Zeroizing::new([0; STATE_LEN]),
             block: Zeroizing::new([0; BLOCK_LEN]),
             used: BLOCK_LEN,
             refills: 0,
-            until_all: 0,
-            os,
-            others: Vec::new(),
-        }))
+            until_sources: 0,
+            os: Member::new(os.name().to_owned(), os),
+        };
+        Self { generator: Mutex::new(generator), sources: Mutex::default(), last_status: Mutex::default() }
     }
 
-    /// Adds a source; it is tested and mixed in at the next refill.
+    /// Adds a source; it is tested and mixed in at the next refill. Its `read` should have a time limit of its own.
     pub fn add_source(&self, name: &str, source: Box<dyn Source>) {
-        let mut pool = self.lock();
-        pool.others.push(Member::new(name.to_owned(), source));
-        pool.used = BLOCK_LEN;
-        pool.until_all = 0;
+        lock(&self.sources).push(Member::new(name.to_owned(), source));
+        let mut generator = lock(&self.generator);
+        generator.used = BLOCK_LEN;
+        generator.until_sources = 0;
     }
 
-    /// How every source does, the operating system first.
+    /// How every source does, the operating system first. While somebody waits for a source, as it was before.
     pub fn status(&self) -> Vec<SourceStatus> {
-        let pool = self.lock();
-        std::iter::once(&pool.os).chain(&pool.others).map(Member::status).collect()
+        let mut status = vec![lock(&self.generator).os.status()];
+        let mut last = lock(&self.last_status);
+        if let Some(sources) = try_lock(&self.sources) {
+            *last = sources.iter().map(Member::status).collect();
+        }
+        status.extend_from_slice(&last);
+        status
     }
 
-    /// Fills `out` from a fresh mix of all sources and says which of them were in it.
+    /// Fills `out` from a fresh mix of all sources and says which of them were in it. Waits for the sources.
     pub fn fill_with_provenance(&self, out: &mut [u8]) -> Provenance {
-        let mut pool = self.lock();
-        let provenance = pool.mix(true);
-        pool.read(out);
+        let sample = Sample::of(&mut lock(&self.sources));
+        let mut generator = lock(&self.generator);
+        let provenance = generator.mix(sample);
+        // Output longer than a block goes on from the state that this mix gave.
+        let mut rest = generator.take(out);
+        while !rest.is_empty() {
+            generator.mix(Sample::none());
+            rest = generator.take(rest);
+        }
         provenance
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Pool> {
-        // A panic while the lock is held leaves a state that was replaced or not; both are good.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Random for EntropyPool {
     fn fill(&self, out: &mut [u8]) {
-        self.lock().read(out);
+        let mut rest = lock(&self.generator).take(out);
+        while !rest.is_empty() {
+            let is_sources_turn = lock(&self.generator).is_sources_turn();
+            let sources = if is_sources_turn { try_lock(&self.sources) } else { None };
+            let sample = sources.map_or_else(Sample::none, |mut sources| Sample::of(&mut sources));
+            let mut generator = lock(&self.generator);
+            generator.mix(sample);
+            rest = generator.take(rest);
+        }
     }
 }
 
-impl Pool {
-    fn read(&mut self, out: &mut [u8]) {
-        let mut rest = out;
-        while !rest.is_empty() {
-            if self.used == BLOCK_LEN {
-                self.mix(self.until_all == 0);
-            }
-            let length = rest.len().min(BLOCK_LEN - self.used);
-            let (now, later) = rest.split_at_mut(length);
-            if let Some(fresh) = self.block.get_mut(self.used..self.used + length) {
-                now.copy_from_slice(fresh);
-                fresh.zeroize();
-            }
-            self.used += length;
-            rest = later;
+/// A panic while a lock is held leaves a state that was replaced or not; both are good.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+impl Generator {
+    /// Whether this refill is one that asks the sources; it is then counted as done.
+    fn is_sources_turn(&mut self) -> bool {
+        let is_turn = self.until_sources == 0;
+        self.until_sources = if is_turn { REFILLS_PER_MIX - 1 } else { self.until_sources - 1 };
+        is_turn
+    }
+
+    /// Writes what is left of the block and wipes it there. What could not be filled comes back.
+    fn take<'a>(&mut self, out: &'a mut [u8]) -> &'a mut [u8] {
+        let length = out.len().min(BLOCK_LEN - self.used);
+        let (now, later) = out.split_at_mut(length);
+        if let Some(fresh) = self.block.get_mut(self.used..self.used + length) {
+            now.copy_from_slice(fresh);
+            fresh.zeroize();
         }
+        self.used += length;
+        later
     }
 
     /// Replaces state and block. Without the operating system's bytes at the very start there is nothing to go on with;
     /// later, an operating system that stops delivering leaves a state that is still unpredictable, and shows in the status.
-    fn mix(&mut self, all: bool) -> Provenance {
-        let mut ikm = Zeroizing::new(Vec::with_capacity(SAMPLE_LEN * (1 + self.others.len())));
-        let mut provenance = Provenance { sources: Vec::new(), is_quantum: false };
-        let delivered = (0..OS_ATTEMPTS).any(|_| self.os.sample(&mut ikm, &mut provenance));
+    fn mix(&mut self, others: Sample) -> Provenance {
+        let mut sample = Sample::none();
+        let delivered = (0..OS_ATTEMPTS).any(|_| sample.add(&mut self.os));
         assert!(delivered || self.refills > 0, "the operating system delivers no randomness");
-        self.until_all = if all { REFILLS_PER_MIX } else { self.until_all }.saturating_sub(1);
-        if all {
-            for member in &mut self.others {
-                member.sample(&mut ikm, &mut provenance);
-            }
-        }
+        sample.bytes.extend_from_slice(&others.bytes);
         let context = Context::new(LABEL).u64(self.refills);
         let mut out = Zeroizing::new([0; STATE_LEN + BLOCK_LEN]);
-        let derived = hkdf_sha256(self.state.as_slice(), &ikm, context.as_bytes(), out.as_mut_slice());
+        let derived = hkdf_sha256(self.state.as_slice(), &sample.bytes, context.as_bytes(), out.as_mut_slice());
         assert!(derived.is_ok(), "the provider derives no bytes");
         let (state, block) = out.split_at(STATE_LEN);
         self.state.copy_from_slice(state);
         self.block.copy_from_slice(block);
         self.used = 0;
         self.refills = self.refills.saturating_add(1);
-        provenance
+        sample.provenance.sources.extend(others.provenance.sources);
+        sample.provenance.is_quantum |= others.provenance.is_quantum;
+        sample.provenance
+    }
+}
+
+impl Sample {
+    /// An empty one, with room for as many sources as anybody has, so that growing leaves no copies behind.
+    fn none() -> Self {
+        Self {
+            bytes: Zeroizing::new(Vec::with_capacity(SAMPLE_LEN * 16)),
+            provenance: Provenance { sources: Vec::new(), is_quantum: false },
+        }
+    }
+
+    fn of(members: &mut [Member]) -> Self {
+        let mut sample = Self::none();
+        for member in members {
+            sample.add(member);
+        }
+        sample
+    }
+
+    /// Adds a member's bytes, when it delivers and is healthy.
+    fn add(&mut self, member: &mut Member) -> bool {
+        let Some(bytes) = member.read() else { return false };
+        self.bytes.extend_from_slice(bytes.as_slice());
+        self.provenance.sources.push(member.name.clone());
+        self.provenance.is_quantum |= member.source.is_quantum();
+        true
     }
 }
 
@@ -188,18 +251,14 @@ impl Member {
         Self { name, source, health: Health::default(), mixed_bytes: 0 }
     }
 
-    /// Appends a sample, when the source delivers one and is healthy.
-    fn sample(&mut self, ikm: &mut Vec<u8>, provenance: &mut Provenance) -> bool {
+    fn read(&mut self) -> Option<Zeroizing<[u8; SAMPLE_LEN]>> {
         let mut sample = Zeroizing::new([0; SAMPLE_LEN]);
         let source = &mut self.source;
         if !self.health.take(sample.as_mut_slice(), |out| source.read(out)) {
-            return false;
+            return None;
         }
-        ikm.extend_from_slice(sample.as_slice());
         self.mixed_bytes += SAMPLE_LEN as u64;
-        provenance.sources.push(self.name.clone());
-        provenance.is_quantum |= self.source.is_quantum();
-        true
+        Some(sample)
     }
 
     fn status(&self) -> SourceStatus {

@@ -149,3 +149,31 @@ fn good_bytes_pass_a_million_times() {
     }));
     assert!(health.is_healthy());
 }
+
+#[test]
+fn a_source_that_hangs_holds_up_only_who_asked_it() {
+    let pool = Arc::new(EntropyPool::new(good("os")));
+    let (asked, was_asked) = std::sync::mpsc::channel();
+    let (answer, answered) = std::sync::mpsc::channel::<()>();
+    let mut byte = 0_u8;
+    let hanging = source("quantum", move |at| {
+        if at == 0 {
+            asked.send(()).unwrap();
+            answered.recv().unwrap();
+        }
+        byte = byte.wrapping_add(101);
+        Some(byte)
+    });
+    pool.add_source("quantum", hanging.0);
+    let waiting = std::thread::spawn({
+        let pool = Arc::clone(&pool);
+        move || draw(&pool, 64)
+    });
+    was_asked.recv().unwrap();
+    assert_ne!(draw(&pool, 300_000), vec![0; 300_000]);
+    assert_eq!(pool.status().len(), 1, "the source has not been seen yet");
+    answer.send(()).unwrap();
+    assert_eq!(waiting.join().unwrap().len(), 64);
+    assert!(pool.fill_with_provenance(&mut [0; 8]).is_quantum);
+    assert!(pool.status().iter().all(|status| status.is_healthy));
+}
