@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod connection;
+mod job;
 mod place;
 mod reader;
 mod writer;
@@ -16,9 +17,9 @@ use crate::stmt::Stmt;
 use crate::tx::{BoxFuture, Tx};
 
 pub(crate) use connection::{Durability, exec, rows, script};
+pub(crate) use job::panicked;
 pub(crate) use place::{Lock, create_dir};
 pub(crate) use reader::Snapshot;
-pub(crate) use writer::panicked;
 
 /// What a file is used for, in numbers.
 #[derive(Clone, Copy)]

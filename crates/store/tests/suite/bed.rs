@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use domain::time::Timestamp;
 use store::testing::Postgres;
 use store::{Options, Store, migrate};
@@ -31,6 +33,14 @@ impl Bed {
 
     pub fn is_postgres(&self) -> bool {
         matches!(self.place, Place::Url(_))
+    }
+
+    /// The folder of a SQLite store.
+    pub fn dir(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Dir(dir) => Some(dir.path()),
+            Place::Url(_) => None,
+        }
     }
 
     /// Another store on the same data: a second replica on PostgreSQL.

@@ -385,3 +385,50 @@ async fn a_full_disk_stops_writes_until_the_store_is_opened_again() {
     assert!(!reopened.is_read_only());
     reopened.check_integrity().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_stays_bounded_and_a_long_reader_stops_nobody() {
+    let bed = Bed::sqlite().await;
+    let log = bed.dir().unwrap().join("qapi.db-wal");
+    let size = || std::fs::metadata(&log).unwrap().len() >> 20;
+    write_megabytes(&bed.store, 0..150).await;
+    assert!(size() < 100, "{} MiB of log", size());
+
+    // A backup whose first row is not taken for as long as others write keeps its snapshot open.
+    let (begun, begin) = tokio::sync::oneshot::channel();
+    let (written, wait) = std::sync::mpsc::channel();
+    let store = bed.store.clone();
+    let writer = tokio::spawn(async move {
+        begin.await.unwrap();
+        let start = std::time::Instant::now();
+        write_megabytes(&store, 150..250).await;
+        written.send(start.elapsed()).unwrap();
+    });
+    let (mut begun, mut seen, mut took, wait) = (Some(begun), 0, Duration::ZERO, std::sync::Mutex::new(wait));
+    let mut sink = |record| {
+        if matches!(record, store::dump::Record::Row(_)) {
+            seen += 1;
+            if let Some(begun) = begun.take() {
+                begun.send(()).unwrap();
+                took =
+                    tokio::task::block_in_place(|| wait.lock().unwrap().recv_timeout(Duration::from_secs(60))).unwrap();
+            }
+        }
+        Ok(())
+    };
+    store::dump::dump(&bed.store, &mut sink).await.unwrap();
+    writer.await.unwrap();
+    assert_eq!(seen, 150, "the backup is one moment");
+    assert!(took < Duration::from_secs(30), "writing beside a backup took {took:?}");
+    write_megabytes(&bed.store, 250..320).await;
+    assert!(size() < 100, "{} MiB of log after the reader has gone", size());
+}
+
+async fn write_megabytes(store: &store::Store, numbers: std::ops::Range<i64>) {
+    for n in numbers {
+        let write = store.write("megabyte", move |tx| {
+            Box::pin(async move { tx.exec(sql(INSERT).bind(n.to_string()).bind(vec![7; 1 << 20])).await })
+        });
+        write.await.unwrap();
+    }
+}
