@@ -12,7 +12,7 @@ mod query;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{DecodeError, Fault, from_slice_any_case};
+pub use decode::{DecodeError, Fault, from_slice_any_case, from_slice_noting_snake};
 pub use encode::{Casing, to_vec};
 pub use query::from_query_any_case;
 

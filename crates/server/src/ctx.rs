@@ -4,6 +4,7 @@
 //! credential was accepted.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use api::casing::Casing;
@@ -27,12 +28,21 @@ pub struct Origin {
     pub user_agent: Option<Arc<str>>,
     /// When the request arrived.
     pub now: Timestamp,
-    /// How answers are spelled.
+    /// How answers are spelled, as far as the request's head says.
     pub casing: Casing,
+    /// Whether the request's body was in snake_case, once it was read.
+    pub snake_body: Arc<AtomicBool>,
     /// The route, as audit and metrics call it.
     pub operation: &'static str,
     /// What is left of the credential's rate, once it was counted: every answer says it.
     pub allowance: Arc<OnceLock<Allowance>>,
+}
+
+impl Origin {
+    /// How answers are spelled: with twins for those who ask for them and for those who write so themselves.
+    pub fn casing(&self) -> Casing {
+        if self.casing == Casing::Camel && self.snake_body.load(Ordering::Relaxed) { Casing::Both } else { self.casing }
+    }
 }
 
 /// A recognised request.

@@ -38,11 +38,16 @@ pub enum Fault {
 
 /// Reads a body whose field names may have any casing. An empty body is an empty object.
 pub fn from_slice_any_case<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, DecodeError> {
+    from_slice_noting_snake(bytes).map(|(value, _)| value)
+}
+
+/// The same, and whether any field was spelled in snake_case: its sender reads answers so, too.
+pub fn from_slice_noting_snake<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<(T, bool), DecodeError> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
     let trace = Trace::default();
     let mut json = serde_json::Deserializer::from_slice(bytes);
     T::deserialize(AnyCase { inner: &mut json, trace: &trace, depth: JSON_DEPTH })
-        .and_then(|value| json.end().map(|()| value))
+        .and_then(|value| json.end().map(|()| (value, trace.snake.get())))
         .map_err(|error| trace.json_refusal(&error))
 }
 
@@ -51,6 +56,7 @@ pub fn from_slice_any_case<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result
 pub(super) struct Trace {
     path: RefCell<Vec<Step>>,
     fault: Cell<Option<Fault>>,
+    snake: Cell<bool>,
 }
 
 /// One step from the outermost value to the one being read.
@@ -363,6 +369,9 @@ impl Names<'_> {
             return Err(self.trace.refuse(Fault::Duplicate));
         }
         self.known |= bit;
+        if text.contains('_') && !field.contains('_') {
+            self.trace.snake.set(true);
+        }
         Ok(Name::Field(field))
     }
 }

@@ -3,8 +3,7 @@
 use super::{Route, routes, schema};
 use crate::error::ErrorCode::{
     self, Conflict, DecryptionFailed, IdempotencyKeyReused, InvalidMinDecryptionVersion, KeyDisabled, KeyNameConflict,
-    KeyRevoked, KeyVersionBelowMinimum, KeyWrongType, NotFound, PreconditionFailed, Unsupported,
-    ValueNotReplayable,
+    KeyRevoked, KeyVersionBelowMinimum, KeyWrongType, NotFound, PreconditionFailed, Unsupported, ValueNotReplayable,
 };
 use crate::keys::{
     CreateKey, DataKey, DeleteKey, ExportKey, ExportPublicKey, ExportedKey, ExportedPublicKey, GenerateDataKey,

@@ -57,6 +57,7 @@ async fn destroy(
         user_agent: None,
         now,
         casing: Casing::Camel,
+        snake_body: Arc::default(),
         operation: "keyDeletion",
         allowance: Arc::default(),
     };

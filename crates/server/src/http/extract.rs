@@ -4,8 +4,9 @@
 //! may ([`Allowed`]) before anything of the body is read ([`Body`]).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use api::casing::{from_query_any_case, from_slice_any_case};
+use api::casing::{from_query_any_case, from_slice_noting_snake};
 use api::error::ErrorCode;
 use axum::body::Bytes;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
@@ -112,9 +113,15 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let snake_body = request.extensions().get::<Origin>().map(|origin| Arc::clone(&origin.snake_body));
         let bytes = RawBody::from_request(request, state).await?.0;
-        let parsed = from_slice_any_case(&bytes)
-            .map(Self)
+        let parsed = from_slice_noting_snake(&bytes)
+            .map(|(body, is_snake)| {
+                if let Some(snake_body) = snake_body {
+                    snake_body.store(is_snake, Ordering::Relaxed);
+                }
+                Self(body)
+            })
             .map_err(|error| Problem::invalid(format!("The body is not usable: {error}.")));
         wipe(bytes);
         parsed

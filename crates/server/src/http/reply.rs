@@ -25,12 +25,12 @@ impl IntoResponse for Reply {
 impl Reply {
     /// 200 with a body.
     pub fn ok<T: Serialize>(origin: &Origin, body: &T) -> Answer {
-        Self::json(StatusCode::OK, origin.casing, body)
+        Self::json(StatusCode::OK, origin.casing(), body)
     }
 
     /// 201 with a body and where to find it again.
     pub fn created<T: Serialize>(origin: &Origin, location: String, body: &T) -> Answer {
-        Self::json(StatusCode::CREATED, origin.casing, body)?.header(LOCATION, &location)
+        Self::json(StatusCode::CREATED, origin.casing(), body)?.header(LOCATION, &location)
     }
 
     /// 204: clients that expect nothing fail on anything else (rule 5).

@@ -17,7 +17,6 @@ use axum::http::{Request, Response};
 use crypto::entropy::EntropyPool;
 use crypto::random::Random as _;
 use domain::ids::RequestId;
-use domain::rate::Allowance;
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -116,13 +115,13 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 async fn respond(service: Service, address: IpAddr, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let started = Instant::now();
     let origin = origin(&service, address, request.headers());
-    let (request_id, allowance) = (origin.request_id.to_string(), Arc::clone(&origin.allowance));
+    let request_id = origin.request_id.to_string();
     let span = tracing::info_span!("request", request.id = %request_id, method = %request.method());
     let (mut parts, body) = request.into_parts();
-    parts.extensions.insert(origin);
+    parts.extensions.insert(origin.clone());
     let request = Request::from_parts(parts, Body::new(body));
     let answer = routed(service.router, request).instrument(span.clone()).await;
-    let answer = span.in_scope(|| finish(answer, &request_id, allowance.get()));
+    let answer = span.in_scope(|| finish(answer, &request_id, &origin));
     service.metrics.request(answer.status().as_u16(), started.elapsed());
     Ok(answer)
 }
@@ -146,6 +145,7 @@ fn origin(service: &Service, address: IpAddr, headers: &HeaderMap) -> Origin {
         request_id: RequestId::from_random(id),
         address: address.to_canonical(),
         casing: casing(service.casing, user_agent.as_deref(), headers),
+        snake_body: Arc::default(),
         user_agent: user_agent.map(Into::into),
         now: clock::now(),
         operation: "Unrouted",
@@ -153,8 +153,7 @@ fn origin(service: &Service, address: IpAddr, headers: &HeaderMap) -> Origin {
     }
 }
 
-/// Who needs twins (rule 2). A request whose body is snake_case is recognised by its user agent: no other client
-/// sends one.
+/// Who needs twins (rule 2), as far as the head says; a body in snake_case says it as well.
 fn casing(rule: CasingRule, user_agent: Option<&str>, headers: &HeaderMap) -> Casing {
     let asked = headers.get("x-quantumapi-casing").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"both"));
     let python = user_agent.is_some_and(|agent| agent.starts_with("quantumapi-python/"));
@@ -162,19 +161,19 @@ fn casing(rule: CasingRule, user_agent: Option<&str>, headers: &HeaderMap) -> Ca
 }
 
 /// Gives every refusal the error object, and every answer its id and what is left of the rate.
-fn finish(mut answer: Response<Body>, request_id: &str, allowance: Option<&Allowance>) -> Response<Body> {
+fn finish(mut answer: Response<Body>, request_id: &str, origin: &Origin) -> Response<Body> {
     if answer.status().is_client_error() || answer.status().is_server_error() {
         let problem = answer.extensions_mut().remove::<Problem>().or_else(|| from_router(&answer));
         if let Some(problem) = problem {
             log(&problem);
-            answer = render(&answer, &problem, request_id);
+            answer = render(&answer, &problem, request_id, origin.casing());
         }
     }
     answer.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     if let Ok(value) = HeaderValue::from_str(request_id) {
         answer.headers_mut().insert("x-request-id", value);
     }
-    if let Some(allowance) = allowance {
+    if let Some(allowance) = origin.allowance.get() {
         let headers = answer.headers_mut();
         headers.insert("x-ratelimit-limit", allowance.limit.into());
         headers.insert("x-ratelimit-remaining", allowance.remaining.into());
@@ -199,8 +198,13 @@ fn log(problem: &Problem) {
     }
 }
 
-fn render(answer: &Response<Body>, problem: &Problem, request_id: &str) -> Response<Body> {
-    let mut rendered = Response::new(Body::from(problem.body(request_id).to_string()));
+fn render(answer: &Response<Body>, problem: &Problem, request_id: &str, casing: Casing) -> Response<Body> {
+    let mut body = problem.body(request_id);
+    if casing == Casing::Both {
+        // The one name of the error object that has a twin.
+        body["request_id"] = request_id.into();
+    }
+    let mut rendered = Response::new(Body::from(body.to_string()));
     *rendered.status_mut() = answer.status();
     if let Some(allow) = answer.headers().get("allow") {
         rendered.headers_mut().insert("allow", allow.clone());
