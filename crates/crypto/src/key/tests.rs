@@ -105,6 +105,26 @@ fn codes_follow_the_hash_asked_for() {
     assert!(key.mac_with(Hash::Sha3_256, b"data").is_err());
 }
 
+/// RFC 4231, test case 1.
+#[test]
+fn codes_are_those_of_the_rfc() {
+    let key = PrivateKey::from_seed(Algorithm::HmacSha256, SecretBytes::new(vec![0x0b; 20])).unwrap();
+    for (hash, expected) in [
+        (Hash::Sha256, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
+        (
+            Hash::Sha384,
+            "afd03944d84895626b0825f4ab46907f15f9dadbe4101ec682aa034c7cebc59cfaea9ea9076ede7f4af152e8b2fa9cb6",
+        ),
+        (
+            Hash::Sha512,
+            "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde\
+             daa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854",
+        ),
+    ] {
+        assert_eq!(hex::encode(key.mac_with(hash, b"Hi There").unwrap()), expected);
+    }
+}
+
 #[test]
 fn stored_keys_of_another_form_or_length_are_refused() {
     let random = Seeded::new(b"stored");

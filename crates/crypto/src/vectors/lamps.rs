@@ -1,3 +1,5 @@
+use serde_json::Value;
+
 use super::{Tally, private};
 use crate::algorithm::Algorithm;
 use crate::encoding::der::{self, BIT_STRING, INTEGER, OCTET_STRING, Reader, SEQUENCE};
@@ -67,6 +69,25 @@ fn ml_kem_keys_and_certificates() {
     tally.finish("lamps-mlkem", 10, 9);
 }
 
+#[test]
+fn the_lists_and_verdicts_are_those_of_the_source() {
+    for (files, expected) in [
+        (ML_DSA, include_str!("../../../../tests/vectors/lamps-mldsa/expected.json")),
+        (ML_KEM, include_str!("../../../../tests/vectors/lamps-mlkem/expected.json")),
+    ] {
+        let expected: Vec<Value> = serde_json::from_str(expected).unwrap();
+        let ours: Vec<_> = files.iter().map(|(name, _)| (*name, name.starts_with("bad-"))).collect();
+        let theirs: Vec<_> =
+            expected.iter().map(|case| (case["file"].as_str().unwrap(), case["expect"] == "reject")).collect();
+        let sorted = |mut list: Vec<(&'static str, bool)>| {
+            list.sort_unstable();
+            list
+        };
+        let theirs = theirs.into_iter().map(|(name, is_bad)| (file_name(files, name), is_bad)).collect();
+        assert_eq!(sorted(ours), sorted(theirs));
+    }
+}
+
 /// The faults of the four `bad-ML-KEM-512` files, made in the parameter sets that are offered.
 #[test]
 fn the_faults_of_the_bad_ml_kem_files_are_found_in_the_sets_offered() {
@@ -123,6 +144,10 @@ fn public_file(files: &[(&str, &str)], algorithm: Algorithm) -> PublicKey {
 
 fn file<'a>(files: &[(&str, &'a str)], name: &str) -> &'a str {
     files.iter().find(|(known, _)| *known == name).unwrap().1
+}
+
+fn file_name(files: &[(&'static str, &str)], name: &str) -> &'static str {
+    files.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("{name} is not in the list")).0
 }
 
 /// As much of X.509 as these files need.
