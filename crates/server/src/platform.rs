@@ -1,6 +1,7 @@
 //! The platform: everything a running server holds, put together in one place and handed out in parts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::extract::FromRef;
@@ -139,6 +140,7 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
         config,
     );
     let server = tokio::spawn(serve(listener, service, stop));
+    first_look(&platform.store).await;
     println!("ready http://{address}");
     stop_signal().await?;
     tracing::info!("stopping");
@@ -158,6 +160,19 @@ impl Platform {
             casing: config.casing,
             connections: config.limits.connections,
         }
+    }
+}
+
+/// Until the change feed was read once nothing revocable is answered, so nobody is told earlier that we are ready. A
+/// database that cannot be reached meanwhile is what readiness probes are for.
+async fn first_look(store: &Store) {
+    let looked = async {
+        while store.epochs().age().is_none() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_secs(10), looked).await.is_err() {
+        tracing::warn!("the change feed could not be read yet");
     }
 }
 
