@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
+use crate::installation::{Engine, Installation};
 use crate::server::{Server, list};
 
 #[test]
@@ -95,6 +96,26 @@ fn a_write_may_insist_on_what_it_has_read() {
         assert_ne!(client.get(&path).expect(200).header("etag"), Some(tag.as_str()));
         write("*").expect(200);
     }
+}
+
+/// Guessing credentials, tokens or passwords is slow, whatever is guessed.
+#[test]
+fn an_address_without_a_valid_credential_is_limited() {
+    let installation = Installation::unattended(&Engine::Sqlite);
+    let server = installation.serve();
+    let client = server.client();
+    let guess = |n: u32| match n % 3 {
+        0 => client.anonymous().get("/api/v1/secrets"),
+        1 => client.with_key(&format!("qapi_{n:043}")).get("/api/v1/secrets"),
+        _ => client.anonymous().post(&format!("/api/v1/share/{n:043}"), &json!({})),
+    };
+    let limited =
+        (0..1_000).map(guess).find(|answer| answer.status == 429).expect("600 a minute are not a thousand at once");
+    let seconds: u64 = limited.header("retry-after").expect("Retry-After").parse().expect("whole seconds");
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    limited.refused(429, "rate_limit_exceeded");
+    // Who has a key is not held to what others at the same address do.
+    client.get("/api/v1/secrets").expect(200);
 }
 
 #[test]
