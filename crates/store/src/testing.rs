@@ -178,8 +178,9 @@ impl Drop for Postgres {
 }
 
 /// `$1` the folder, the rest is the server's command line. A line on standard input starts the server again once it is dead; the
-/// end of standard input ends everything.
-const KEEPER: &str = r#"dir=$1; shift
+/// end of standard input, or a signal to the whole group, ends everything.
+const KEEPER: &str = r#"trap : TERM INT HUP
+dir=$1; shift
 start() { "$@" >>"$dir/log" 2>&1 & pid=$!; echo $pid; }
 start "$@"
 while read -r _; do wait $pid; start "$@"; done
