@@ -56,8 +56,8 @@ async fn insert(tx: &mut Tx<'_>, id: [u8; 16]) -> store::Result<()> {
     let version =
         sql("INSERT INTO secret_version (tenant, secret, version, value, created_at) VALUES ($1, $2, 1, $3, 0)");
     let event = sql("INSERT INTO audit_outbox (tenant, id, at, body) VALUES ($1, $2, 0, $3)");
-    tx.exec(secret.bind(&tenant).bind(&id).bind(name).bind(vec![7_u8; META_BYTES])).await?;
-    tx.exec(version.bind(&tenant).bind(&id).bind(vec![7_u8; VALUE_BYTES])).await?;
-    tx.exec(event.bind(&tenant).bind(&id).bind(vec![7_u8; EVENT_BYTES])).await?;
+    tx.exec(secret.bind(tenant).bind(id).bind(name).bind(vec![7_u8; META_BYTES])).await?;
+    tx.exec(version.bind(tenant).bind(id).bind(vec![7_u8; VALUE_BYTES])).await?;
+    tx.exec(event.bind(tenant).bind(id).bind(vec![7_u8; EVENT_BYTES])).await?;
     Ok(())
 }

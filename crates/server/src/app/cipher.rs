@@ -34,11 +34,14 @@ pub struct Cipher {
     store: Store,
     entropy: Arc<EntropyPool>,
     current: RwLock<HashMap<Version, Arc<Epoch>>>,
-    opened: RwLock<HashMap<(Version, [u8; 8]), Arc<Epoch>>>,
+    opened: RwLock<HashMap<Opened, Arc<Epoch>>>,
 }
 
 /// One version of one key of one tenant.
 type Version = (TenantId, KeyId, u32);
+
+/// One of its epochs, by the epoch's id.
+type Opened = (Version, [u8; 8]);
 
 struct Epoch {
     key: EpochKey,

@@ -164,7 +164,7 @@ fn format(request: &DrawEntropy) -> Outcome<EntropyFormat> {
     let name = request.format.as_deref().unwrap_or("raw");
     let unknown = || Problem::new(ErrorCode::InvalidFormat, "format is one of raw, hex, uuid, int32 and int64.");
     let format: EntropyFormat = name.parse().map_err(|_| unknown())?;
-    if request.bytes % format.element_bytes() != 0 {
+    if !request.bytes.is_multiple_of(format.element_bytes()) {
         let message = format!("bytes must be a multiple of {} for {}.", format.element_bytes(), format.as_str());
         return Err(Problem::new(ErrorCode::InvalidFormat, message));
     }

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::platform::open_store;
 
 /// Migrates and says what was done.
+#[expect(clippy::print_stdout, reason = "this is the command's answer")]
 pub async fn run(config: &Path) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     let store = open_store(&config).await?;
