@@ -44,6 +44,8 @@ calls! {
     draw_entropy(; body qrng::DrawEntropy) -> qrng::DrawnEntropy = p::QRNG_ENTROPY;
     /// Lists audit events.
     audit_logs(; query audit::ListAuditLogs) -> audit::AuditLogList = p::AUDIT_LOGS;
+    /// The public key that signs the trailers of exports.
+    audit_key() -> audit::AuditKey = p::AUDIT_KEY;
     /// Lists audit events in the older form.
     audit(; query audit::ListAudit) -> audit::AuditList = p::AUDIT;
 

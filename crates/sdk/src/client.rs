@@ -225,27 +225,4 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_an_address_that_keeps_the_key_to_itself_is_taken() {
-        for (base, taken) in [
-            ("https://vault.example", true),
-            ("https://vault.example/prefix/", true),
-            ("http://127.0.0.1:8640", true),
-            ("http://localhost:8640/", true),
-            ("http://[::1]:8640", true),
-            ("http://vault.example", false),
-            ("http://127.0.0.1.example", false),
-            ("vault.example", false),
-            ("ftp://vault.example", false),
-            ("https://vault.example/?x=1", false),
-            ("", false),
-        ] {
-            assert_eq!(Client::new(Config::new(base)).is_ok(), taken, "{base}");
-        }
-        assert!(Client::new(Config::new("http://vault.example").with_danger_plain_http()).is_ok());
-        assert!(Client::new(Config::new("https://vault.example").with_key("a\nb")).is_err());
-    }
-}
+mod tests;

@@ -34,6 +34,8 @@ enum AuditCommand {
     List(ListInputs),
     /// Export the whole trail with its signed trailer
     Export(ExportInputs),
+    /// Print the public key that signs exports, to be kept elsewhere and given to `verify --key`
+    Key,
     /// Verify an export without the server: 0 whole, 1 tampered with, 2 unusable
     Verify(VerifyInputs),
 }
@@ -93,6 +95,10 @@ pub async fn run(inputs: AuditInputs, session: &Session, printer: &mut Printer) 
     match inputs.command {
         AuditCommand::List(inputs) => list(inputs, &session.client()?, printer).await,
         AuditCommand::Export(inputs) => export(inputs, &session.client()?, printer).await,
+        AuditCommand::Key => {
+            let key = session.anonymous_client()?.audit_key().await?;
+            printer.body(&key, |key| key.public_key.clone())
+        }
         AuditCommand::Verify(inputs) => verify_file(&inputs, printer),
     }
 }
