@@ -149,6 +149,22 @@ mod tests {
     }
 
     #[test]
+    fn any_text_is_read_or_refused_without_a_panic() {
+        let pieces = ["A", "=", "'", "\"", "\\", "\n", "\r", " ", "#", "export ", "ß", "\u{feff}", "$", "\t"];
+        let mut state = 1_u64;
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..8 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text.push_str(pieces[usize::try_from(state >> 33).unwrap() % pieces.len()]);
+            }
+            if let Ok(found) = parse(&text) {
+                assert!(found.iter().all(|(name, _)| is_name(name)), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn names_and_values_are_fit_for_a_shell() {
         assert_eq!(variable_name("users-api/db connection"), "USERS_API_DB_CONNECTION");
         assert_eq!(variable_name("2fa"), "_2FA");
