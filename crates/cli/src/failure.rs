@@ -161,6 +161,7 @@ pub fn misused(error: &clap::Error) -> Failure {
     let what = what.split("\nFor more information").next().unwrap_or_default();
     let (what, tips) = what.split_once("\n  tip: ").unwrap_or((what, ""));
     let tip = tips.lines().next().unwrap_or_default();
+    let tip = tip.split_once(" exist").and_then(|(_, similar)| similar.split_once(": ")).map_or(tip, |(_, like)| like);
     let advice = if tip.is_empty() { "--help after the command" } else { tip };
     Failure::unusable(what.trim_start_matches("error: "), advice)
 }
@@ -183,10 +184,7 @@ mod tests {
             misused(&["qapi", "verify", "file"]),
             "error: the following required arguments were not provided: --signature <BASE64>; try --help after the command"
         );
-        assert_eq!(
-            misused(&["qapi", "secrets", "lst"]),
-            "error: unrecognized subcommand 'lst'; try a similar subcommand exists: 'list'"
-        );
+        assert_eq!(misused(&["qapi", "secrets", "lst"]), "error: unrecognized subcommand 'lst'; try 'ls', 'list'");
         assert_eq!(
             misused(&["qapi", "secrets"]),
             "error: a command is missing; try `qapi --help`, or --help after the last word"
