@@ -58,6 +58,11 @@ impl Postgres {
         url(self.port, name)
     }
 
+    /// Where everything it writes lies.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     fn cluster(&self) -> PathBuf {
         self.folder.path().join("cluster")
     }
