@@ -175,7 +175,8 @@ routes! {
     OPERATOR_SEAL = Route::post("seal", "/operator/seal", "operator")
         .scope("platform:admin")
         .does("Forget the root key; everything but unsealing stops.")
-        .answers(schema::<OperatorStatus>());
+        .answers(schema::<OperatorStatus>())
+        .fails(&[Unsupported]);
     /// Backup.
     OPERATOR_BACKUP = Route::post("backup", "/operator/backup", "operator")
         .scope("platform:admin")
