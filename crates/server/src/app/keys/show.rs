@@ -234,7 +234,9 @@ impl Keys {
             let found = loaded.versions().iter().find(|found| found.row.version == version);
             let found = found.ok_or_else(|| Problem::not_found("key version"))?;
             entry.version(version);
-            let format = request.format.unwrap_or(wire::KeyFormat::Pem);
+            // PEM has no form for a symmetric key.
+            let usual = if found.public.is_some() { wire::KeyFormat::Pem } else { wire::KeyFormat::Raw };
+            let format = request.format.unwrap_or(usual);
             let material = self.material(ctx, &loaded, found, format)?;
             let (key_id, algorithm) = (loaded.row.id.uuid(), loaded.row.algorithm.clone());
             Ok(wire::ExportedKey { key_id, algorithm, version, format, key_material: material })
