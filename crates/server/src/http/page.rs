@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::routing::get;
+use domain::time::{SECOND_MS, Timestamp};
 
 use super::extract::Anonymous;
 use super::health::{Environment, VERSION};
@@ -36,11 +37,15 @@ async fn page(
         .replace("{{version}}", VERSION)
         .replace("{{seal}}", seal.method())
         .replace("{{environment}}", &escaped(&environment.0))
-        .replace("{{time}}", &origin.now.to_rfc3339());
+        .replace("{{time}}", &to_the_second(origin.now));
     Reply::raw("text/html; charset=utf-8", filled)
         .header(HeaderName::from_static("content-security-policy"), POLICY)?
         .header(HeaderName::from_static("x-content-type-options"), "nosniff")?
         .header(HeaderName::from_static("referrer-policy"), "no-referrer")
+}
+
+fn to_the_second(at: Timestamp) -> String {
+    Timestamp::from_millis(at.seconds() * SECOND_MS).to_rfc3339()
 }
 
 fn escaped(text: &str) -> String {
