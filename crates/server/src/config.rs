@@ -316,6 +316,19 @@ mod tests {
     }
 
     #[test]
+    fn the_samples_mean_what_their_comments_say() {
+        let sqlite = Config::parse(include_str!("../../../deploy/config/sqlite.toml")).unwrap();
+        assert!(matches!(sqlite.store, StoreConfig::Sqlite { .. }));
+        let folder = tempfile::tempdir().unwrap();
+        let url = folder.path().join("database-url");
+        std::fs::write(&url, "postgres://qapi@localhost/qapi\n").unwrap();
+        let sample = include_str!("../../../deploy/config/postgres.toml");
+        let postgres = Config::parse(&sample.replace("/etc/qapi/database-url", url.to_str().unwrap())).unwrap();
+        let StoreConfig::Postgres { url, danger_plaintext } = postgres.store else { panic!("another engine") };
+        assert_eq!((url.0.as_str(), danger_plaintext), ("postgres://qapi@localhost/qapi", false));
+    }
+
+    #[test]
     fn a_database_url_is_never_printed() {
         let url = DatabaseUrl("postgres://app:hunter2@db/qapi".into());
         assert!(!format!("{url:?}").contains("hunter2"));

@@ -58,6 +58,10 @@ impl Audit {
     }
 
     async fn page(&self, auth: &Authorized<ReadAudit>, filter: &Filter, page: Page) -> Outcome<(Vec<Found>, u64)> {
+        let texts = [&filter.category, &filter.outcome, &filter.actor, &filter.resource_type];
+        if texts.into_iter().flatten().chain(&filter.actions).any(|text| text.contains('\0')) {
+            return Err(Problem::invalid("A filter holds a NUL, which no event does."));
+        }
         let events = self.core.store.audit_events(auth, filter, Start::Offset(page.skipped()), page.size).await?;
         let total = self.core.store.audit_count(auth, filter).await?;
         Ok((events, total))

@@ -22,6 +22,7 @@ mod authorization;
 mod backups;
 mod crash;
 mod envelope;
+mod guides;
 mod lifecycle;
 mod official_sdks;
 mod open_formats;

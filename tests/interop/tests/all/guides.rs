@@ -1,0 +1,38 @@
+//! The guides do what they say: every block marked `sh run` is executed, in order, in one shell.
+
+use std::process::Command;
+
+use crate::binaries::{binary, root};
+use crate::program::{both, run};
+use crate::server::Server;
+
+#[test]
+fn the_quick_start_runs_as_it_is_written() {
+    let guide = std::fs::read_to_string(root().join("docs/guides/quickstart.md")).unwrap();
+    let blocks = runnable(&guide);
+    assert!(blocks.len() >= 5, "the guide has lost its blocks");
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_dev();
+    let bin = binary("qapi").parent().unwrap().to_owned();
+    let mut shell = Command::new("bash");
+    shell
+        .args(["-euo", "pipefail", "-c", &blocks.join("\n")])
+        .current_dir(folder.path())
+        .env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()))
+        .env("QAPI_CONFIG", folder.path().join("no-profile.toml"))
+        .env("QUANTUMAPI_BASE_URL", server.base_url())
+        .env("QUANTUMAPI_KEY", server.admin_key());
+    let output = run(&mut shell);
+    assert!(output.status.success(), "{}", both(&output));
+}
+
+fn runnable(guide: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut rest = guide;
+    while let Some((_, after)) = rest.split_once("```sh run\n") {
+        let (block, after) = after.split_once("```").expect("the block ends");
+        blocks.push(block.to_owned());
+        rest = after;
+    }
+    blocks
+}
