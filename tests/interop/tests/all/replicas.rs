@@ -85,6 +85,31 @@ fn fifty_parallel_rotations_give_fifty_versions() {
 }
 
 #[test]
+fn parallel_writes_of_one_secret_all_become_versions() {
+    let pair = Pair::start();
+    let clients = [pair.first.client(), pair.second.client()];
+    let secret = clients[0].post("/api/v1/secrets", &json!({"name": "raced", "value": "v1"})).expect(201).text_of("id");
+    let path = format!("/api/v1/secrets/{secret}/value");
+    let written: BTreeSet<(u64, String)> = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..16)
+            .map(|n| {
+                let (client, path, value) = (&clients[n % 2], &path, format!("by {n}"));
+                scope.spawn(move || {
+                    let changed = client.put(path, &json!({"value": value})).expect(200).json();
+                    (changed["version"].as_u64().unwrap(), value)
+                })
+            })
+            .collect();
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+    });
+    assert_eq!(written.iter().map(|(version, _)| *version).collect::<Vec<_>>(), (2..=17).collect::<Vec<_>>());
+    for (version, value) in &written {
+        let read = clients[0].get(&format!("/api/v1/secrets/{secret}?version={version}")).expect(200);
+        assert_eq!(&read.text_of("value"), value);
+    }
+}
+
+#[test]
 fn without_its_database_a_server_fails_closed_and_comes_back() {
     let postgres = Postgres::start();
     let installation = Installation::unattended(&Engine::Postgres(postgres.url("qapi")));
