@@ -27,7 +27,7 @@ pub struct ListAuditLogs {
     pub outcome: Option<String>,
     /// From this instant on.
     pub from: Option<WireTime>,
-    /// Before this instant.
+    /// Up to this instant, which is included.
     pub to: Option<WireTime>,
     /// From 1.
     pub page: Option<u32>,
@@ -107,7 +107,7 @@ pub struct ListAudit {
     pub resource_id: Option<Uuid>,
     /// From this instant on.
     pub from: Option<WireTime>,
-    /// Before this instant.
+    /// Up to this instant, which is included.
     pub to: Option<WireTime>,
     /// From 1.
     pub page: Option<u32>,

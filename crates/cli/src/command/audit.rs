@@ -63,7 +63,7 @@ struct ListInputs {
     /// From this instant on: RFC 3339, or so long ago as 12h
     #[arg(long, value_name = "WHEN")]
     from: Option<String>,
-    /// Before this instant
+    /// Up to this instant
     #[arg(long, value_name = "WHEN")]
     to: Option<String>,
     /// Events at most

@@ -89,7 +89,7 @@ fn filter_of(query: &ListAuditLogs) -> Outcome<Filter> {
         resource_type: query.key_id.map(|_| "CryptoKey".to_owned()),
         resource_id: query.key_id.or(query.resource_id).map(|id| id.to_string()),
         from: query.from.map(Into::into),
-        to: query.to.map(|to| before(to.into())),
+        to: query.to.map(Timestamp::from),
     })
 }
 
@@ -103,7 +103,7 @@ fn filter_of_older(query: &ListAudit) -> Filter {
         resource_type: given(query.resource_type.as_deref()),
         resource_id: text_of(query.resource_id),
         from: query.from.map(Into::into),
-        to: query.to.map(|to| before(to.into())),
+        to: query.to.map(Timestamp::from),
     }
 }
 
@@ -114,11 +114,6 @@ fn given(text: Option<&str>) -> Option<String> {
 
 fn text_of(id: Option<Uuid>) -> Option<String> {
     id.map(|id| id.to_string())
-}
-
-/// The store's range includes its end, the wire's does not.
-fn before(end: Timestamp) -> Timestamp {
-    end.plus_millis(-1)
 }
 
 #[cfg(test)]
@@ -140,7 +135,7 @@ mod tests {
         assert_eq!(filter.category, None);
         assert_eq!(filter.resource_id.as_deref(), Some("00000000-0000-0000-0000-000000000007"));
         assert_eq!(filter.resource_type.as_deref(), Some("CryptoKey"));
-        assert_eq!(filter.to, Some(Timestamp::from_millis(9)));
+        assert_eq!(filter.to, Some(Timestamp::from_millis(10)));
         assert!(filter_of(&ListAuditLogs { resource_id: Some(Uuid::nil()), ..query }).is_err());
     }
 }

@@ -124,6 +124,26 @@ fn a_key_of_the_wrong_kind_is_refused_and_nothing_else_is_used_instead() {
 }
 
 #[test]
+fn only_a_key_made_to_be_exported_leaves_and_comes_back_as_the_same_key() {
+    let server = Server::start_dev();
+    let client = server.client();
+    let kept = key(&client, "kept");
+    client.post(&format!("/api/v1/keys/{kept}/export"), &json!({})).refused(403, "forbidden");
+    for (algorithm, key_type) in [("ML-DSA-65", "signing"), ("ML-KEM-768", "encryption"), ("AES-256-GCM", "encryption")]
+    {
+        let name = format!("exported {algorithm}");
+        let body = json!({"name": name, "keyType": key_type, "algorithm": algorithm, "exportable": true});
+        let made = client.post("/api/v1/keys", &body).expect(201);
+        let exported = client.post(&format!("/api/v1/keys/{}/export", made.text_of("id")), &json!({})).expect(200);
+        let (material, format) = (exported.text_of("keyMaterial"), exported.text_of("format"));
+        let body = json!({"name": format!("{name} again"), "keyType": key_type, "algorithm": algorithm,
+                          "keyMaterial": material, "format": format});
+        let again = client.post("/api/v1/keys/import", &body).expect(201);
+        assert_eq!(again.json()["publicKey"], made.json()["publicKey"], "{algorithm}");
+    }
+}
+
+#[test]
 fn batches_of_a_thousand_come_back_equal_and_rewrapped() {
     let server = Server::start_dev();
     let client = server.client();

@@ -23,8 +23,9 @@ use crate::keyring::public_of;
 use crate::keyring::root::Root;
 use crate::problem::{Outcome, Problem};
 
-/// How long an export waits for the events of mutations to reach their lane.
-const PATIENCE_MS: i64 = 3_000;
+/// How long an export waits for the events of mutations to reach their lane: longer than the lease on that work, which a
+/// process that was killed still holds.
+const PATIENCE_MS: i64 = 8_000;
 const SETTLE_PERIOD: Duration = Duration::from_millis(50);
 
 /// The lines of an export under way.

@@ -2,7 +2,6 @@
 
 use api::error::ErrorCode;
 use api::keys as wire;
-use api::limits::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto::algorithm::Algorithm;
@@ -14,6 +13,7 @@ use store::keys::{KeyFilter, KeyRef, KeyVersion, NamedKey};
 
 use super::{Keys, description_cell};
 use crate::app::key_cache::{LoadedKey, LoadedVersion};
+use crate::app::paging::Page;
 use crate::app::payload::base64_text;
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
@@ -51,7 +51,7 @@ impl Keys {
     }
 
     async fn list_now(&self, ctx: &Ctx, auth: &Authorized<ReadKeys>, query: &wire::ListKeys) -> Outcome<wire::KeyList> {
-        let (page, page_size) = paging(query.page, query.page_size)?;
+        let page = Page::parse(query.page, query.page_size)?;
         let filter = KeyFilter {
             key_type: query.key_type.map(|key_type| key_type.as_str().to_owned()),
             states: query.status.as_deref().map(states).transpose()?.unwrap_or_default(),
@@ -63,24 +63,25 @@ impl Keys {
             row.folded.contains(&search) && (!filter.states.is_empty() || row.state.as_str() != "deleted")
         };
         let rows: Vec<NamedKey> = rows.into_iter().filter(wanted).collect();
-        let skip = (page as usize - 1).saturating_mul(page_size as usize);
-        let (keys, total) = if query.all_versions == Some(true) {
+        let total;
+        let (keys, has_more) = if query.all_versions == Some(true) {
             let mut all = Vec::new();
             for row in &rows {
                 all.extend(self.versions_as_keys(ctx, auth, row).await?);
             }
-            let total = all.len();
-            (all.into_iter().skip(skip).take(page_size as usize).collect::<Vec<_>>(), total)
+            total = all.len();
+            page.cut(all)
         } else {
-            let mut keys = Vec::new();
-            for row in rows.iter().skip(skip).take(page_size as usize) {
+            total = rows.len();
+            let (rows, has_more) = page.cut(rows);
+            let mut keys = Vec::with_capacity(rows.len());
+            for row in rows {
                 let loaded = self.load(ctx, auth, &KeyRef::Id(row.id)).await?;
                 keys.push(self.spelled(ctx, &loaded)?);
             }
-            (keys, rows.len())
+            (keys, has_more)
         };
-        let has_more = skip + keys.len() < total;
-        Ok(wire::KeyList { keys, total: total as u64, page, page_size, has_more })
+        Ok(wire::KeyList { keys, total: total as u64, page: page.number, page_size: page.size, has_more })
     }
 
     async fn versions_as_keys(
@@ -268,15 +269,6 @@ impl Keys {
             wire::KeyFormat::Raw => Ok(base64_text(private.to_stored().expose().get(1..).unwrap_or_default())),
         }
     }
-}
-
-/// A page and its size, within the caps.
-pub fn paging(page: Option<u32>, page_size: Option<u32>) -> Outcome<(u32, u32)> {
-    let (page, page_size) = (page.unwrap_or(1), page_size.unwrap_or(PAGE_SIZE_DEFAULT));
-    if page == 0 || page_size == 0 {
-        return Err(Problem::invalid("page and pageSize start at 1."));
-    }
-    Ok((page, page_size.min(PAGE_SIZE_MAX)))
 }
 
 fn states(status: &str) -> Outcome<Vec<&'static str>> {
