@@ -1,5 +1,6 @@
 //! The platform: everything a running server holds, put together in one place and handed out in parts.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,9 +31,12 @@ pub use making::{Made, make};
 
 mod making;
 
-/// Everything a running server holds. Cheap to clone.
+/// Everything a running server holds. Every request clones it several times, so it is one pointer.
 #[derive(Clone)]
-pub struct Platform {
+pub struct Platform(Arc<Parts>);
+
+/// The parts of a [`Platform`].
+pub struct Parts {
     /// The store.
     pub store: Store,
     /// Where every random byte comes from.
@@ -49,6 +53,14 @@ pub struct Platform {
     pub services: Services,
     body_limit: BodyLimit,
     environment: Environment,
+}
+
+impl Deref for Platform {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 /// Opens the configured store. Migrates nothing.
@@ -86,7 +98,7 @@ impl Platform {
             Arc::new(Credentials::new(store.clone(), Arc::clone(&freshness), Arc::clone(&seal), &config.limits));
         let core = Core { store: store.clone(), entropy: Arc::clone(&entropy), trail: trail.clone() };
         let services = Services::new(&core, &freshness, config);
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             store,
             entropy,
             metrics,
@@ -96,7 +108,7 @@ impl Platform {
             services,
             body_limit: BodyLimit(config.limits.body_bytes),
             environment: Environment(config.environment.as_str().into()),
-        })
+        })))
     }
 
     /// What background work is made of.
