@@ -40,6 +40,22 @@ struct Wanted<'a> {
     exportable: bool,
 }
 
+/// Both requests spell these fields alike and share no type, because the published document names each by itself.
+macro_rules! wanted {
+    ($request:ident) => {
+        Wanted {
+            name: &$request.name,
+            key_type: $request.key_type,
+            algorithm: &$request.algorithm,
+            description: $request.description.as_deref(),
+            expires_at: $request.expires_at.map(Timestamp::from),
+            labels: $request.labels.as_deref().unwrap_or_default(),
+            is_default: $request.set_as_default,
+            exportable: $request.exportable,
+        }
+    };
+}
+
 impl Keys {
     /// Generates a key.
     pub async fn create(
@@ -49,16 +65,7 @@ impl Keys {
         request: &wire::CreateKey,
     ) -> Outcome<wire::Key> {
         let mut entry = Entry::new("KeyCreated", "keys", "CryptoKey");
-        let wanted = Wanted {
-            name: &request.name,
-            key_type: request.key_type,
-            algorithm: &request.algorithm,
-            description: request.description.as_deref(),
-            expires_at: request.expires_at.map(Timestamp::from),
-            labels: request.labels.as_deref().unwrap_or_default(),
-            is_default: request.set_as_default,
-            exportable: request.exportable,
-        };
+        let wanted = wanted!(request);
         let result = async {
             let algorithm = wanted.algorithm()?;
             let material = Material::Private(PrivateKey::generate(algorithm, &*self.core.entropy)?);
@@ -76,16 +83,7 @@ impl Keys {
         request: &wire::ImportKey,
     ) -> Outcome<wire::Key> {
         let mut entry = Entry::new("KeyImported", "keys", "CryptoKey");
-        let wanted = Wanted {
-            name: &request.name,
-            key_type: request.key_type,
-            algorithm: &request.algorithm,
-            description: request.description.as_deref(),
-            expires_at: request.expires_at.map(Timestamp::from),
-            labels: request.labels.as_deref().unwrap_or_default(),
-            is_default: request.set_as_default,
-            exportable: request.exportable,
-        };
+        let wanted = wanted!(request);
         let result = async {
             let algorithm = wanted.algorithm()?;
             let material = material(algorithm, request)?;
