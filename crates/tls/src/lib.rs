@@ -1,15 +1,26 @@
 //! TLS, and the only crate that names rustls.
 //!
-//! The provider is always passed explicitly: aws-lc-rs, TLS 1.3 alone, the hybrid X25519MLKEM768 before classical key
-//! exchange. Trusted are the public roots of the web and whatever authorities the caller adds. Nothing here switches
-//! verification off.
+//! Two worlds are kept apart. Between services, `mesh`: both sides show certificates of the platform's own authority,
+//! ML-DSA and hybrid key exchange or nothing. Towards everybody else, the connector here: the public roots of the web and
+//! whatever authorities the caller adds, the hybrid group before the classical ones.
+//!
+//! In both: TLS 1.3 alone, the provider always passed explicitly (`provider`), and nothing that switches verification off.
+
+pub mod credentials;
+pub mod handshake;
+pub mod mesh;
+pub mod peer;
+mod provider;
+pub mod snapshot;
+pub mod spiffe;
+pub mod trust;
+pub mod whom;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::RootCertStore;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -51,7 +62,7 @@ pub fn client_config(authorities: Option<&Path>) -> Result<rustls::ClientConfig,
     if let Some(path) = authorities {
         add_authorities(&mut roots, path)?;
     }
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider()))
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider::public()))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(Error::Protocol)?
         .with_root_certificates(roots)
@@ -63,12 +74,6 @@ pub fn client_config(authorities: Option<&Path>) -> Result<rustls::ClientConfig,
 pub fn connector(authorities: Option<&Path>) -> Result<Connector, Error> {
     let config = client_config(authorities)?;
     Ok(hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build())
-}
-
-/// aws-lc-rs with the hybrid group first. The classical groups stay for servers that do not have it yet.
-fn provider() -> CryptoProvider {
-    use aws_lc_rs::kx_group::{SECP256R1, SECP384R1, X25519, X25519MLKEM768};
-    CryptoProvider { kx_groups: vec![X25519MLKEM768, X25519, SECP256R1, SECP384R1], ..aws_lc_rs::default_provider() }
 }
 
 fn add_authorities(roots: &mut RootCertStore, path: &Path) -> Result<(), Error> {

@@ -1,0 +1,228 @@
+//! Judging the peer of one handshake, by the snapshot that handshake took.
+//!
+//! A verifier lives for one handshake, so that its verdict can be read afterwards: rustls reports a refusal as an alert, and
+//! the reason would be lost.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crypto::algorithm::Algorithm;
+use crypto::key::PublicKey;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, CommonState, DigitallySignedStruct, DistinguishedName, PeerMisbehaved, SignatureScheme,
+};
+
+use crate::handshake::{Error, Refusal};
+use crate::peer::Peer;
+use crate::provider::MESH_SCHEMES;
+use crate::snapshot::Snapshot;
+use crate::spiffe::SpiffeId;
+use crate::whom::Whom;
+
+/// Which side of the connection is judged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Role {
+    Client,
+    Server,
+}
+
+/// Judges one peer.
+pub(super) struct Verifier {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) role: Role,
+    pub(super) whom: Whom,
+    pub(super) verdict: Arc<Verdict>,
+}
+
+/// What became of the judgement; empty until the peer has shown a certificate.
+pub(super) struct Verdict(Mutex<Option<Result<Verified, Error>>>);
+
+/// What a certificate says that was found valid.
+struct Verified {
+    spiffe_id: Option<SpiffeId>,
+    dns_names: Vec<String>,
+    serial: Vec<u8>,
+    not_after: i64,
+    key: PublicKey,
+}
+
+impl Verifier {
+    fn judge(&self, leaf: &[u8], others: &[CertificateDer<'_>], now: UnixTime) -> Result<(), rustls::Error> {
+        let outcome = self.verify(leaf, others, now);
+        let answer = outcome.as_ref().map(|_| ()).map_err(alert);
+        self.verdict.set(outcome);
+        answer
+    }
+
+    fn verify(&self, leaf: &[u8], others: &[CertificateDer<'_>], now: UnixTime) -> Result<Verified, Error> {
+        let verified = path(&self.snapshot, self.role, leaf, others, now).map_err(Error::Certificate)?;
+        match (&self.whom, &verified.spiffe_id) {
+            (Whom::Host(_), _) => Ok(verified),
+            (whom, Some(id)) if whom.welcomes(id) => Ok(verified),
+            (_, id) => Err(Error::Unwelcome(id.clone())),
+        }
+    }
+
+    /// Whether the peer has the key of the certificate that was found valid (RFC 9846 section 4.5.2). Pure ML-DSA with the
+    /// empty context, by draft-ietf-tls-mldsa; a scheme says one algorithm, and the key has to be of it.
+    fn prove(&self, message: &[u8], signed: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if self.verdict.proves(message, signed) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        self.verdict.set(Err(Error::Signature));
+        Err(CertificateError::BadSignature.into())
+    }
+}
+
+impl Verdict {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(None)))
+    }
+
+    fn set(&self, outcome: Result<Verified, Error>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+    }
+
+    fn proves(&self, message: &[u8], signed: &DigitallySignedStruct) -> bool {
+        let outcome = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Ok(verified)) = outcome.as_ref() else { return false };
+        scheme(verified.key.algorithm()) == Some(signed.scheme) && verified.key.verify(message, signed.signature())
+    }
+
+    /// The reason behind an error: our own refusal, if there was one.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(Err(refused)) => refused,
+            _ => error,
+        }
+    }
+
+    /// The peer of a handshake that is over. A handshake without a verdict is none.
+    pub(super) fn peer(&self, connection: &CommonState) -> Result<Peer, Error> {
+        let outcome = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let verified = outcome.unwrap_or(Err(Error::NoCertificate))?;
+        let group = connection.negotiated_key_exchange_group().and_then(|group| group.name().as_str());
+        Ok(Peer {
+            spiffe_id: verified.spiffe_id,
+            dns_names: verified.dns_names,
+            serial: verified.serial,
+            not_after: verified.not_after,
+            certificate_algorithm: verified.key.algorithm(),
+            group: group.unwrap_or("unknown"),
+        })
+    }
+}
+
+/// Validates the path from a leaf to an anchor of its trust domain.
+fn path(
+    _snapshot: &Snapshot,
+    _role: Role,
+    _leaf: &[u8],
+    _others: &[CertificateDer<'_>],
+    _now: UnixTime,
+) -> Result<Verified, Refusal> {
+    Err(Refusal::NotAvailable)
+}
+
+fn scheme(algorithm: Algorithm) -> Option<SignatureScheme> {
+    match algorithm {
+        Algorithm::MlDsa44 => Some(SignatureScheme::ML_DSA_44),
+        Algorithm::MlDsa65 => Some(SignatureScheme::ML_DSA_65),
+        Algorithm::MlDsa87 => Some(SignatureScheme::ML_DSA_87),
+        _ => None,
+    }
+}
+
+/// What rustls sends the peer. The reason itself stays here.
+fn alert(error: &Error) -> rustls::Error {
+    let certificate = match error {
+        Error::Certificate(Refusal::UnknownTrustDomain) => CertificateError::UnknownIssuer,
+        _ => CertificateError::ApplicationVerificationFailure,
+    };
+    certificate.into()
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Verifier({:?}, {:?})", self.role, self.whom)
+    }
+}
+
+impl ClientCertVerifier for Verifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        // No hints: they would tell everybody who knocks which authorities there are.
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        self.judge(end_entity, intermediates, now).map(|()| ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(NOT_IN_TLS_1_2.into())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        _cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.prove(message, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        MESH_SCHEMES.to_vec()
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.judge(end_entity, intermediates, now).map(|()| ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(NOT_IN_TLS_1_2.into())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        _cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.prove(message, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        MESH_SCHEMES.to_vec()
+    }
+}
+
+/// draft-ietf-tls-mldsa section 3: an ML-DSA signature in TLS 1.2 is an illegal parameter. It cannot come this far.
+const NOT_IN_TLS_1_2: PeerMisbehaved = PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme;

@@ -1,0 +1,22 @@
+//! Whom a handshake met.
+
+use crypto::algorithm::Algorithm;
+
+use crate::spiffe::SpiffeId;
+
+/// The other side of a connection, as its verified certificate and the handshake tell.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Peer {
+    /// The service's id, when the certificate has one.
+    pub spiffe_id: Option<SpiffeId>,
+    /// The DNS names of the certificate.
+    pub dns_names: Vec<String>,
+    /// The certificate's serial number, as the bytes of the DER integer.
+    pub serial: Vec<u8>,
+    /// The last second of the certificate's validity, in seconds since 1970. A connection should not outlive it.
+    pub not_after: i64,
+    /// The algorithm of the certificate's key, which signed the handshake.
+    pub certificate_algorithm: Algorithm,
+    /// The group of the key exchange.
+    pub group: &'static str,
+}
