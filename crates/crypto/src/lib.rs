@@ -26,6 +26,7 @@ pub mod secret;
 pub mod shamir;
 pub mod symmetric;
 pub mod wrap;
+pub mod x509;
 
 #[cfg(test)]
 mod vectors;
