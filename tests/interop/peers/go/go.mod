@@ -1,0 +1,3 @@
+module qapi.example/go-peer
+
+go 1.27
