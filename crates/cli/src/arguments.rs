@@ -86,6 +86,8 @@ pub enum Command {
     Audit(command::audit::AuditInputs),
     /// Seal, unseal and back up the platform
     Operator(command::operator::OperatorInputs),
+    /// Policies for packets and identities out of one graph of services
+    Mesh(command::mesh::MeshInputs),
     /// Print a completion script for a shell
     Completions(command::completions::CompletionsInputs),
 }

@@ -7,6 +7,7 @@ pub mod encryption;
 pub mod health;
 pub mod keys;
 pub mod login;
+pub mod mesh;
 pub mod operator;
 pub mod random;
 pub mod run;

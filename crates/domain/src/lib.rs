@@ -10,6 +10,7 @@ pub mod ids;
 pub mod insights;
 pub mod key;
 pub mod limits;
+pub mod mesh;
 pub mod name;
 pub mod rate;
 pub mod scope;

@@ -1,0 +1,205 @@
+//! `qapi mesh`: policies of packets and identities out of one declared graph. Works offline.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use domain::mesh::cluster::{self, Cluster};
+use domain::mesh::finding::Finding;
+use domain::mesh::graph::{Graph, GraphFile};
+use domain::mesh::identity::{AllowList, allow_lists};
+use domain::mesh::policy::{Endpoint, Policy, policies};
+use domain::mesh::{manifest, packet_filter, yaml};
+use serde_json::{Value, json};
+
+use crate::failure::{Exit, Failure};
+use crate::input;
+use crate::print::Printer;
+
+/// What `qapi mesh` takes.
+#[derive(Args)]
+pub struct MeshInputs {
+    #[command(subcommand)]
+    command: MeshCommand,
+}
+
+#[derive(Subcommand)]
+enum MeshCommand {
+    /// Make NetworkPolicies, the CA's ConfigMap and SPIFFE allow lists of a graph: 0 planned, 2 unusable
+    Plan(PlanInputs),
+}
+
+#[derive(Args)]
+struct PlanInputs {
+    /// The graph, TOML; `-` for standard input
+    graph: PathBuf,
+    /// Write files into this folder; otherwise the manifests to standard output
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The platform's authorities, PEM, for the ConfigMaps
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Addresses of services, TOML lines like `users-api = ["10.0.0.3"]`: makes nftables rules for them
+    #[arg(long, value_name = "FILE")]
+    addresses: Option<PathBuf>,
+    /// What runs, to compare: `kubectl get pods,networkpolicies --all-namespaces --output json`
+    #[arg(long, value_name = "FILE")]
+    cluster: Option<PathBuf>,
+    /// Exit with 1 when there is anything to look at
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Does what was typed.
+pub fn run(inputs: &MeshInputs, printer: &mut Printer) -> Result<Exit, Failure> {
+    match &inputs.command {
+        MeshCommand::Plan(inputs) => plan(inputs, printer),
+    }
+}
+
+fn plan(inputs: &PlanInputs, printer: &mut Printer) -> Result<Exit, Failure> {
+    let (graph, mut findings) = read_graph(&inputs.graph)?;
+    if let Some(path) = &inputs.cluster {
+        findings.extend(cluster::compare(&graph, &read_cluster(path)?));
+    }
+    let plan = Plan::new(&graph, inputs)?;
+    if printer.is_json() {
+        let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        printer.json(&plan.body(&told))?;
+    } else {
+        tell(&findings);
+    }
+    match &inputs.out {
+        Some(folder) => plan.write(folder, printer)?,
+        None if printer.is_json() => {}
+        None => printer.stream(plan.manifests().as_bytes())?,
+    }
+    Ok(if inputs.strict && !findings.is_empty() { Exit::Failed } else { Exit::Done })
+}
+
+/// Everything that follows from the graph.
+struct Plan {
+    policies: Vec<Policy>,
+    authorities: Vec<Value>,
+    allow_lists: Vec<AllowList>,
+    packet_filter: Option<String>,
+}
+
+impl Plan {
+    fn new(graph: &Graph, inputs: &PlanInputs) -> Result<Self, Failure> {
+        let policies = policies(graph);
+        let authorities = match &inputs.ca {
+            Some(path) => manifest::authorities(graph, &read_authorities(path)?),
+            None => Vec::new(),
+        };
+        let endpoints = inputs.addresses.as_deref().map(|path| read_endpoints(graph, path)).transpose()?;
+        let packet_filter = endpoints.map(|endpoints| packet_filter::compile(&policies, &endpoints));
+        Ok(Self { policies, authorities, allow_lists: allow_lists(graph), packet_filter })
+    }
+
+    fn network_policies(&self) -> Vec<Value> {
+        self.policies.iter().map(manifest::network_policy).collect()
+    }
+
+    fn manifests(&self) -> String {
+        self.network_policies().iter().chain(&self.authorities).map(yaml::document).collect()
+    }
+
+    fn body(&self, findings: &[String]) -> Value {
+        json!({
+            "networkPolicies": self.network_policies(),
+            "configMaps": self.authorities,
+            "allowLists": self.allow_lists,
+            "packetFilter": self.packet_filter,
+            "findings": findings,
+        })
+    }
+
+    fn write(&self, folder: &Path, printer: &mut Printer) -> Result<(), Failure> {
+        std::fs::create_dir_all(folder).map_err(|error| Failure::file("making", folder, &error))?;
+        let lists = serde_json::to_string_pretty(&self.allow_lists).map_err(std::io::Error::from)?;
+        let documents = |objects: &[Value]| objects.iter().map(yaml::document).collect::<String>();
+        let files = [
+            ("network-policies.yaml", Some(documents(&self.network_policies()))),
+            ("authorities.yaml", Some(documents(&self.authorities)).filter(|text| !text.is_empty())),
+            ("allow-lists.json", Some(lists + "\n")),
+            ("packet-filter.nft", self.packet_filter.clone()),
+        ];
+        for (name, text) in files {
+            let path = folder.join(name);
+            let Some(text) = text else { continue };
+            std::fs::write(&path, text).map_err(|error| Failure::file("writing", &path, &error))?;
+            if !printer.is_json() {
+                printer.line(&path.display().to_string())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_graph(path: &Path) -> Result<(Graph, Vec<Finding>), Failure> {
+    let file: GraphFile = read_toml(path, "docs/guides/mesh.md for what a graph looks like")?;
+    Graph::check(file).map_err(|findings| {
+        tell(&findings);
+        let fatal = findings.iter().filter(|finding| finding.is_fatal()).count();
+        Failure::unusable(format!("{} makes no plan: {fatal} faults", path.display()), "mending what is listed above")
+    })
+}
+
+/// One line each, on standard error.
+fn tell(findings: &[Finding]) {
+    let mut stderr = std::io::stderr().lock();
+    for finding in findings {
+        let weight = if finding.is_fatal() { "fault" } else { "look at" };
+        // Nobody is left to tell when standard error is gone.
+        let _ = writeln!(stderr, "{weight}: {finding}");
+    }
+}
+
+fn read_toml<T: serde::de::DeserializeOwned>(path: &Path, advice: &str) -> Result<T, Failure> {
+    let text = input::text(Some(path))?;
+    let failed = |error: toml::de::Error| Failure::unusable(format!("{}: {}", path.display(), error.message()), advice);
+    toml::from_str(text.expose()).map_err(failed)
+}
+
+fn read_cluster(path: &Path) -> Result<Cluster, Failure> {
+    let text = input::text(Some(path))?;
+    serde_json::from_str(text.expose()).map_err(|error| {
+        let advice = "the output of `kubectl get pods,networkpolicies --all-namespaces --output json`";
+        Failure::unusable(format!("{}: {error}", path.display()), advice)
+    })
+}
+
+/// Only certificates may go into a ConfigMap that everybody can read.
+fn read_authorities(path: &Path) -> Result<String, Failure> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    let text = input::text(Some(path))?;
+    let mut certificates = String::new();
+    for block in text.expose().split(BEGIN).skip(1) {
+        let body = block.split_once(END).map(|(body, _)| body.trim()).filter(|body| !body.contains('-'));
+        let body = body.ok_or_else(|| Failure::unusable(format!("{} is cut off", path.display()), "another file"))?;
+        certificates.push_str(&format!("{BEGIN}\n{body}\n{END}\n"));
+    }
+    if certificates.is_empty() {
+        return Err(Failure::unusable(format!("{} holds no certificate", path.display()), "a PEM file of authorities"));
+    }
+    Ok(certificates)
+}
+
+fn read_endpoints(graph: &Graph, path: &Path) -> Result<Vec<Endpoint>, Failure> {
+    let advice = "lines like `users-api = [\"10.0.0.3\"]`";
+    let addresses: BTreeMap<String, Vec<IpAddr>> = read_toml(path, advice)?;
+    let mut endpoints = Vec::new();
+    for (name, addresses) in addresses {
+        let service = graph.service(&name).map_err(|finding| Failure::unusable(finding.to_string(), advice))?;
+        endpoints.extend(addresses.into_iter().map(|address| Endpoint {
+            namespace: service.namespace.clone(),
+            labels: service.labels.clone(),
+            address,
+        }));
+    }
+    Ok(endpoints)
+}
