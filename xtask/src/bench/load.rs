@@ -46,6 +46,8 @@ pub struct Plan {
 /// What came back.
 pub struct Measured {
     pub per_second: f64,
+    /// All answers, those before the clock started as well: what the server's processor time is divided by.
+    pub answers: u64,
     latencies: Vec<Duration>,
 }
 
@@ -75,13 +77,15 @@ async fn run(address: String, plan: Plan, request: Rc<dyn Fn(usize, u64) -> Requ
             tokio::task::spawn_local(worker.run(address.clone()))
         })
         .collect();
-    let mut latencies = Vec::new();
+    let (mut latencies, mut answers) = (Vec::new(), 0);
     for worker in workers {
-        latencies.extend(worker.await??);
+        let (counted, all) = worker.await??;
+        latencies.extend(counted);
+        answers += all;
     }
     latencies.sort_unstable();
     ensure!(!latencies.is_empty(), "no answer arrived in time");
-    Ok(Measured { per_second: latencies.len() as f64 / plan.seconds, latencies })
+    Ok(Measured { per_second: latencies.len() as f64 / plan.seconds, answers, latencies })
 }
 
 /// When requests are due; shared by all connections, so that a slow one does not hold back the others' turns.
@@ -119,11 +123,12 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(self, address: String) -> Result<Vec<Duration>> {
+    /// The latencies that count, and the number of all answers.
+    async fn run(self, address: String) -> Result<(Vec<Duration>, u64)> {
         let mut stream = TcpStream::connect(&address).await.with_context(|| format!("connect to {address}"))?;
         stream.set_nodelay(true)?;
         let mut buffer = Vec::with_capacity(64 * 1024);
-        let mut latencies = Vec::new();
+        let (mut latencies, mut answers) = (Vec::new(), 0);
         for turn in 0.. {
             let due = self.schedule.turn().await;
             if due >= self.ends {
@@ -131,12 +136,13 @@ impl Worker {
             }
             stream.write_all(&(self.request)(self.number, turn).bytes).await?;
             answer(&mut stream, &mut buffer).await?;
+            answers += 1;
             let done = Instant::now();
             if due >= self.counts_from && done <= self.ends {
                 latencies.push(done - due);
             }
         }
-        Ok(latencies)
+        Ok((latencies, answers))
     }
 }
 
@@ -189,7 +195,7 @@ mod tests {
     #[test]
     fn quantiles_are_taken_from_sorted_latencies() {
         let latencies = (1..=100).map(Duration::from_millis).collect();
-        let measured = Measured { per_second: 1.0, latencies };
+        let measured = Measured { per_second: 1.0, answers: 100, latencies };
         assert_eq!((measured.quantile_ms(0.5).round(), measured.quantile_ms(0.99).round()), (51.0, 100.0));
     }
 }

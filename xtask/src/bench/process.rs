@@ -11,6 +11,9 @@ use anyhow::{Context, Result, bail};
 use super::SERVER_CORE;
 use crate::workspace;
 
+/// The kernel tells times to processes in this unit, whatever its own clock does (`USER_HZ`).
+const TICK: Duration = Duration::from_millis(10);
+
 /// A server that said `ready http://ADDRESS`.
 pub struct Running {
     child: Child,
@@ -52,6 +55,16 @@ impl Running {
             line.clear();
         }
         bail!("{binary} ended before it was ready: {}", child.wait()?)
+    }
+
+    /// Processor time spent so far by all its threads, in itself and in the kernel on its behalf (proc_pid_stat(5)).
+    pub fn processor_time(&self) -> Result<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name in the second field may hold blanks; what follows its parenthesis starts with the third.
+        let (_, fields) = stat.rsplit_once(") ").context("no name in stat")?;
+        let mut fields = fields.split(' ').skip(11);
+        let mut ticks = || fields.next().and_then(|field| field.parse::<u64>().ok()).context("no times in stat");
+        Ok(TICK * u32::try_from(ticks()? + ticks()?)?)
     }
 
     /// Resident memory in MiB.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::client::Client;
 use super::load::{Measured, Plan, Request, drive};
 use super::process::{Running, credentials, primitive, scratch};
-use super::{median, verdict, wanted};
+use super::{verdict, wanted};
 
 const ROUNDS: usize = 3;
 const SECONDS: f64 = 3.0;
@@ -55,11 +55,11 @@ pub fn run(names: &[&str]) -> Result<()> {
     let server = Running::qapid(&data)?;
     let bare = Running::bare()?;
     let client = Client::new(&server.address, credentials(&data)?.get("QUANTUMAPI_KEY").context("no key in dev.env")?);
-    println!("| row | product/s | p50 ms | p99 ms | p99 ms at 70 % | peer | peer/s | ratio | bar | |");
-    println!("|---|---|---|---|---|---|---|---|---|---|");
+    println!("| row | product/s | p50 ms | p99 ms | p99 ms at 70 % | CPU us | peer | peer/s | CPU us | ratio | bar | |");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for row in rows(&client, &data)? {
         if wanted(names, row.name) {
-            measure(&row, &server.address, &bare.address)?;
+            measure(&row, &server, &bare)?;
         }
     }
     Ok(())
@@ -153,43 +153,64 @@ impl Load {
     }
 }
 
+/// What one round gave.
+struct Round {
+    measured: Measured,
+    /// Processor time of the measured process for one request.
+    cpu_us: f64,
+}
+
 /// Alternates peer and product, then holds the product at 70 % of what it reached.
-fn measure(row: &Row, server: &str, bare: &str) -> Result<()> {
+fn measure(row: &Row, server: &Running, bare: &Running) -> Result<()> {
     let mut peer = Vec::new();
     let mut rounds = Vec::new();
     for round in 0..ROUNDS {
         peer.push(measure_peer(row, bare)?);
         rounds.push(drive_product(row, server, closed(row), round)?);
     }
-    rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
+    rounds.sort_by(|a, b| a.measured.per_second.total_cmp(&b.measured.per_second));
+    peer.sort_by(|a, b| a.0.total_cmp(&b.0));
     let middle = rounds.swap_remove(ROUNDS / 2);
-    let paced = Plan { rate: Some(middle.per_second * 0.7), ..closed(row) };
+    let paced = Plan { rate: Some(middle.measured.per_second * 0.7), ..closed(row) };
     let held = drive_product(row, server, paced, ROUNDS)?;
-    print_row(row, &middle, &held, median(peer));
+    print_row(row, &middle, &held.measured, peer.swap_remove(ROUNDS / 2));
     Ok(())
 }
 
-fn drive_product(row: &Row, server: &str, plan: Plan, round: usize) -> Result<Measured> {
+fn drive_product(row: &Row, server: &Running, plan: Plan, round: usize) -> Result<Round> {
     let load = row.load.clone();
-    drive(server, plan, move |connection, turn| load.request(round, connection, turn))
+    timed(server, plan, move |connection, turn| load.request(round, connection, turn))
+}
+
+fn timed(server: &Running, plan: Plan, request: impl Fn(usize, u64) -> Request + 'static) -> Result<Round> {
+    let before = server.processor_time()?;
+    let measured = drive(&server.address, plan, request)?;
+    let spent = server.processor_time()?.saturating_sub(before);
+    let cpu_us = spent.as_secs_f64() * 1e6 / measured.answers as f64;
+    Ok(Round { measured, cpu_us })
 }
 
 fn closed(row: &Row) -> Plan {
     Plan { connections: row.connections, seconds: SECONDS, rate: None }
 }
 
-fn measure_peer(row: &Row, bare: &str) -> Result<f64> {
+/// The rate of the peer, and its processor time for one request where it is a server.
+fn measure_peer(row: &Row, bare: &Running) -> Result<(f64, Option<f64>)> {
     match &row.peer {
-        None => Ok(0.0),
-        Some(Peer::Primitive(args)) => primitive(&args.iter().map(String::as_str).collect::<Vec<_>>()),
+        None => Ok((0.0, None)),
+        Some(Peer::Primitive(args)) => {
+            Ok((primitive(&args.iter().map(String::as_str).collect::<Vec<_>>())?, None))
+        }
         Some(Peer::Http(request)) => {
             let request = request.clone();
-            Ok(drive(bare, closed(row), move |_, _| request.clone())?.per_second)
+            let round = timed(bare, closed(row), move |_, _| request.clone())?;
+            Ok((round.measured.per_second, Some(round.cpu_us)))
         }
     }
 }
 
-fn print_row(row: &Row, middle: &Measured, held: &Measured, peer: f64) {
+fn print_row(row: &Row, round: &Round, held: &Measured, (peer, peer_cpu_us): (f64, Option<f64>)) {
+    let middle = &round.measured;
     let ratio = middle.per_second / peer;
     let items = middle.per_second * row.items as f64;
     let p99 = held.quantile_ms(0.99);
@@ -208,12 +229,14 @@ fn print_row(row: &Row, middle: &Measured, held: &Measured, peer: f64) {
         kept &= p99 <= bar;
     }
     println!(
-        "| {} | {:.0} | {:.2} | {:.2} | {p99:.2} | {} | {peer:.0} | {ratio:.2} | {} | {} |",
+        "| {} | {:.0} | {:.2} | {:.2} | {p99:.2} | {:.1} | {} | {peer:.0} | {} | {ratio:.2} | {} | {} |",
         row.name,
         middle.per_second,
         middle.quantile_ms(0.5),
         middle.quantile_ms(0.99),
+        round.cpu_us,
         row.peer_name,
+        peer_cpu_us.map_or_else(String::new, |us| format!("{us:.1}")),
         bars.join(", "),
         verdict(kept),
     );
