@@ -8,7 +8,9 @@ pub mod chain;
 pub mod export;
 pub mod verify;
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crypto::context::Context;
@@ -29,10 +31,11 @@ pub enum Outcome {
     Denied,
 }
 
-/// One event, in the order of its JSON members. Absent members are left out.
+/// One event, in the order of its JSON members. Absent members are left out. Texts are borrowed, from whoever describes
+/// the event or from its JSON: one is written for every request, and owning its texts cost more than writing them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Event {
+pub struct Event<'a> {
     /// The event.
     pub id: EventId,
     /// When it happened, in Unix milliseconds.
@@ -40,37 +43,43 @@ pub struct Event {
     /// Whose event it is.
     pub tenant: TenantId,
     /// `SecretRead`, `Encrypt`, `KeyCreated`, ...
-    pub action: String,
+    #[serde(borrow)]
+    pub action: Cow<'a, str>,
     /// `keys`, `secrets`, `auth`, `platform`.
-    pub category: String,
+    #[serde(borrow)]
+    pub category: Cow<'a, str>,
     /// How it ended.
     pub outcome: Outcome,
     /// `apikey:<name>`, or `system`.
-    pub actor: String,
+    #[serde(borrow)]
+    pub actor: Cow<'a, str>,
     /// `apiKey`, `user` or `other`.
-    pub actor_type: String,
+    #[serde(borrow)]
+    pub actor_type: Cow<'a, str>,
     /// The credential's id.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub actor_id: Option<String>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_text")]
+    pub actor_id: Option<Cow<'a, str>>,
     /// `CryptoKey`, `Secret`, `ApiKey`, ...
-    pub resource_type: String,
+    #[serde(borrow)]
+    pub resource_type: Cow<'a, str>,
     /// The resource's id; empty when there is none.
-    pub resource_id: String,
+    #[serde(borrow)]
+    pub resource_id: Cow<'a, str>,
     /// The resource's name.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub resource_name: Option<String>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_text")]
+    pub resource_name: Option<Cow<'a, str>>,
     /// The stable error code of a failure.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub error: Option<String>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_text")]
+    pub error: Option<Cow<'a, str>>,
     /// The algorithm used.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub algorithm: Option<String>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_text")]
+    pub algorithm: Option<Cow<'a, str>>,
     /// The key version used, or the version of the secret.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub version: Option<u32>,
     /// `eaas` or `transit`.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub channel: Option<String>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_text")]
+    pub channel: Option<Cow<'a, str>>,
     /// What a verification found.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub valid: Option<bool>,
@@ -81,13 +90,21 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failed_items: Option<u32>,
     /// Further facts, never secret: `restoredFromVersion=3`, `revealed`.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub note: Option<String>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_text")]
+    pub note: Option<Cow<'a, str>>,
     /// The request that caused it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub request_id: Option<String>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default, deserialize_with = "optional_text")]
+    pub request_id: Option<Cow<'a, str>>,
     /// Salted SHA-256 commitment to [`Personal`], in hex.
-    pub commitment: String,
+    #[serde(borrow)]
+    pub commitment: Cow<'a, str>,
+}
+
+/// `Option` by itself would have its text copied: only a `Cow` that stands in a field borrows.
+fn optional_text<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'a, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(Option::<Text<'a>>::deserialize(deserializer)?.map(|text| text.0))
 }
 
 /// What identifies a person or their machine: erasable, so it stays outside the chain.
@@ -107,11 +124,10 @@ pub struct Personal {
 impl Personal {
     /// The commitment that an event holds.
     pub fn commitment(&self) -> [u8; 32] {
-        let field = |text: &Option<String>| text.clone().unwrap_or_default();
         let context = Context::new("qapi/audit/personal/v1")
             .bytes(self.salt.as_bytes())
-            .bytes(field(&self.ip_address).as_bytes())
-            .bytes(field(&self.user_agent).as_bytes());
+            .bytes(self.ip_address.as_deref().unwrap_or_default().as_bytes())
+            .bytes(self.user_agent.as_deref().unwrap_or_default().as_bytes());
         sha256(&[context.as_bytes()])
     }
 }
@@ -134,29 +150,62 @@ impl Draft {
     /// Both parts, each behind its length.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(8 + self.event.len() + self.personal.len());
-        for part in [&self.event, &self.personal] {
-            out.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
-            out.extend_from_slice(part);
-        }
+        write_part(&mut out, |out| out.extend_from_slice(&self.event));
+        write_part(&mut out, |out| out.extend_from_slice(&self.personal));
         out
+    }
+
+    /// What [`Draft::encode`] gives for an event and its sealed personal fields, written in one go.
+    pub fn encode_event(event: &Event<'_>, personal: &[u8]) -> serde_json::Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(EVENT_LEN + personal.len());
+        let mut written = Ok(());
+        write_part(&mut out, |out| written = serde_json::to_writer(out, event));
+        write_part(&mut out, |out| out.extend_from_slice(personal));
+        written.map(|()| out)
     }
 
     /// Reads what [`Draft::encode`] wrote.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadRecord> {
-        let (event, rest) = split_part(bytes)?;
-        let (personal, rest) = split_part(rest)?;
-        if rest.is_empty() { Ok(Self { event: event.to_vec(), personal: personal.to_vec() }) } else { Err(BadRecord) }
+        let (event, personal) = parts(bytes)?;
+        Ok(Self { event: event.to_vec(), personal: personal.to_vec() })
     }
 
     /// The event itself.
-    pub fn parsed(&self) -> Result<Event, BadRecord> {
-        serde_json::from_slice(&self.event).map_err(|_| BadRecord)
+    pub fn parsed(&self) -> Result<Event<'_>, BadRecord> {
+        Event::parse(&self.event)
     }
 
     /// The event's exact JSON, to be embedded as it is.
     pub fn raw(&self) -> Result<Box<RawValue>, BadRecord> {
         let text = String::from_utf8(self.event.clone()).map_err(|_| BadRecord)?;
         RawValue::from_string(text).map_err(|_| BadRecord)
+    }
+}
+
+impl<'a> Event<'a> {
+    /// Reads an event's JSON.
+    pub fn parse(json: &'a [u8]) -> Result<Self, BadRecord> {
+        serde_json::from_slice(json).map_err(|_| BadRecord)
+    }
+}
+
+/// Room for most events and the lengths of both parts.
+const EVENT_LEN: usize = 640;
+
+/// The event's JSON and the sealed personal fields in what [`Draft::encode`] wrote.
+pub fn parts(bytes: &[u8]) -> Result<(&[u8], &[u8]), BadRecord> {
+    let (event, rest) = split_part(bytes)?;
+    let (personal, rest) = split_part(rest)?;
+    if rest.is_empty() { Ok((event, personal)) } else { Err(BadRecord) }
+}
+
+fn write_part(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    write(out);
+    let length = u32::try_from(out.len() - start - 4).unwrap_or(u32::MAX);
+    if let Some(place) = out.get_mut(start..start + 4) {
+        place.copy_from_slice(&length.to_be_bytes());
     }
 }
 

@@ -3,6 +3,7 @@
 //! A mutation puts its event into its own transaction ([`Trail::event`]); everything else is written through the lane
 //! before the answer leaves ([`Trail::conclude`]). An event that cannot be written fails the request.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crypto::entropy::EntropyPool;
@@ -128,13 +129,13 @@ impl<'a> Scene<'a> {
     }
 
     /// Who acts, of which kind, with which credential.
-    fn actor(&self) -> (String, &'static str, Option<String>) {
+    fn actor(&self) -> (Cow<'static, str>, &'static str, Option<String>) {
         match self.actor {
             Actor::Credential(principal) => {
-                (format!("apikey:{}", principal.name), "apiKey", Some(principal.id.to_string()))
+                (format!("apikey:{}", principal.name).into(), "apiKey", Some(principal.id.to_string()))
             }
-            Actor::ShareLink(link) => ("share-link".to_owned(), "other", Some(link.to_string())),
-            Actor::Platform => ("system".to_owned(), "other", None),
+            Actor::ShareLink(link) => ("share-link".into(), "other", Some(link.to_string())),
+            Actor::Platform => ("system".into(), "other", None),
         }
     }
 }
@@ -156,8 +157,8 @@ impl Trail {
     /// The event of a mutation, for the mutation's own transaction.
     pub fn event<'a>(&self, scene: impl Into<Scene<'a>>, entry: &Entry) -> Outcome<Stmt> {
         let scene = scene.into();
-        let (id, draft) = self.draft(&scene, entry, Ended::Success, None)?;
-        let row = OutboxRow { tenant: scene.tenant(), id, at: scene.origin.now, body: draft.encode() };
+        let (id, body) = self.draft(&scene, entry, Ended::Success, None)?;
+        let row = OutboxRow { tenant: scene.tenant(), id, at: scene.origin.now, body };
         Ok(row.insert())
     }
 
@@ -171,8 +172,8 @@ impl Trail {
             Err(problem) if matches!(problem.code.status(), 401 | 403) => (Ended::Denied, Some(problem.code.as_str())),
             Err(problem) => (Ended::Failure, Some(problem.code.as_str())),
         };
-        let (_, draft) = self.draft(&scene, &entry, ended, code)?;
-        self.append(&scene, draft.encode()).await?;
+        let (_, body) = self.draft(&scene, &entry, ended, code)?;
+        self.append(&scene, body).await?;
         result
     }
 
@@ -184,13 +185,14 @@ impl Trail {
         })
     }
 
+    /// The event as it is stored: its JSON, and its personal fields sealed beside it.
     fn draft(
         &self,
         scene: &Scene<'_>,
         entry: &Entry,
         outcome: Ended,
         error: Option<&str>,
-    ) -> Outcome<(EventId, Draft)> {
+    ) -> Outcome<(EventId, Vec<u8>)> {
         let mut bytes = [0; 32];
         self.entropy.fill(&mut bytes);
         let (id, salt) = bytes.split_at(16);
@@ -207,7 +209,7 @@ impl Trail {
         let encode = |error| Problem::internal("writing an audit event", error);
         let sealed = serde_json::to_vec(&personal).map_err(encode)?;
         let personal = scene.keys.cells.seal(personal_cell(&id), &sealed, &*self.entropy)?;
-        Ok((id, Draft { event: serde_json::to_vec(&event).map_err(encode)?, personal }))
+        Ok((id, Draft::encode_event(&event, &personal).map_err(encode)?))
     }
 }
 
@@ -216,37 +218,37 @@ pub fn personal_cell(id: &EventId) -> Cell<'_> {
     Cell { table: "audit_event", row: id.as_bytes(), column: "personal", version: 0 }
 }
 
-fn describe(
-    scene: &Scene<'_>,
-    entry: &Entry,
+fn describe<'a>(
+    scene: &'a Scene<'_>,
+    entry: &'a Entry,
     id: EventId,
     outcome: Ended,
-    error: Option<&str>,
+    error: Option<&'a str>,
     commitment: String,
-) -> Event {
+) -> Event<'a> {
     let (actor, actor_type, actor_id) = scene.actor();
     Event {
         id,
         at: scene.origin.now,
         tenant: scene.tenant(),
-        action: entry.action.to_owned(),
-        category: entry.category.to_owned(),
+        action: entry.action.into(),
+        category: entry.category.into(),
         outcome,
         actor,
-        actor_type: actor_type.to_owned(),
-        actor_id,
-        resource_type: entry.resource_type.to_owned(),
-        resource_id: entry.resource_id.clone(),
-        resource_name: entry.resource_name.clone(),
-        error: error.map(str::to_owned),
-        algorithm: entry.algorithm.clone(),
+        actor_type: actor_type.into(),
+        actor_id: actor_id.map(Cow::Owned),
+        resource_type: entry.resource_type.into(),
+        resource_id: entry.resource_id.as_str().into(),
+        resource_name: entry.resource_name.as_deref().map(Cow::Borrowed),
+        error: error.map(Cow::Borrowed),
+        algorithm: entry.algorithm.as_deref().map(Cow::Borrowed),
         version: entry.version,
-        channel: entry.channel.map(str::to_owned),
+        channel: entry.channel.map(Cow::Borrowed),
         valid: entry.valid,
         batch_size: entry.batch.map(|(items, _)| items),
         failed_items: entry.batch.map(|(_, failed)| failed),
-        note: entry.note.clone(),
-        request_id: Some(scene.origin.request_id.to_string()),
-        commitment,
+        note: entry.note.as_deref().map(Cow::Borrowed),
+        request_id: Some(scene.origin.request_id.to_string().into()),
+        commitment: commitment.into(),
     }
 }

@@ -1,8 +1,8 @@
 //! A batch of chained audit records: one row of a lane, written by one commit.
 
 use crypto::hash::sha256;
-use domain::audit::Draft;
-use domain::audit::chain::{Chain, Record};
+use domain::audit::chain::{Chain, RECORD_HEAD_LEN, Record};
+use domain::audit::{Event, parts};
 use domain::ids::{LaneId, TenantId};
 use domain::time::Timestamp;
 
@@ -51,9 +51,9 @@ impl Lane {
     pub fn link(&mut self, entries: &[Entry]) -> Linked {
         let mut data = Vec::with_capacity(entries.iter().map(|entry| entry.body.len() + 80).sum());
         for entry in entries {
-            let record = self.chain.link(entry.tenant, &entry.body);
-            data.extend_from_slice(&u32::try_from(record.len()).unwrap_or(u32::MAX).to_be_bytes());
-            data.extend_from_slice(&record);
+            let length = RECORD_HEAD_LEN + entry.body.len();
+            data.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+            self.chain.link_into(entry.tenant, &entry.body, &mut data);
         }
         let linked = Linked {
             lane: self.chain.lane(),
@@ -74,7 +74,7 @@ impl Lane {
 /// For people who look for a batch by its time; what counts stands in the events.
 fn at(entry: Option<&Entry>) -> Timestamp {
     entry
-        .and_then(|entry| Draft::decode(&entry.body).ok()?.parsed().ok())
+        .and_then(|entry| Event::parse(parts(&entry.body).ok()?.0).ok())
         .map_or(Timestamp::from_millis(0), |event| event.at)
 }
 

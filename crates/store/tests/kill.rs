@@ -272,7 +272,7 @@ fn event(n: u64) -> Vec<u8> {
         failed_items: None,
         note: None,
         request_id: None,
-        commitment: String::new(),
+        commitment: "".into(),
     };
     Draft { event: serde_json::to_vec(&event).unwrap(), personal: vec![9; 64] }.encode()
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crypto::context::Context;
 use crypto::hash::sha256;
 
-use super::{BadRecord, Draft};
+use super::{BadRecord, Draft, parts};
 use crate::ids::{LaneId, TenantId};
 
 /// The hash before the first event of a chain.
@@ -33,6 +33,9 @@ pub struct Record {
     pub draft: Draft,
 }
 
+/// What stands before the draft in a record: tenant, position and hash.
+pub const RECORD_HEAD_LEN: usize = 16 + 8 + 32;
+
 /// The heads of one lane.
 #[derive(Debug)]
 pub struct Chain {
@@ -51,19 +54,24 @@ impl Chain {
         self.lane
     }
 
-    /// Appends an event: the record to store, already encoded. `draft` is what [`Draft::encode`] made.
-    pub fn link(&mut self, tenant: TenantId, draft: &[u8]) -> Vec<u8> {
+    /// Appends an event: the record to store is written to `out`. `draft` is what [`Draft::encode`] made.
+    pub fn link_into(&mut self, tenant: TenantId, draft: &[u8], out: &mut Vec<u8>) {
         let before = self.head(tenant);
         let seq = before.count + 1;
         // A draft that does not decode cannot come from this process; chaining its raw bytes keeps it visible.
-        let event = Draft::decode(draft).map_or_else(|_| draft.to_vec(), |draft| draft.event);
-        let hash = link_hash(self.lane, tenant, seq, &before.hash, &event);
+        let event = parts(draft).map_or(draft, |(event, _)| event);
+        let hash = link_hash(self.lane, tenant, seq, &before.hash, event);
         self.heads.insert(tenant, Head { count: seq, hash });
-        let mut record = Vec::with_capacity(16 + 8 + 32 + draft.len());
-        record.extend_from_slice(tenant.as_bytes());
-        record.extend_from_slice(&seq.to_be_bytes());
-        record.extend_from_slice(&hash);
-        record.extend_from_slice(draft);
+        out.extend_from_slice(tenant.as_bytes());
+        out.extend_from_slice(&seq.to_be_bytes());
+        out.extend_from_slice(&hash);
+        out.extend_from_slice(draft);
+    }
+
+    /// As [`Chain::link_into`], by itself.
+    pub fn link(&mut self, tenant: TenantId, draft: &[u8]) -> Vec<u8> {
+        let mut record = Vec::with_capacity(RECORD_HEAD_LEN + draft.len());
+        self.link_into(tenant, draft, &mut record);
         record
     }
 
@@ -75,13 +83,14 @@ impl Chain {
 
 /// The hash of one link.
 pub fn link_hash(lane: LaneId, tenant: TenantId, seq: u64, before: &[u8; 32], event: &[u8]) -> [u8; 32] {
+    // The event is the last part and by far the longest: it is hashed where it stands instead of being copied behind the others.
+    let length = u32::try_from(event.len()).unwrap_or(u32::MAX);
     let context = Context::new("qapi/audit/link/v1")
         .bytes(lane.as_bytes())
         .bytes(tenant.as_bytes())
         .bytes(&seq.to_be_bytes())
-        .bytes(before)
-        .bytes(event);
-    sha256(&[context.as_bytes()])
+        .bytes(before);
+    sha256(&[context.as_bytes(), &length.to_be_bytes(), event])
 }
 
 impl Record {

@@ -33,7 +33,7 @@ fn event(n: u8) -> Draft {
         actor_type: "apiKey".into(),
         actor_id: None,
         resource_type: "Secret".into(),
-        resource_id: String::new(),
+        resource_id: "".into(),
         resource_name: None,
         error: None,
         algorithm: None,
@@ -44,7 +44,7 @@ fn event(n: u8) -> Draft {
         failed_items: None,
         note: None,
         request_id: None,
-        commitment: hex::encode(personal.commitment()),
+        commitment: hex::encode(personal.commitment()).into(),
     };
     Draft { event: serde_json::to_vec(&event).unwrap(), personal: serde_json::to_vec(&personal).unwrap() }
 }

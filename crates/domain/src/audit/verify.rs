@@ -136,10 +136,12 @@ struct Walk {
 
 impl Walk {
     fn event(&mut self, line: usize, text: &str, after_trailer: bool) {
-        let parsed = serde_json::from_str::<EventLine>(text)
-            .ok()
-            .and_then(|parsed| serde_json::from_str::<Event>(parsed.event.get()).ok().map(|event| (parsed, event)));
-        let Some((parsed, event)) = parsed.filter(|_| !after_trailer) else {
+        let parsed = serde_json::from_str::<EventLine>(text).ok();
+        let Some(parsed) = parsed.filter(|_| !after_trailer) else {
+            self.findings.push(Finding::Malformed { line });
+            return;
+        };
+        let Ok(event) = Event::parse(parsed.event.get().as_bytes()) else {
             self.findings.push(Finding::Malformed { line });
             return;
         };
@@ -149,7 +151,7 @@ impl Walk {
         self.check_position(line, &parsed);
     }
 
-    fn check_content(&mut self, line: usize, parsed: &EventLine, event: &Event) {
+    fn check_content(&mut self, line: usize, parsed: &EventLine, event: &Event<'_>) {
         let hash = read_hash(&parsed.prev)
             .map(|before| link_hash(parsed.lane, event.tenant, parsed.seq, &before, parsed.event.get().as_bytes()));
         if hash.is_none() || hash != read_hash(&parsed.hash) || self.tenant != Some(event.tenant) {

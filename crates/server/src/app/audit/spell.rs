@@ -1,5 +1,6 @@
 //! Events as the wire spells them, with the personal fields that are still there.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use api::audit::{AuditEntry, AuditLogEntry};
@@ -19,19 +20,19 @@ pub fn entry(ctx: &Ctx, found: &Found) -> Outcome<AuditLogEntry> {
     Ok(AuditLogEntry {
         id: event.id.uuid(),
         timestamp: event.at.into(),
-        action: event.action,
-        category: event.category,
-        actor: event.actor,
-        actor_type: event.actor_type,
-        resource_type: event.resource_type,
+        action: event.action.into_owned(),
+        category: event.category.into_owned(),
+        actor: event.actor.into_owned(),
+        actor_type: event.actor_type.into_owned(),
+        resource_type: event.resource_type.into_owned(),
         resource_id: event.resource_id.parse().unwrap_or(Uuid::nil()),
         outcome: word(event.outcome).to_owned(),
-        resource_name: event.resource_name,
+        resource_name: event.resource_name.map(Cow::into_owned),
         valid: event.valid,
-        error: event.error,
-        algorithm: event.algorithm,
+        error: event.error.map(Cow::into_owned),
+        algorithm: event.algorithm.map(Cow::into_owned),
         key_version: event.version,
-        channel: event.channel,
+        channel: event.channel.map(Cow::into_owned),
         ip_address: personal.ip_address,
         user_agent: personal.user_agent,
         batch_size: event.batch_size,
@@ -55,12 +56,12 @@ pub fn older(ctx: &Ctx, found: &Found) -> Outcome<AuditEntry> {
         facts.into_iter().filter_map(|(name, fact)| Some((name.to_owned(), fact?))).collect();
     Ok(AuditEntry {
         id: event.id.uuid(),
-        event_type: event.action,
+        event_type: event.action.into_owned(),
         status: word(event.outcome).to_owned(),
         created_at: event.at.into(),
         actor_id: event.actor_id.and_then(|id| id.parse().ok()),
-        actor_type: Some(event.actor_type),
-        resource_type: Some(event.resource_type),
+        actor_type: Some(event.actor_type.into_owned()),
+        resource_type: Some(event.resource_type.into_owned()),
         resource_id: event.resource_id.parse().ok(),
         ip_address: personal.ip_address,
         user_agent: personal.user_agent,
@@ -68,7 +69,7 @@ pub fn older(ctx: &Ctx, found: &Found) -> Outcome<AuditEntry> {
     })
 }
 
-fn read(ctx: &Ctx, found: &Found) -> Outcome<(Event, Personal)> {
+fn read<'a>(ctx: &Ctx, found: &'a Found) -> Outcome<(Event<'a>, Personal)> {
     let event = found.draft.parsed().map_err(|error| Problem::internal("reading an audit event", error))?;
     let personal = personal(ctx, event.id, &found.draft).unwrap_or_default();
     Ok((event, personal))
