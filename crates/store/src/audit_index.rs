@@ -1,5 +1,10 @@
 //! Reading the audit log: pages of the index, and the lanes themselves for an export.
 
+mod merge;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use domain::audit::Draft;
 use domain::audit::chain::{GENESIS, Head, Record};
 use domain::authz::{Authorized, ReadAudit};
@@ -10,25 +15,46 @@ use crate::batch::Batch;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::index;
+use crate::index::group::REACH_MS;
 use crate::row::Row;
 use crate::stmt::{Stmt, sql};
 use crate::store::Store;
 
-/// The condition of a [`Filter`], parameters 1 to 10.
+use merge::{Group, Merge, Place};
+
+/// The condition of a [`Filter`], parameters 1 to 10: groups that may hold an event between the second and the third. The fourth
+/// is where the index need not be looked at any further.
 macro_rules! matching {
     () => {
-        "WHERE tenant = $1 AND at >= $2 AND at <= $3
-           AND (CAST($4 AS TEXT) IS NULL OR category = $4)
-           AND (CAST($5 AS TEXT) IS NULL OR $5 LIKE '%,' || lower(action) || ',%')
-           AND (CAST($6 AS TEXT) IS NULL OR outcome = $6)
-           AND (CAST($7 AS TEXT) IS NULL OR actor LIKE $7 ESCAPE '\\')
-           AND (CAST($8 AS TEXT) IS NULL OR actor_id = $8)
-           AND (CAST($9 AS TEXT) IS NULL OR resource_type = $9)
-           AND (CAST($10 AS TEXT) IS NULL OR resource_id = $10) "
+        "WHERE tenant = $1 AND last_at >= $2 AND first_at <= $3 AND last_at < $4
+           AND (CAST($5 AS TEXT) IS NULL OR category = $5)
+           AND (CAST($6 AS TEXT) IS NULL OR $6 LIKE '%,' || lower(action) || ',%')
+           AND (CAST($7 AS TEXT) IS NULL OR outcome = $7)
+           AND (CAST($8 AS TEXT) IS NULL OR actor LIKE $8 ESCAPE '\\')
+           AND (CAST($9 AS TEXT) IS NULL OR actor_id = $9)
+           AND (CAST($10 AS TEXT) IS NULL OR resource_type = $10) "
+    };
+}
+
+/// What is read of a group, newest first from a place on, parameters 11 to 14.
+macro_rules! columns {
+    () => {
+        "SELECT last_at, lane, seq, n, first_at, cnt, members FROM audit_group "
+    };
+}
+
+macro_rules! newest_first {
+    () => {
+        "AND (last_at, lane, seq, n) < ($11, $12, $13, $14) ORDER BY last_at DESC, lane DESC, seq DESC, n DESC LIMIT $15"
     };
 }
 
 const MOST_ROWS: u32 = 1_000;
+/// Groups read at once.
+const GROUPS: i64 = 256;
+/// Batches whose events are held while a page is put together.
+const HELD_BATCHES: usize = 16;
+const MOST_COUNTED: i64 = 100_000;
 const EXPORT_BATCHES: i64 = 4;
 
 /// What to look for; an absent field matches everything.
@@ -74,35 +100,68 @@ impl Store {
         start: Start,
         limit: u32,
     ) -> Result<Vec<Found>> {
-        let (skip, before) = match start {
-            Start::Offset(skip) => (skip, (i64::MAX, [0xff; 16])),
-            Start::After(at, id) => (0, (at.millis(), *id.as_bytes())),
-        };
-        let page = filter
-            .bind(
-                sql(concat!(
-                    "SELECT at, id, body FROM audit_event ",
-                    matching!(),
-                    "AND (at, id) < ($11, $12) ORDER BY at DESC, id DESC LIMIT $13 OFFSET $14"
-                )),
-                who.tenant(),
-            )
-            .bind(before.0)
-            .bind(before.1)
-            .bind(limit.min(MOST_ROWS))
-            .bind(skip);
-        self.index.scan(page).await?.iter().map(Found::from_row).collect()
+        let mut merge = Merge::new(filter, start, limit.min(MOST_ROWS));
+        let mut events = Events::new(self);
+        let mut groups = Groups::newest_first(self, who.tenant(), filter, merge.newest());
+        while let Some(group) = groups.next().await? {
+            if merge.reach(group.place.last_at, &mut events).await? {
+                return Ok(merge.into_page());
+            }
+            merge.add(group);
+        }
+        merge.reach(i64::MIN, &mut events).await?;
+        Ok(merge.into_page())
     }
 
     /// How many events match, counted up to 100,000.
     pub async fn audit_count(&self, who: &Authorized<ReadAudit>, filter: &Filter) -> Result<u64> {
-        let count = filter.bind(
-            sql(concat!("SELECT COUNT(*) FROM (SELECT id FROM audit_event ", matching!(), "LIMIT 100000) AS matching")),
-            who.tenant(),
-        );
-        let rows = self.index.scan(count).await?;
-        let count = rows.first().map_or(Ok(0), |row| row.int(0))?;
-        u64::try_from(count).map_err(Error::other)
+        let whole = match &filter.resource_id {
+            None => sql(concat!(
+                "SELECT CAST(COALESCE(SUM(cnt), 0) AS BIGINT) FROM (SELECT cnt FROM audit_group ",
+                matching!(),
+                "AND first_at >= $2 AND last_at <= $3 LIMIT 100000) AS matching"
+            )),
+            Some(_) => sql(concat!(
+                "SELECT CAST(COALESCE(SUM(cnt), 0) AS BIGINT) FROM (SELECT cnt FROM audit_group ",
+                matching!(),
+                "AND first_at >= $2 AND last_at <= $3 AND resource_id = $11 LIMIT 100000) AS matching"
+            )),
+        };
+        let whole = filter.bind(whole, who.tenant(), filter.latest()).bind_some(filter.resource_id.as_ref());
+        let rows = self.index.scan(whole).await?;
+        let mut count = rows.first().map_or(Ok(0), |row| row.int(0))?;
+        // Groups that lie across an end of the time asked for: all within a second of it.
+        if let Some(from) = filter.from {
+            count += self.count_across(who, filter, from, i64::MIN).await?;
+        }
+        if let Some(to) = filter.to {
+            count += self.count_across(who, filter, to, filter.earliest()).await?;
+        }
+        u64::try_from(count.min(MOST_COUNTED)).map_err(Error::other)
+    }
+
+    /// Matching events of groups that reach across `end` and out of the time asked for. A group that begins no later than
+    /// `counted` has been counted at the other end.
+    async fn count_across(
+        &self,
+        who: &Authorized<ReadAudit>,
+        filter: &Filter,
+        end: Timestamp,
+        counted: i64,
+    ) -> Result<i64> {
+        let (from, to) = (filter.earliest(), filter.latest());
+        let at_end = Filter { from: Some(end), to: Some(end), ..filter.clone() };
+        let mut groups = Groups::newest_first(self, who.tenant(), &at_end, i64::MAX);
+        let mut events = Events::new(self);
+        let mut count = 0;
+        while let Some(group) = groups.next().await? {
+            let is_whole = group.first_at >= from && group.place.last_at <= to;
+            if !is_whole && (counted == i64::MIN || group.first_at > counted) {
+                let found = events.of(&group).await?;
+                count += found.iter().filter(|found| (from..=to).contains(&found.at.millis())).count() as i64;
+            }
+        }
+        Ok(count)
     }
 
     /// Begins an export of the tenant's chains, up to where each lane ends now.
@@ -181,21 +240,119 @@ impl Export {
 }
 
 impl Filter {
-    /// Parameters 1 to 10.
-    fn bind(&self, statement: Stmt, tenant: TenantId) -> Stmt {
+    fn earliest(&self) -> i64 {
+        self.from.map_or(i64::MIN, Timestamp::millis)
+    }
+
+    fn latest(&self) -> i64 {
+        self.to.map_or(i64::MAX, Timestamp::millis)
+    }
+
+    /// Parameters 1 to 10; nothing that begins after `newest` matches.
+    fn bind(&self, statement: Stmt, tenant: TenantId, newest: i64) -> Stmt {
         let actions = (!self.actions.is_empty()).then(|| format!(",{},", self.actions.join(",").to_lowercase()));
         statement
             .bind(tenant.as_bytes())
-            .bind(self.from.map_or(i64::MIN, Timestamp::millis))
-            .bind(self.to.map_or(i64::MAX, Timestamp::millis))
+            .bind(self.earliest())
+            .bind(newest)
+            .bind(newest.saturating_add(REACH_MS))
             .bind(self.category.as_ref())
             .bind(actions)
             .bind(self.outcome.as_ref())
             .bind(self.actor.as_ref().map(|part| format!("%{}%", escape(&part.to_lowercase()))))
             .bind(self.actor_id.as_ref())
             .bind(self.resource_type.as_ref())
-            .bind(self.resource_id.as_ref())
     }
+}
+
+/// The matching groups of the index, newest first.
+struct Groups<'s> {
+    store: &'s Store,
+    tenant: TenantId,
+    filter: &'s Filter,
+    newest: i64,
+    after: Place,
+    read: std::vec::IntoIter<Row>,
+    is_last: bool,
+}
+
+impl<'s> Groups<'s> {
+    fn newest_first(store: &'s Store, tenant: TenantId, filter: &'s Filter, newest: i64) -> Self {
+        let newest = newest.min(filter.latest());
+        Self { store, tenant, filter, newest, after: Place::before_all(), read: Vec::new().into_iter(), is_last: false }
+    }
+
+    async fn next(&mut self) -> Result<Option<Group>> {
+        if self.read.len() == 0 && !self.is_last {
+            let rows = self.store.index.scan(self.page()).await?;
+            self.is_last = (rows.len() as i64) < GROUPS;
+            self.read = rows.into_iter();
+        }
+        let group = self.read.next().map(|row| Group::from_row(&row)).transpose()?;
+        if let Some(group) = &group {
+            self.after = group.place;
+        }
+        Ok(group)
+    }
+
+    fn page(&self) -> Stmt {
+        // A statement of its own: as one more condition that may be absent, the resource would not be looked up in its index.
+        let page = match &self.filter.resource_id {
+            None => sql(concat!(columns!(), matching!(), newest_first!())),
+            Some(_) => sql(concat!(columns!(), matching!(), "AND resource_id = $16 ", newest_first!())),
+        };
+        let Place { last_at, lane, seq, n } = self.after;
+        self.filter
+            .bind(page, self.tenant, self.newest)
+            .bind(last_at)
+            .bind(lane.as_bytes())
+            .bind(seq)
+            .bind(n)
+            .bind(GROUPS)
+            .bind_some(self.filter.resource_id.as_ref())
+    }
+}
+
+/// Events by group. Groups of one batch come one after the other more often than not, so a few batches are held.
+struct Events<'s> {
+    store: &'s Store,
+    batches: HashMap<(LaneId, i64), Arc<Batch>>,
+}
+
+impl<'s> Events<'s> {
+    fn new(store: &'s Store) -> Self {
+        Self { store, batches: HashMap::new() }
+    }
+
+    async fn of(&mut self, group: &Group) -> Result<Vec<Found>> {
+        let batch = self.batch(group.place.lane, group.place.seq).await?;
+        let records = group.members.iter().map(|member| batch.records.get(usize::from(*member)));
+        records.map(|record| record.and_then(Found::of).ok_or_else(astray)).collect()
+    }
+
+    async fn batch(&mut self, lane: LaneId, seq: i64) -> Result<Arc<Batch>> {
+        if let Some(held) = self.batches.get(&(lane, seq)) {
+            return Ok(Arc::clone(held));
+        }
+        let one = Batch::select().bind(lane.as_bytes()).bind(seq).bind(1i64);
+        for source in self.store.lanes().into_iter().rev() {
+            let rows = source.scan(one.clone()).await?;
+            let Some(batch) = rows.first().map(Batch::from_row).transpose()?.filter(|batch| batch.seq == seq) else {
+                continue;
+            };
+            if self.batches.len() >= HELD_BATCHES {
+                self.batches.clear();
+            }
+            let batch = Arc::new(batch);
+            self.batches.insert((lane, seq), Arc::clone(&batch));
+            return Ok(batch);
+        }
+        Err(astray())
+    }
+}
+
+fn astray() -> Error {
+    Error::corrupt("the audit index names an event that is not there")
 }
 
 /// Makes text match itself in LIKE with a backslash as the escape.
@@ -211,11 +368,8 @@ fn escape(text: &str) -> String {
 }
 
 impl Found {
-    fn from_row(row: &Row) -> Result<Self> {
-        Ok(Self {
-            at: Timestamp::from_millis(row.int(0)?),
-            id: EventId::from_bytes(row.array(1)?),
-            draft: Draft::decode(row.blob(2)?).map_err(|_| Error::corrupt("an audit event that cannot be read"))?,
-        })
+    fn of(record: &Record) -> Option<Self> {
+        let event = record.draft.parsed().ok()?;
+        Some(Self { at: event.at, id: event.id, draft: record.draft.clone() })
     }
 }

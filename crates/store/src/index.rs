@@ -1,25 +1,28 @@
-//! Expands batches into the audit index, one row per event, within a second.
+//! Expands batches into the audit index within a second: one row for all events of a batch that agree in everything one can filter
+//! by (see [`group`]), because under load a batch holds many events of few kinds.
 //!
-//! The index can be rebuilt at any time: events are inserted once by their key, and the cursor of a lane moves by a guarded update,
-//! so two replicas at work do no harm. The lease only spares the second one the effort.
+//! The index can be rebuilt at any time: groups are inserted once by their key, and the cursor of a lane moves by a guarded update,
+//! so two replicas at work do no harm. The lease only spares the second one the effort. Reading and grouping run on a blocking
+//! thread, so that requests wait for neither.
+
+pub(crate) mod group;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::audit::Outcome;
-use domain::audit::chain::Record;
 use domain::ids::LaneId;
 
 use crate::batch::Batch;
 use crate::db::{Db, Isolation};
 use crate::error::{Error, Result};
+use crate::row::Row;
 use crate::stmt::{Stmt, sql};
 use crate::store::Store;
 
 const LEASE: &str = "audit index";
 const LEASE_MS: i64 = 5_000;
 /// Batches of one lane expanded in one transaction.
-const MOST_BATCHES: i64 = 8;
+const MOST_BATCHES: i64 = 32;
 
 pub struct Expander {
     store: Store,
@@ -74,8 +77,8 @@ impl Expander {
             .index
             .write("rebuild audit index", Isolation::ReadCommitted, |tx| {
                 Box::pin(async move {
-                    tx.exec(sql("DELETE FROM audit_cursor")).await?;
-                    tx.exec(sql("DELETE FROM audit_event")).await.map(|_| ())
+                    tx.exec(sql("DELETE FROM audit_group_cursor")).await?;
+                    tx.exec(sql("DELETE FROM audit_group")).await.map(|_| ())
                 })
             })
             .await
@@ -87,13 +90,12 @@ impl Expander {
             None => self.cursor(lane).await?,
         };
         let rows = source.scan(Batch::select().bind(lane.as_bytes()).bind(next).bind(MOST_BATCHES)).await?;
-        let batches = rows.iter().map(Batch::from_row).collect::<Result<Vec<_>>>()?;
-        let Some(after) = batches.last().map(|batch| batch.seq + 1) else {
+        let Some(last) = rows.last() else {
             self.cursors.insert(lane, next);
             return Ok(0);
         };
-        let inserts = batches.iter().flat_map(inserts).collect::<Result<Arc<[Stmt]>>>()?;
-        let count = inserts.len();
+        let after = last.int(1)? + 1;
+        let (count, inserts) = tokio::task::spawn_blocking(move || inserts(&rows)).await.map_err(Error::other)??;
         self.store
             .index
             .write("audit index", Isolation::ReadCommitted, move |tx| {
@@ -114,7 +116,7 @@ impl Expander {
         let rows = self
             .store
             .index
-            .read(sql("SELECT next_seq FROM audit_cursor WHERE lane = $1").bind(lane.as_bytes()))
+            .read(sql("SELECT next_seq FROM audit_group_cursor WHERE lane = $1").bind(lane.as_bytes()))
             .await?;
         rows.first().map_or(Ok(1), |row| row.int(0))
     }
@@ -123,11 +125,11 @@ impl Expander {
 /// A lane that is new has no row yet, and the guard of the update does not apply to the insert: its first batch is number 1.
 fn advance(lane: LaneId, next: i64, after: i64) -> Stmt {
     if next == 1 {
-        return sql("INSERT INTO audit_cursor (lane, next_seq) VALUES ($1, $2) ON CONFLICT (lane) DO NOTHING")
+        return sql("INSERT INTO audit_group_cursor (lane, next_seq) VALUES ($1, $2) ON CONFLICT (lane) DO NOTHING")
             .bind(lane.as_bytes())
             .bind(after);
     }
-    sql("UPDATE audit_cursor SET next_seq = $3 WHERE lane = $1 AND next_seq = $2")
+    sql("UPDATE audit_group_cursor SET next_seq = $3 WHERE lane = $1 AND next_seq = $2")
         .bind(lane.as_bytes())
         .bind(next)
         .bind(after)
@@ -148,39 +150,15 @@ pub(crate) async fn heads(source: &Db) -> Result<Vec<(LaneId, i64)>> {
     rows.iter().map(|row| Ok((LaneId::from_bytes(row.array(0)?), row.int(1)?))).collect()
 }
 
-fn inserts(batch: &Batch) -> impl Iterator<Item = Result<Stmt>> + '_ {
-    (0i64..).zip(&batch.records).filter_map(|(pos, record)| insert(batch, pos, record).transpose())
-}
-
-/// A record whose event this version cannot read stays in its lane, where the verifier shows it, and out of the index.
-fn insert(batch: &Batch, pos: i64, record: &Record) -> Result<Option<Stmt>> {
-    let Ok(event) = record.draft.parsed() else {
-        tracing::warn!(audit.lane = %batch.lane, audit.seq = batch.seq, audit.pos = pos, "an audit event cannot be read");
-        return Ok(None);
-    };
-    let outcome = match event.outcome {
-        Outcome::Success => "success",
-        Outcome::Failure => "failure",
-        Outcome::Denied => "denied",
-    };
-    Ok(Some(
-        sql("INSERT INTO audit_event (tenant, at, id, category, action, outcome, actor, actor_id, resource_type, resource_id,
-                                      lane, seq, pos, body)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-             ON CONFLICT (tenant, at, id) DO NOTHING")
-        .bind(record.tenant.as_bytes())
-        .bind(event.at.millis())
-        .bind(event.id.as_bytes())
-        .bind(event.category)
-        .bind(event.action)
-        .bind(outcome)
-        .bind(event.actor.to_lowercase())
-        .bind(event.actor_id)
-        .bind(event.resource_type)
-        .bind(event.resource_id)
-        .bind(batch.lane.as_bytes())
-        .bind(batch.seq)
-        .bind(pos)
-        .bind(record.draft.encode()),
-    ))
+/// The rows of some batches, and how many events stand behind them.
+fn inserts(rows: &[Row]) -> Result<(usize, Arc<[Stmt]>)> {
+    let (mut count, mut inserts) = (0, Vec::new());
+    for row in rows {
+        let batch = Batch::from_row(row)?;
+        for (n, group) in (0..).zip(group::of(&batch)) {
+            count += group.members.len();
+            inserts.push(group.insert(&batch, n));
+        }
+    }
+    Ok((count, inserts.into()))
 }

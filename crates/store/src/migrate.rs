@@ -60,6 +60,13 @@ pub const MIGRATIONS: &[Migration] = &[
         files: &[Part::Index],
         postgres: "",
     },
+    Migration {
+        version: 4,
+        name: "audit groups",
+        sql: include_str!("migrate/0004_audit_group.sql"),
+        files: &[Part::Index],
+        postgres: "",
+    },
 ];
 
 /// Why a schema cannot be used.

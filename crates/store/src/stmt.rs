@@ -23,6 +23,15 @@ impl Stmt {
         self
     }
 
+    /// Binds the next parameter if there is a value: for a statement whose text was chosen by whether there is.
+    #[must_use]
+    pub(crate) fn bind_some(self, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.bind(value),
+            None => self,
+        }
+    }
+
     pub fn text(&self) -> &'static str {
         self.sql
     }

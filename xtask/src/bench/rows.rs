@@ -55,7 +55,9 @@ pub fn run(names: &[&str]) -> Result<()> {
     let server = Running::qapid(&data)?;
     let bare = Running::bare()?;
     let client = Client::new(&server.address, credentials(&data)?.get("QUANTUMAPI_KEY").context("no key in dev.env")?);
-    println!("| row | product/s | p50 ms | p99 ms | p99 ms at 70 % | CPU us | peer | peer/s | CPU us | ratio | bar | |");
+    println!(
+        "| row | product/s | p50 ms | p99 ms | p99 ms at 70 % | CPU us | peer | peer/s | CPU us | ratio | bar | |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for row in rows(&client, &data)? {
         if wanted(names, row.name) {
@@ -198,9 +200,7 @@ fn closed(row: &Row) -> Plan {
 fn measure_peer(row: &Row, bare: &Running) -> Result<(f64, Option<f64>)> {
     match &row.peer {
         None => Ok((0.0, None)),
-        Some(Peer::Primitive(args)) => {
-            Ok((primitive(&args.iter().map(String::as_str).collect::<Vec<_>>())?, None))
-        }
+        Some(Peer::Primitive(args)) => Ok((primitive(&args.iter().map(String::as_str).collect::<Vec<_>>())?, None)),
         Some(Peer::Http(request)) => {
             let request = request.clone();
             let round = timed(bare, closed(row), move |_, _| request.clone())?;

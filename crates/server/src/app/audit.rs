@@ -21,6 +21,9 @@ use crate::trail::Entry;
 pub use checkpoint::Heads;
 pub use export::Lines;
 
+/// Pages are counted from the newest event, and every event before one has to be counted past.
+const MOST_SKIPPED: u32 = 1_000_000;
+
 /// The audit trails of tenants.
 pub struct Audit {
     core: Core,
@@ -61,6 +64,11 @@ impl Audit {
         let texts = [&filter.category, &filter.outcome, &filter.actor, &filter.resource_type];
         if texts.into_iter().flatten().chain(&filter.actions).any(|text| text.contains('\0')) {
             return Err(Problem::invalid("A filter holds a NUL, which no event does."));
+        }
+        if page.skipped() > MOST_SKIPPED {
+            return Err(Problem::invalid(format!(
+                "The page lies behind more than {MOST_SKIPPED} events: narrow the query with from and to, or export the trail."
+            )));
         }
         let events = self.core.store.audit_events(auth, filter, Start::Offset(page.skipped()), page.size).await?;
         let total = self.core.store.audit_count(auth, filter).await?;

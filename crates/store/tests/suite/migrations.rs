@@ -79,3 +79,22 @@ async fn an_empty_database_is_not_served() {
     let refused: Error = migrate::check(&store).await.unwrap_err();
     assert!(matches!(refused.reason::<Refused>(), Some(Refused::Behind { missing: 2 })), "{refused:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_the_first_release_still_answers_with_its_old_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store::Store::open_sqlite(dir.path(), store::Options::default()).await.unwrap();
+    answers_with_old_events(&store).await;
+    let url = store::testing::Postgres::shared().create_database().unwrap();
+    let store = store::Store::open_postgres(&url, store::Options::default()).await.unwrap();
+    answers_with_old_events(&store).await;
+}
+
+async fn answers_with_old_events(store: &store::Store) {
+    let now = Timestamp::from_millis(1);
+    migrate::migrate_with(store, &MIGRATIONS[..3], now).await.unwrap();
+    super::audit::append_three(store).await;
+    let applied = migrate::migrate_with(store, &MIGRATIONS[..4], now).await.unwrap();
+    assert_eq!(applied, ["audit groups"]);
+    assert_eq!(super::audit::expanded_and_found(store).await, 3);
+}

@@ -1,0 +1,115 @@
+//! The groups of a batch: events that agree in everything one can filter by, and in the second they happened in.
+//!
+//! The second bounds how far a group reaches: a request that took long is recorded when it ends and dated when it began, and one
+//! such event must not make a group that every page of the minutes between has to look into.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use domain::audit::{Event, Outcome};
+use domain::ids::TenantId;
+use domain::time::SECOND_MS;
+
+use crate::batch::Batch;
+use crate::stmt::{Stmt, sql};
+
+/// The events of a group are closer together than this.
+pub(crate) const REACH_MS: i64 = SECOND_MS;
+
+/// What the events of a group agree in.
+#[derive(PartialEq, Eq, Hash)]
+struct Kind<'a> {
+    tenant: TenantId,
+    second: i64,
+    category: Cow<'a, str>,
+    action: Cow<'a, str>,
+    outcome: &'static str,
+    actor: Cow<'a, str>,
+    actor_id: Option<Cow<'a, str>>,
+    resource_type: Cow<'a, str>,
+    resource_id: Cow<'a, str>,
+}
+
+pub(super) struct Group<'a> {
+    kind: Kind<'a>,
+    first_at: i64,
+    last_at: i64,
+    /// Places in the batch.
+    pub members: Vec<u16>,
+}
+
+/// The groups of a batch in the order of their first events, which is the same whoever computes it. A record whose event this
+/// version cannot read stays in its lane, where the verifier shows it, and out of the index.
+pub(super) fn of(batch: &Batch) -> Vec<Group<'_>> {
+    let mut places: HashMap<Kind<'_>, Vec<(u16, i64)>> = HashMap::new();
+    for (place, record) in (0..=u16::MAX).zip(&batch.records) {
+        match record.draft.parsed() {
+            Ok(event) => {
+                let at = event.at.millis();
+                places.entry(Kind::of(record.tenant, event)).or_default().push((place, at));
+            }
+            Err(_) => {
+                tracing::warn!(audit.lane = %batch.lane, audit.seq = batch.seq, audit.pos = place, "an audit event cannot be read");
+            }
+        }
+    }
+    let mut groups: Vec<Group<'_>> = places.into_iter().map(|(kind, places)| Group::new(kind, &places)).collect();
+    groups.sort_by_key(|group| group.members.first().copied());
+    groups
+}
+
+impl<'a> Kind<'a> {
+    fn of(tenant: TenantId, event: Event<'a>) -> Self {
+        Self {
+            tenant,
+            second: event.at.millis().div_euclid(REACH_MS),
+            category: event.category,
+            action: event.action,
+            outcome: match event.outcome {
+                Outcome::Success => "success",
+                Outcome::Failure => "failure",
+                Outcome::Denied => "denied",
+            },
+            actor: event.actor,
+            actor_id: event.actor_id,
+            resource_type: event.resource_type,
+            resource_id: event.resource_id,
+        }
+    }
+}
+
+impl<'a> Group<'a> {
+    fn new(kind: Kind<'a>, places: &[(u16, i64)]) -> Self {
+        let times = || places.iter().map(|(_, at)| *at);
+        Self {
+            first_at: times().min().unwrap_or_default(),
+            last_at: times().max().unwrap_or_default(),
+            members: places.iter().map(|(place, _)| *place).collect(),
+            kind,
+        }
+    }
+
+    /// `n` tells the groups of one batch apart.
+    pub fn insert(&self, batch: &Batch, n: i64) -> Stmt {
+        let members: Vec<u8> = self.members.iter().flat_map(|place| place.to_be_bytes()).collect();
+        sql("INSERT INTO audit_group (tenant, last_at, lane, seq, n, first_at, cnt, category, action, outcome, actor, actor_id,
+                                      resource_type, resource_id, members)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+             ON CONFLICT (tenant, last_at, lane, seq, n) DO NOTHING")
+        .bind(self.kind.tenant.as_bytes())
+        .bind(self.last_at)
+        .bind(batch.lane.as_bytes())
+        .bind(batch.seq)
+        .bind(n)
+        .bind(self.first_at)
+        .bind(i64::try_from(self.members.len()).unwrap_or(i64::MAX))
+        .bind(&*self.kind.category)
+        .bind(&*self.kind.action)
+        .bind(self.kind.outcome)
+        .bind(self.kind.actor.to_lowercase())
+        .bind(self.kind.actor_id.as_deref())
+        .bind(&*self.kind.resource_type)
+        .bind(&*self.kind.resource_id)
+        .bind(members)
+    }
+}
