@@ -68,6 +68,11 @@ impl<A: Action> Authorized<A> {
         A::KIND.is_none_or(|kind| self.limits.admit(kind, id, name))
     }
 
+    /// Whether the caller reaches only some of what the action is about.
+    pub fn is_confined(&self) -> bool {
+        A::KIND.is_some() && !self.limits.is_unlimited()
+    }
+
     /// Whether the action may make a resource of this name.
     pub fn admits_new(&self, name: &str) -> bool {
         A::KIND.is_none_or(|kind| self.limits.admit_new(kind, name))

@@ -16,7 +16,10 @@ pub enum State {
     /// Refuses everything until it is enabled again.
     Disabled,
     /// Refuses everything for ever.
-    Revoked,
+    Revoked {
+        /// When the material is destroyed, if that was asked for as well.
+        deletion_at: Option<Timestamp>,
+    },
     /// Refuses everything; destroyed at the given time unless cancelled.
     PendingDeletion {
         /// When the material is destroyed.
@@ -39,6 +42,8 @@ pub enum Use {
     Verify,
     /// Compute a MAC.
     Mac,
+    /// Take the private half away.
+    Export,
 }
 
 /// Why a key refuses.
@@ -71,7 +76,7 @@ impl State {
             Self::Active => "active",
             Self::Deprecated => "deprecated",
             Self::Disabled => "disabled",
-            Self::Revoked => "revoked",
+            Self::Revoked { .. } => "revoked",
             Self::PendingDeletion { .. } => "pending_deletion",
             Self::Deleted => "deleted",
         }
@@ -81,8 +86,8 @@ impl State {
     pub fn status(self) -> &'static str {
         match self {
             Self::Active | Self::Deprecated => "active",
-            Self::Disabled | Self::Revoked => "inactive",
-            Self::PendingDeletion { .. } => "scheduled_deletion",
+            Self::Disabled | Self::Revoked { deletion_at: None } => "inactive",
+            Self::PendingDeletion { .. } | Self::Revoked { deletion_at: Some(_) } => "scheduled_deletion",
             Self::Deleted => "deleted",
         }
     }
@@ -93,7 +98,7 @@ impl State {
             ("active", _) => Self::Active,
             ("deprecated", _) => Self::Deprecated,
             ("disabled", _) => Self::Disabled,
-            ("revoked", _) => Self::Revoked,
+            ("revoked", deletion_at) => Self::Revoked { deletion_at },
             ("pending_deletion", Some(at)) => Self::PendingDeletion { at },
             ("deleted", _) => Self::Deleted,
             _ => return None,
@@ -104,14 +109,15 @@ impl State {
     pub fn deletion_at(self) -> Option<Timestamp> {
         match self {
             Self::PendingDeletion { at } => Some(at),
+            Self::Revoked { deletion_at } => deletion_at,
             _ => None,
         }
     }
 
     fn permits(self, purpose: Use) -> Result<(), Refusal> {
         match (self, purpose) {
-            (Self::Active, _) | (Self::Deprecated, Use::Decrypt | Use::Verify) => Ok(()),
-            (Self::Revoked, _) => Err(Refusal::Revoked),
+            (Self::Active, _) | (Self::Deprecated, Use::Decrypt | Use::Verify | Use::Export) => Ok(()),
+            (Self::Revoked { .. }, _) => Err(Refusal::Revoked),
             _ => Err(Refusal::NotUsable),
         }
     }
@@ -149,20 +155,28 @@ pub struct NoSuchTransition {
 }
 
 impl State {
-    /// The state after `change`, or why there is none. Revocation and deletion have no way back.
+    /// The state after `change`, or why there is none. Revocation and deletion have no way back, not even by way of each
+    /// other.
     pub fn apply(self, change: Change, now: Timestamp) -> Result<Self, NoSuchTransition> {
+        let due = |days: u32| now.plus_millis(i64::from(days.min(DELETION_DAYS_MAX)) * DAY_MS);
         match (self, change) {
-            (Self::Deleted, _) | (Self::Revoked, Change::Activate | Change::Deprecate | Change::Disable) => {
+            (Self::Deleted, _) | (Self::Revoked { .. }, Change::Activate | Change::Deprecate | Change::Disable) => {
                 Err(NoSuchTransition { from: self.as_str() })
             }
             (_, Change::Activate) => Ok(Self::Active),
             (_, Change::Deprecate) => Ok(Self::Deprecated),
             (_, Change::Disable) => Ok(Self::Disabled),
-            (_, Change::Revoke) => Ok(Self::Revoked),
-            (_, Change::ScheduleDeletion { days }) => {
-                Ok(Self::PendingDeletion { at: now.plus_millis(i64::from(days.min(DELETION_DAYS_MAX)) * DAY_MS) })
+            (_, Change::Revoke) => Ok(Self::Revoked { deletion_at: self.deletion_at() }),
+            (Self::Revoked { .. }, Change::ScheduleDeletion { days }) => {
+                Ok(Self::Revoked { deletion_at: Some(due(days)) })
             }
+            (_, Change::ScheduleDeletion { days }) => Ok(Self::PendingDeletion { at: due(days) }),
         }
+    }
+
+    /// Whether the grace period before the material is destroyed is over.
+    pub fn is_due_for_deletion(self, now: Timestamp) -> bool {
+        self.deletion_at().is_some_and(|at| at <= now)
     }
 }
 
@@ -192,8 +206,8 @@ impl Standing {
         if matches!(purpose, Use::Decrypt | Use::Verify) {
             return if version < self.minimum { Err(Refusal::BelowMinimum) } else { Ok(()) };
         }
-        // An expired key makes nothing new, but what it protected stays readable.
-        if self.expires_at.is_some_and(|at| at <= now) {
+        // An expired key makes nothing new, but what it protected stays readable, and its owner may take it along.
+        if purpose != Use::Export && self.expires_at.is_some_and(|at| at <= now) {
             return Err(Refusal::Expired);
         }
         Ok(())
@@ -204,6 +218,7 @@ impl Standing {
             Use::Encrypt | Use::Decrypt => self.algorithm.purpose() == Purpose::Encryption,
             Use::Sign | Use::Verify => self.algorithm.purpose() == Purpose::Signing,
             Use::Mac => self.algorithm.purpose() == Purpose::Hmac,
+            Use::Export => true,
         };
         if fits { Ok(()) } else { Err(Refusal::WrongKind) }
     }
@@ -222,17 +237,20 @@ mod tests {
     #[test]
     fn each_state_permits_what_it_says() {
         let pending = State::PendingDeletion { at: NOW };
+        let revoked = State::Revoked { deletion_at: None };
         for (state, encrypt, decrypt) in [
             (State::Active, Ok(()), Ok(())),
             (State::Deprecated, Err(Refusal::NotUsable), Ok(())),
             (State::Disabled, Err(Refusal::NotUsable), Err(Refusal::NotUsable)),
-            (State::Revoked, Err(Refusal::Revoked), Err(Refusal::Revoked)),
+            (revoked, Err(Refusal::Revoked), Err(Refusal::Revoked)),
+            (State::Revoked { deletion_at: Some(NOW) }, Err(Refusal::Revoked), Err(Refusal::Revoked)),
             (pending, Err(Refusal::NotUsable), Err(Refusal::NotUsable)),
             (State::Deleted, Err(Refusal::NotUsable), Err(Refusal::NotUsable)),
         ] {
             let key = standing(Algorithm::MlKem768, state);
             assert_eq!(key.permits(Use::Encrypt, 3, NOW), encrypt, "{state:?}");
             assert_eq!(key.permits(Use::Decrypt, 3, NOW), decrypt, "{state:?}");
+            assert_eq!(key.permits(Use::Export, 3, NOW), decrypt, "{state:?}");
         }
     }
 
@@ -254,10 +272,20 @@ mod tests {
 
     #[test]
     fn revocation_and_deletion_have_no_way_back() {
-        assert!(State::Revoked.apply(Change::Activate, NOW).is_err());
-        assert!(State::Deleted.apply(Change::Activate, NOW).is_err());
+        let revoked = State::Active.apply(Change::Revoke, NOW).unwrap();
+        let doomed = revoked.apply(Change::ScheduleDeletion { days: 1 }, NOW).unwrap();
+        for state in [revoked, doomed, State::Deleted] {
+            for change in [Change::Activate, Change::Deprecate, Change::Disable] {
+                assert!(state.apply(change, NOW).is_err(), "{state:?} {change:?}");
+            }
+        }
+        assert_eq!((doomed.as_str(), doomed.status()), ("revoked", "scheduled_deletion"));
+        assert_eq!(State::from_stored(doomed.as_str(), doomed.deletion_at()), Some(doomed));
         let pending = State::Active.apply(Change::ScheduleDeletion { days: 1 }, NOW).unwrap();
         assert_eq!(pending.deletion_at(), Some(NOW.plus_millis(DAY_MS)));
         assert_eq!(pending.apply(Change::Activate, NOW).unwrap(), State::Active);
+        // Revoking what is to be destroyed does not keep it.
+        assert_eq!(pending.apply(Change::Revoke, NOW).unwrap(), doomed);
+        assert!(!doomed.is_due_for_deletion(NOW) && doomed.is_due_for_deletion(NOW.plus_millis(DAY_MS)));
     }
 }

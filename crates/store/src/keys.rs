@@ -93,7 +93,7 @@ pub enum KeyRef {
 pub struct KeyFilter {
     /// Only this type.
     pub key_type: Option<String>,
-    /// Only these stored states.
+    /// Only in one of these states, as [`State::as_str`] or [`State::status`] spells it.
     pub states: Vec<&'static str>,
 }
 
@@ -129,7 +129,8 @@ impl Store {
         let wanted = |key: &NamedKey| {
             auth.admits(key.id.uuid(), &key.name)
                 && filter.key_type.as_ref().is_none_or(|wanted| *wanted == key.key_type)
-                && (filter.states.is_empty() || filter.states.contains(&key.state.as_str()))
+                && (filter.states.is_empty()
+                    || filter.states.iter().any(|word| [key.state.as_str(), key.state.status()].contains(word)))
         };
         Ok(keys.into_iter().filter(wanted).collect())
     }
@@ -157,7 +158,7 @@ impl Store {
 
     /// Tenants and keys whose grace period is over at `now`.
     pub async fn keys_due_for_deletion(&self, now: Timestamp) -> Result<Vec<(TenantId, KeyId)>> {
-        let text = "SELECT tenant, id FROM named_key WHERE state = 'pending_deletion' AND deletion_at <= $1 LIMIT 1000";
+        let text = "SELECT tenant, id FROM named_key WHERE deletion_at <= $1 LIMIT 1000";
         let rows = self.scan(sql(text).bind(now.millis())).await?;
         rows.iter().map(|row| Ok((TenantId::from_bytes(row.array(0)?), KeyId::from_bytes(row.array(1)?)))).collect()
     }

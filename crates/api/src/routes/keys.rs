@@ -2,8 +2,8 @@
 
 use super::{Route, routes, schema};
 use crate::error::ErrorCode::{
-    self, Conflict, DecryptionFailed, IdempotencyKeyReused, InvalidMinDecryptionVersion, KeyDisabled, KeyNameConflict,
-    KeyRevoked, KeyVersionBelowMinimum, KeyWrongType, NotFound, PreconditionFailed, Unsupported, ValueNotReplayable,
+    self, Conflict, DecryptionFailed, Forbidden, InvalidMinDecryptionVersion, KeyDisabled, KeyNameConflict, KeyRevoked,
+    KeyVersionBelowMinimum, KeyWrongType, NotFound, PreconditionFailed, Unsupported, ValueNotReplayable,
 };
 use crate::keys::{
     CreateKey, DataKey, DeleteKey, ExportKey, ExportPublicKey, ExportedKey, ExportedPublicKey, GenerateDataKey,
@@ -21,14 +21,14 @@ routes! {
         .does("Make a key.")
         .takes(schema::<CreateKey>())
         .creates(schema::<Key>())
-        .fails(&[Unsupported, KeyWrongType, KeyNameConflict, IdempotencyKeyReused]);
+        .fails(&[Unsupported, KeyWrongType, Forbidden, KeyNameConflict]);
     /// A key from elsewhere.
     KEY_IMPORT = Route::post("importKey", "/api/v1/keys/import", "keys")
         .scope("keys:write")
         .does("Bring a key from elsewhere.")
         .takes(schema::<ImportKey>())
         .creates(schema::<Key>())
-        .fails(&[Unsupported, KeyWrongType, KeyNameConflict, IdempotencyKeyReused]);
+        .fails(&[Unsupported, KeyWrongType, Forbidden, KeyNameConflict]);
     /// The keys.
     KEY_LIST = Route::get("listKeys", "/api/v1/keys", "keys")
         .scope("keys:read")
@@ -52,7 +52,7 @@ routes! {
         .does("Change a key's name, description or status.")
         .takes(schema::<UpdateKey>())
         .answers(schema::<Key>())
-        .fails(&[NotFound, Conflict, KeyNameConflict, PreconditionFailed]);
+        .fails(&[Forbidden, NotFound, Conflict, KeyNameConflict, PreconditionFailed]);
     /// Remove a key.
     KEY_DELETE = Route::delete("deleteKey", "/api/v1/keys/{id}", "keys")
         .scope("keys:write")
@@ -78,13 +78,13 @@ routes! {
         .does("Give a key a new version.")
         .takes(schema::<RotateKey>())
         .answers(schema::<Key>())
-        .fails(&[NotFound, Conflict, KeyDisabled, KeyRevoked, KeyNameConflict, PreconditionFailed]);
+        .fails(&[Forbidden, NotFound, Conflict, KeyDisabled, KeyRevoked, KeyNameConflict, PreconditionFailed]);
     /// The default of its type.
     KEY_SET_DEFAULT = Route::post("setDefaultKey", "/api/v1/keys/{id}/set-default", "keys")
         .scope("keys:write")
         .does("Make a key the default of its type.")
         .takes(schema::<SetDefaultKey>())
-        .fails(&[NotFound, KeyWrongType, KeyDisabled, KeyRevoked]);
+        .fails(&[Forbidden, NotFound, KeyWrongType, KeyDisabled, KeyRevoked]);
     /// The public half for other programs.
     KEY_EXPORT_PUBLIC = Route::get("exportPublicKey", "/api/v1/keys/{id}/public-key", "keys")
         .scope("keys:read")
@@ -111,7 +111,7 @@ routes! {
         .does("A key's private half; unconfined administrators only, and audited.")
         .takes(schema::<ExportKey>())
         .answers(schema::<ExportedKey>())
-        .fails(&[NotFound, KeyWrongType, KeyDisabled, KeyRevoked, Unsupported, ValueNotReplayable]);
+        .fails(&[Forbidden, NotFound, KeyWrongType, KeyDisabled, KeyRevoked, Unsupported, ValueNotReplayable]);
     /// A data key, bare and wrapped.
     KEY_DATA_KEY = Route::post("generateDataKey", "/api/v1/keys/{id}/generate-data-key", "keys")
         .scope("encrypt")

@@ -2,8 +2,8 @@
 
 use super::{Route, routes, schema};
 use crate::error::ErrorCode::{
-    Conflict, IdempotencyKeyReused, InvalidPassword, LinkExhausted, LinkNotFound, LinkRetired, NotFound,
-    PasswordRequired, PreconditionFailed, SecretInactive, SecretNameAmbiguous, TooManyItems, ValueNotReplayable,
+    Conflict, Forbidden, InvalidPassword, LinkExhausted, LinkNotFound, LinkRetired, NotFound, PasswordRequired,
+    PreconditionFailed, SecretInactive, SecretNameAmbiguous, TooManyItems, ValueNotReplayable,
 };
 use crate::secrets::{
     CreateSecret, ImportSecrets, ImportedSecrets, ListSecrets, ReadHistory, ReadSecret, RollbackSecret, Secret,
@@ -21,7 +21,7 @@ routes! {
         .does("Make a secret.")
         .takes(schema::<CreateSecret>())
         .creates(schema::<SecretWithValue>())
-        .fails(&[IdempotencyKeyReused]);
+        .fails(&[Forbidden]);
     /// The secrets.
     SECRET_LIST = Route::get("listSecrets", "/api/v1/secrets", "secrets")
         .scope("secrets:read")
@@ -55,19 +55,19 @@ routes! {
         .does("Change what is given of a secret's metadata.")
         .takes(schema::<UpdateSecret>())
         .answers(schema::<Secret>())
-        .fails(&[NotFound, PreconditionFailed]);
+        .fails(&[Forbidden, NotFound, Conflict, PreconditionFailed]);
     /// A new value.
     SECRET_UPDATE_VALUE = Route::put("updateSecretValue", "/api/v1/secrets/{id}/value", "secrets")
         .scope("secrets:write")
         .does("Give a secret a new value, as a new version.")
         .takes(schema::<UpdateSecretValue>())
         .answers(schema::<Secret>())
-        .fails(&[NotFound, SecretInactive, PreconditionFailed]);
+        .fails(&[NotFound, Conflict, SecretInactive, PreconditionFailed]);
     /// Remove a secret.
     SECRET_DELETE = Route::delete("deleteSecret", "/api/v1/secrets/{id}", "secrets")
         .scope("secrets:write")
         .does("Remove a secret and all its versions, for ever.")
-        .fails(&[NotFound, PreconditionFailed]);
+        .fails(&[NotFound, Conflict, PreconditionFailed]);
     /// Make a value unreadable.
     SECRET_DEACTIVATE = Route::post("deactivateSecret", "/api/v1/secrets/{id}/deactivate", "secrets")
         .scope("secrets:write")
@@ -91,7 +91,7 @@ routes! {
         .does("Make a past version's value the newest, in one step. Shows it, so it takes secrets:read as well.")
         .takes(schema::<RollbackSecret>())
         .answers(schema::<SecretWithValue>())
-        .fails(&[NotFound, SecretInactive, PreconditionFailed]);
+        .fails(&[NotFound, Conflict, SecretInactive, PreconditionFailed]);
     /// How good a value is.
     SECRET_INSIGHTS = Route::get("getSecretInsights", "/api/v1/secrets/{id}/insights", "secrets")
         .scope("secrets:read")

@@ -6,8 +6,9 @@ mod show;
 
 use std::sync::Arc;
 
+use api::error::ErrorCode;
 use crypto::algorithm::{Algorithm, Purpose};
-use domain::authz::{Action, Authorized};
+use domain::authz::{Action, Authorized, WriteKeys};
 use store::Stmt;
 use store::keys::KeyRef;
 
@@ -56,9 +57,22 @@ impl Keys {
 /// The only unique thing a caller chooses is the name.
 fn name_taken(error: store::Error) -> Problem {
     match error {
-        store::Error::Unique => Problem::new(api::error::ErrorCode::KeyNameConflict, "Another key has this name."),
+        store::Error::Unique => Problem::new(ErrorCode::KeyNameConflict, "Another key has this name."),
         error => error.into(),
     }
+}
+
+fn outside_limits(name: &str) -> Problem {
+    Problem::new(ErrorCode::Forbidden, "The credential's limits do not allow a key of this name.").detail("name", name)
+}
+
+/// Everybody who names no key uses the default. Whoever is confined to some keys must not choose it for them.
+fn may_set_default(auth: &Authorized<WriteKeys>) -> Outcome<()> {
+    if auth.is_confined() {
+        let message = "A credential that is confined to named keys does not choose the tenant's default.";
+        return Err(Problem::new(ErrorCode::Forbidden, message));
+    }
+    Ok(())
 }
 
 /// The wire's word for a kind of key.

@@ -200,6 +200,32 @@ fn destroys(operation: &Operation) -> bool {
 }
 
 #[test]
+fn who_is_confined_to_some_keys_reaches_no_others_by_renaming_or_as_the_default() {
+    let server = Server::start_dev();
+    let admin = server.client();
+    let confined = new_key(&admin, &["keys:write", "keys:read", "encrypt"], &["keys:mine/*"]);
+    let make = |name: &str, is_default: bool| {
+        let body =
+            json!({"name": name, "keyType": "encryption", "algorithm": "AES-256-GCM", "setAsDefault": is_default});
+        confined.post("/api/v1/keys", &body)
+    };
+    let id = make("mine/one", false).expect(201).text_of("id");
+    make("mine/two", true).refused(403, "forbidden");
+    let path = format!("/api/v1/keys/{id}");
+    confined.patch(&path, &json!({"name": "theirs/one"})).refused(403, "forbidden");
+    confined.post(&format!("{path}/rotate"), &json!({"name": "theirs/one"})).refused(403, "forbidden");
+    confined.post(&format!("{path}/rotate"), &json!({"setAsDefault": true})).refused(403, "forbidden");
+    confined.post(&format!("{path}/set-default"), &json!({"keyType": "encryption"})).refused(403, "forbidden");
+    let read = confined.get(&path).expect(200).json();
+    assert_eq!((&read["name"], &read["version"], &read["isDefault"]), (&json!("mine/one"), &json!(1), &json!(false)));
+    confined.patch(&path, &json!({"name": "mine/renamed"})).expect(200);
+    confined.post(&format!("{path}/rotate"), &json!({"setAsDefault": false})).expect(200);
+    admin.post(&format!("{path}/set-default"), &json!({"keyType": "encryption"})).expect(204);
+    // What is the default already may be rotated as such.
+    confined.post(&format!("{path}/rotate"), &json!({"setAsDefault": true})).expect(200);
+}
+
+#[test]
 fn nobody_reaches_further_through_a_key_they_make() {
     let server = Server::start_dev();
     let admin = server.client();

@@ -93,6 +93,55 @@ fn a_revoked_key_is_revoked_for_good() {
 }
 
 #[test]
+fn a_revoked_key_stays_revoked_by_way_of_its_deletion_too() {
+    let server = Server::start_dev();
+    let client = server.client();
+    let body = json!({"name": "doomed", "keyType": "encryption", "algorithm": "ML-KEM-768", "exportable": true});
+    let id = client.post("/api/v1/keys", &body).expect(201).text_of("id");
+    let payload = encrypt(&client, &id).expect(200).text_of("encryptedPayload");
+    let path = format!("/api/v1/keys/{id}");
+    client.request("POST", &format!("{path}/revoke")).send().expect(200);
+    client.delete(&format!("{path}?scheduleDays=7")).expect(204);
+    for status in ["active", "deprecated", "disabled"] {
+        client.patch(&path, &json!({"status": status})).refused(409, "conflict");
+    }
+    decrypt(&client, &payload).refused(403, "key_revoked");
+    let read = client.get(&path).expect(200).json();
+    assert_eq!((&read["status"], &read["state"]), (&json!("scheduled_deletion"), &json!("revoked")));
+    assert!(read["scheduledDeletionDate"].is_string(), "{read}");
+    for (status, listed) in [("scheduled_deletion", 1), ("revoked", 1), ("inactive", 0), ("active", 0)] {
+        let found = client.get(&format!("/api/v1/keys?search=doomed&status={status}")).expect(200).json();
+        assert_eq!(found["total"], listed, "{status}");
+    }
+}
+
+#[test]
+fn a_private_half_leaves_to_unconfined_administrators_and_from_usable_keys_only() {
+    let server = Server::start_dev();
+    let client = server.client();
+    let made = |name: &str| {
+        let body = json!({"name": name, "keyType": "signing", "algorithm": "ML-DSA-65", "exportable": true});
+        client.post("/api/v1/keys", &body).expect(201).text_of("id")
+    };
+    let id = made("export/one");
+    let export = |client: &Client, id: &str| client.post(&format!("/api/v1/keys/{id}/export"), &json!({}));
+    let writer = server.key(&["keys:write"], &[]);
+    assert_eq!(export(&writer, &id).refused(403, "insufficient_scope")["details"]["required_scope"], "admin");
+    export(&server.key(&["admin"], &["keys:export/*"]), &id).refused(403, "forbidden");
+    export(&client, &id).expect(200);
+    client.patch(&format!("/api/v1/keys/{id}"), &json!({"status": "disabled"})).expect(200);
+    export(&client, &id).refused(409, "key_disabled");
+    client.patch(&format!("/api/v1/keys/{id}"), &json!({"status": "active"})).expect(200);
+    client.post(&format!("/api/v1/keys/{id}/rotate"), &json!({})).expect(200);
+    client.request("POST", &format!("/api/v1/keys/{id}/versions/1/revoke")).send().expect(200);
+    export(&client, &id).expect(200);
+    client.post(&format!("/api/v1/keys/{id}/export"), &json!({"version": 1})).refused(403, "key_revoked");
+    client.post(&format!("/api/v1/keys/{id}/export"), &json!({"version": 3})).refused(404, "not_found");
+    client.request("POST", &format!("/api/v1/keys/{id}/revoke")).send().expect(200);
+    export(&client, &id).refused(403, "key_revoked");
+}
+
+#[test]
 fn one_revoked_version_leaves_the_others() {
     let server = Server::start_dev();
     let client = server.client();

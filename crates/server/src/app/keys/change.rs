@@ -15,7 +15,7 @@ use store::keys::{
 use store::{Stmt, Tx};
 
 use super::make::check_description;
-use super::{Keys, name_taken, seal_description};
+use super::{Keys, may_set_default, name_taken, outside_limits, seal_description};
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
 use crate::trail::Entry;
@@ -66,7 +66,7 @@ impl Keys {
             let next = self.next_version(ctx, id, current.current_version + 1, algorithm)?;
             entry.version(next.version);
             let (wanted, name) = (next.version, name.clone());
-            let make_default = request.set_as_default.unwrap_or(false);
+            let (make_default, may_replace) = (request.set_as_default.unwrap_or(false), may_set_default(auth));
             let statements = [retire_version(auth, id, current.current_version, now), insert_version(auth, id, &next)];
             let clear = clear_default(auth, &current.key_type);
             let decision: Decision = Arc::new(move |mut key: NamedKey| {
@@ -87,6 +87,7 @@ impl Keys {
                     (key.name, key.folded) = (name.as_str().to_owned(), name.folded());
                 }
                 if make_default && !key.is_default {
+                    may_replace.clone()?;
                     key.is_default = true;
                     writes.insert(0, clear.clone());
                 }
@@ -229,6 +230,7 @@ impl Keys {
         key_type: wire::KeyType,
     ) -> Outcome<()> {
         let clear = clear_default(auth, key_type.as_str());
+        let may_replace = may_set_default(auth);
         self.simple(ctx, auth, key, "KeySetDefault", None, move |mut key| {
             if key.key_type != key_type.as_str() {
                 return Err(Problem::new(ErrorCode::KeyWrongType, format!("The key is of keyType {}.", key.key_type)));
@@ -239,6 +241,7 @@ impl Keys {
             if key.is_default {
                 return Ok((key, Vec::new()));
             }
+            may_replace.clone()?;
             key.is_default = true;
             Ok((key, vec![clear.clone()]))
         })
@@ -274,14 +277,14 @@ impl Keys {
     /// Destroys a key whose grace period is over. Called by the background, once per key and in any number of replicas.
     pub async fn destroy(&self, ctx: &Ctx, auth: &Authorized<WriteKeys>, id: KeyId) -> Outcome<()> {
         let (now, wipe) = (ctx.now(), destroy_material(auth, id));
-        self.simple(ctx, auth, &KeyRef::Id(id), "KeyDestroyed", None, move |mut key| match key.state {
-            State::PendingDeletion { at } if at <= now => {
-                key.state = State::Deleted;
-                // The name becomes free again (no name holds two slashes); the row stays for the audit log.
-                key.folded = format!("{}//{}", key.folded, key.id);
-                Ok((key, wipe.to_vec()))
+        self.simple(ctx, auth, &KeyRef::Id(id), "KeyDestroyed", None, move |mut key| {
+            if !key.state.is_due_for_deletion(now) {
+                return Err(Problem::new(ErrorCode::Conflict, "The key is not due for deletion."));
             }
-            _ => Err(Problem::new(ErrorCode::Conflict, "The key is not due for deletion.")),
+            key.state = State::Deleted;
+            // The name becomes free again (no name holds two slashes); the row stays for the audit log.
+            key.folded = format!("{}//{}", key.folded, key.id);
+            Ok((key, wipe.to_vec()))
         })
         .await
     }
@@ -367,6 +370,10 @@ async fn apply(
         return Err(refused(Problem::new(ErrorCode::PreconditionFailed, "The key was changed since it was read.")));
     }
     let (key, writes) = decision(key).map_err(refused)?;
+    // A new name could lead the key out of the caller's limits, and into somebody else's.
+    if !auth.admits(id.uuid(), &key.name) {
+        return Err(refused(outside_limits(&key.name)));
+    }
     tx.exec_all(writes).await?;
     update_key(tx, auth, &key).await
 }

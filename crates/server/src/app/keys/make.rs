@@ -16,7 +16,7 @@ use domain::name::KeyName;
 use domain::time::Timestamp;
 use store::keys::{KeyVersion, NamedKey, clear_default, insert_key, insert_version};
 
-use super::{Keys, key_type, seal_description};
+use super::{Keys, key_type, may_set_default, outside_limits, seal_description};
 use crate::app::tenants::bytes;
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
@@ -108,8 +108,10 @@ impl Keys {
         let id = KeyId::from_random(bytes(&*self.core.entropy));
         let key = wanted.row(self, ctx, id, algorithm)?;
         if !auth.admits_new(&key.name) {
-            return Err(Problem::new(ErrorCode::Forbidden, "The credential's limits do not allow a key of this name.")
-                .detail("name", key.name));
+            return Err(outside_limits(&key.name));
+        }
+        if key.is_default {
+            may_set_default(auth)?;
         }
         let version = self.new_version(ctx, id, 1, material)?;
         entry.resource(id, &key.name).algorithm(algorithm).version(1);

@@ -7,8 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use crypto::algorithm::Algorithm;
 use crypto::key::PublicKey;
 use crypto::secret::SecretBytes;
-use domain::authz::{Action, Authorized, ReadKeys, WriteKeys};
+use domain::authz::{Action, Authorized, Denied, ReadKeys, WriteKeys};
 use domain::ids::KeyId;
+use domain::key::Use;
+use domain::scope::Scope;
 use store::keys::{KeyFilter, KeyRef, KeyVersion, NamedKey};
 
 use super::{Keys, description_cell};
@@ -226,15 +228,24 @@ impl Keys {
     ) -> Outcome<wire::ExportedKey> {
         let mut entry = Entry::new("KeyExported", "keys", "CryptoKey");
         let result = async {
+            // What leaves here cannot be called back, so the right to change keys is not enough.
+            if !ctx.principal.scopes.allows(Scope::Admin) {
+                return Err(Denied { required: Scope::Admin }.into());
+            }
+            if auth.is_confined() {
+                return Err(Problem::new(ErrorCode::Forbidden, "A confined credential takes no private half away."));
+            }
             let loaded = self.load(ctx, auth, key).await?;
             entry.resource(loaded.row.id, &loaded.row.name).algorithm(loaded.algorithm);
             if !loaded.row.exportable {
                 return Err(Problem::new(ErrorCode::Forbidden, "The key was not made to be exported."));
             }
             let version = request.version.unwrap_or(loaded.row.current_version);
-            let found = loaded.versions().iter().find(|found| found.row.version == version);
-            let found = found.ok_or_else(|| Problem::not_found("key version"))?;
+            if loaded.versions().iter().all(|found| found.row.version != version) {
+                return Err(Problem::not_found("key version"));
+            }
             entry.version(version);
+            let found = loaded.version(Use::Export, version, ctx.now())?;
             // PEM has no form for a symmetric key.
             let usual = if found.public.is_some() { wire::KeyFormat::Pem } else { wire::KeyFormat::Raw };
             let format = request.format.unwrap_or(usual);
@@ -273,9 +284,9 @@ impl Keys {
 
 fn states(status: &str) -> Outcome<Vec<&'static str>> {
     Ok(match status.to_ascii_lowercase().as_str() {
-        "active" => vec!["active", "deprecated"],
-        "inactive" | "disabled" => vec!["disabled", "revoked"],
-        "scheduled_deletion" | "pending_deletion" => vec!["pending_deletion"],
+        "active" => vec!["active"],
+        "inactive" | "disabled" => vec!["inactive"],
+        "scheduled_deletion" | "pending_deletion" => vec!["scheduled_deletion"],
         "deleted" => vec!["deleted"],
         "deprecated" => vec!["deprecated"],
         "revoked" => vec!["revoked"],
