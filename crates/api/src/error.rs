@@ -146,6 +146,8 @@ codes! {
     LinkNotFound = "link_not_found" 404 "Not Found";
     /// The path exists for other methods.
     MethodNotAllowed = "method_not_allowed" 405 "Method Not Allowed";
+    /// The body was announced and did not arrive in time.
+    RequestTimeout = "request_timeout" 408 "Request Timeout";
     /// The state of the thing does not allow this.
     Conflict = "conflict" 409 "Conflict";
     /// Another key has the name.

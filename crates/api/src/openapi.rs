@@ -95,7 +95,7 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
     if let Some(query) = route.query {
         parameters.extend(query_parameters(query(generator), generator));
     }
-    if route.method == Method::Post && route.access != Access::Anonymous {
+    if takes_idempotency_key(route) {
         parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
     }
     parameters
@@ -163,12 +163,28 @@ fn error_responses(route: &Route) -> Map<String, Value> {
 /// What any route of its kind can refuse with.
 fn common_errors(route: &Route) -> impl Iterator<Item = ErrorCode> {
     use ErrorCode::*;
-    let with_body = route.request.map(|_| [InvalidRequest, JsonTooDeep, PayloadTooLarge, UnsupportedMediaType]);
+    let with_body =
+        route.request.map(|_| [InvalidRequest, JsonTooDeep, RequestTimeout, PayloadTooLarge, UnsupportedMediaType]);
     let with_query = (route.query.is_some() || route.parameters().next().is_some()).then_some(InvalidRequest);
     let known = (route.access != Access::Anonymous).then_some([Unauthorized, IpNotAllowed, Sealed]);
     let scoped = route.required_scope().map(|_| InsufficientScope);
+    let repeated =
+        takes_idempotency_key(route).then_some([InvalidRequest, Conflict, ValueNotReplayable, IdempotencyKeyReused]);
     let every = [RateLimitExceeded, Internal, Unavailable];
-    with_body.into_iter().flatten().chain(with_query).chain(known.into_iter().flatten()).chain(scoped).chain(every)
+    with_body
+        .into_iter()
+        .flatten()
+        .chain(with_query)
+        .chain(known.into_iter().flatten())
+        .chain(scoped)
+        .chain(repeated.into_iter().flatten())
+        .chain(every)
+}
+
+/// Which requests can be sent again under a key: those that do something for somebody, and answer with something that
+/// can be kept.
+fn takes_idempotency_key(route: &Route) -> bool {
+    route.method == Method::Post && route.access != Access::Anonymous && !matches!(route.answer, Answer::Media(_))
 }
 
 fn error_response(error: &Schema) -> Value {
@@ -187,7 +203,10 @@ fn idempotency_key() -> Value {
     json!({
         "name": "Idempotency-Key", "in": "header", "required": false,
         "description": "The same key with the same request gets the first answer again, for 24 hours.",
-        "schema": { "type": "string", "maxLength": crate::limits::IDEMPOTENCY_KEY_CHARS },
+        "schema": {
+            "type": "string", "minLength": 1, "maxLength": crate::limits::IDEMPOTENCY_KEY_CHARS,
+            "pattern": "^[!-~]([ -~]*[!-~])?$",
+        },
     })
 }
 

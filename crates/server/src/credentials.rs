@@ -94,8 +94,9 @@ impl Credentials {
         if addresses.len() >= CAPACITY {
             addresses.clear();
         }
-        let bucket =
-            addresses.entry(origin.address).or_insert_with(|| Bucket::full(self.anonymous_per_minute, origin.now));
+        let bucket = addresses
+            .entry(counted_as(origin.address))
+            .or_insert_with(|| Bucket::full(self.anonymous_per_minute, origin.now));
         bucket.take(origin.now).map(|_| ()).map_err(exhausted)
     }
 
@@ -196,6 +197,15 @@ impl Known {
     }
 }
 
+/// Whoever has one IPv6 address has the 2^64 of its network: they are one caller.
+fn counted_as(address: IpAddr) -> IpAddr {
+    const NETWORK: u128 = !0 << 64;
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & NETWORK).into()),
+        address => address,
+    }
+}
+
 /// The keyed hash under which an API key is stored.
 pub fn hash(root: &Root, token: &[u8]) -> [u8; 32] {
     root.token_hash("api-key", token)
@@ -204,4 +214,18 @@ pub fn hash(root: &Root, token: &[u8]) -> [u8; 32] {
 fn exhausted(exhausted: domain::rate::Exhausted) -> Problem {
     Problem::new(ErrorCode::RateLimitExceeded, format!("More than {} requests a minute.", exhausted.limit))
         .retry_after(exhausted.retry_after_s)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_addresses_of_one_network_are_counted_together() {
+        let counted = |text: &str| counted_as(text.parse().unwrap()).to_string();
+        assert_eq!(counted("2001:db8:1:2:3:4:5:6"), counted("2001:db8:1:2:ffff::1"));
+        assert_ne!(counted("2001:db8:1:2::1"), counted("2001:db8:1:3::1"));
+        assert_eq!(counted("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_ne!(counted("192.0.2.7"), counted("192.0.2.8"));
+    }
 }

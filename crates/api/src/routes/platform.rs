@@ -4,8 +4,8 @@ use super::{Route, routes, schema};
 use crate::api_keys::{ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey, ListApiKeys, RotateApiKey, UpdateApiKey};
 use crate::audit::{AuditKey, AuditList, AuditLogList, ListAudit, ListAuditLogs};
 use crate::error::ErrorCode::{
-    AlreadyInitialized, Conflict, Forbidden, IdempotencyKeyReused, InvalidFormat, NotFound, QrngUnavailable,
-    QuotaExceeded, Unsupported, ValueNotReplayable,
+    AlreadyInitialized, Conflict, Forbidden, InvalidFormat, NotFound, QrngUnavailable, QuotaExceeded, Unsupported,
+    ValueNotReplayable,
 };
 use crate::health::{Health, RateLimit, Version};
 use crate::operator::{CreateBackup, OperatorStatus, Unseal};
@@ -81,7 +81,7 @@ routes! {
         .does("Make an API key and show its text once.")
         .takes(schema::<CreateApiKey>())
         .creates(schema::<CreatedApiKey>())
-        .fails(&[Forbidden, ValueNotReplayable, IdempotencyKeyReused]);
+        .fails(&[Forbidden, ValueNotReplayable]);
     /// The API keys.
     API_KEY_LIST = Route::get("listApiKeys", "/api/v1/api-keys", "api-keys")
         .scope("apikeys:read")
@@ -126,7 +126,7 @@ routes! {
         .does("Make a tenant with its default keys and show its administrator's API key once.")
         .takes(schema::<CreateTenant>())
         .creates(schema::<CreatedTenant>())
-        .fails(&[Conflict, ValueNotReplayable, IdempotencyKeyReused]);
+        .fails(&[Conflict, ValueNotReplayable]);
     /// The tenants.
     TENANT_LIST = Route::get("listTenants", "/api/v1/tenants", "tenants")
         .scope("platform:admin")

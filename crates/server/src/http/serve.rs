@@ -12,8 +12,9 @@ use api::casing::Casing;
 use api::error::ErrorCode;
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use axum::http::{Request, Response};
+use axum::http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::http::{Request, Response, Version};
 use crypto::entropy::EntropyPool;
 use crypto::random::Random as _;
 use domain::ids::RequestId;
@@ -23,7 +24,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
@@ -60,13 +61,13 @@ pub async fn serve(listener: TcpListener, service: Service, mut stop: watch::Rec
     let slots = Arc::new(Semaphore::new(service.connections));
     let total = u32::try_from(service.connections).unwrap_or(u32::MAX);
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        // Waiting for a slot is interrupted, too: clients must not be able to keep the server from stopping.
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &slots) => accepted,
             () = stopped(&mut stop) => break,
         };
         match accepted {
-            Ok((stream, peer)) => {
+            Ok((stream, peer, slot)) => {
                 let connection = connection(stream, peer, service.clone(), stop.clone());
                 tokio::spawn(async move {
                     connection.await;
@@ -81,6 +82,15 @@ pub async fn serve(listener: TcpListener, service: Service, mut stop: watch::Rec
         }
     }
     let _drained = tokio::time::timeout(DRAIN, slots.acquire_many(total)).await;
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, slot))
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, service: Service, mut stop: watch::Receiver<bool>) {
@@ -118,12 +128,22 @@ async fn respond(service: Service, address: IpAddr, request: Request<Incoming>) 
     let request_id = origin.request_id.to_string();
     let span = tracing::info_span!("request", request.id = %request_id, method = %request.method());
     let (mut parts, body) = request.into_parts();
-    parts.extensions.insert(origin.clone());
-    let request = Request::from_parts(parts, Body::new(body));
-    let answer = routed(service.router, request).instrument(span.clone()).await;
+    let answer = if names_one_host(&parts) {
+        parts.extensions.insert(origin.clone());
+        let request = Request::from_parts(parts, Body::new(body));
+        routed(service.router, request).instrument(span.clone()).await
+    } else {
+        axum::response::IntoResponse::into_response(Problem::invalid("A request names its host, once."))
+    };
     let answer = span.in_scope(|| finish(answer, &request_id, &origin));
     service.metrics.request(answer.status().as_u16(), started.elapsed());
     Ok(answer)
+}
+
+/// RFC 9112, 3.2: without exactly one Host it is not clear to whom a proxy in front believed to be talking.
+fn names_one_host(head: &Parts) -> bool {
+    let hosts = head.headers.get_all(HOST).iter().count();
+    hosts == 1 || (hosts == 0 && head.version == Version::HTTP_10)
 }
 
 /// A panic in a handler is our fault and nobody's torn connection. What it said is not logged: it could hold a value.

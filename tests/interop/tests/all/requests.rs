@@ -195,6 +195,37 @@ fn malformed_input_is_refused_in_the_one_shape() {
 }
 
 #[test]
+fn what_is_wrong_with_a_body_or_a_head_has_a_code_of_its_own() {
+    let server = Server::start_dev();
+    let client = server.client();
+    let body = br#"{"data":"eA=="}"#;
+    let hash = || client.request("POST", "/api/v1/transit/hash").bytes(body.as_slice());
+    for media in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16"] {
+        hash().header("Content-Type", media).send().refused(415, "unsupported_media_type");
+    }
+    hash().header("Content-Encoding", "gzip").send().refused(415, "unsupported_media_type");
+    hash().header("Content-Type", "application/json; charset=utf-8").send().expect(200);
+    let deep = format!("{{\"data\":\"eA==\",\"more\":{}{}}}", "[".repeat(100), "]".repeat(100));
+    hash().bytes(deep).send().refused(400, "json_too_deep");
+
+    let raw = |head: &str| {
+        let mut stream = TcpStream::connect(client.address()).unwrap();
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+        let end = format!("X-Api-Key: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", client.key());
+        stream.write_all(format!("GET /api/v1/rate-limit HTTP/1.1\r\n{head}{end}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.get(9..12).map(str::to_owned)
+    };
+    assert_eq!(raw("Host: x\r\n").as_deref(), Some("200"));
+    assert_eq!(raw("").as_deref(), Some("400"), "no host");
+    assert_eq!(raw("Host: x\r\nHost: y\r\n").as_deref(), Some("400"), "two hosts");
+    assert_eq!(raw("Host: x\r\nX-Api-Key: qapi_another\r\n").as_deref(), Some("401"), "two credentials");
+    let bearer = format!("bearer {}", client.key());
+    client.anonymous().request("GET", "/api/v1/rate-limit").header("Authorization", &bearer).send().expect(200);
+}
+
+#[test]
 fn a_body_beyond_the_limit_is_refused_before_it_is_read() {
     let server = Server::start_dev();
     let client = server.client();
