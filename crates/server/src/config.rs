@@ -97,6 +97,8 @@ struct ServerSection {
     casing: CasingRule,
     #[serde(default)]
     danger_plaintext_listen: bool,
+    #[serde(default)]
+    danger_plaintext_metrics: bool,
     #[serde(default = "production")]
     environment: String,
 }
@@ -217,6 +219,15 @@ impl Config {
                 server.listen
             );
         }
+        if let Some(listen) = server.metrics_listen
+            && !listen.ip().is_loopback()
+            && !server.danger_plaintext_metrics
+        {
+            bail!(
+                "server.metrics_listen = {listen} would serve plain HTTP beyond this machine: listen on loopback and let \
+                 an agent or proxy fetch it there, or set server.danger_plaintext_metrics = true"
+            );
+        }
         Ok(Self {
             listen: server.listen,
             metrics_listen: server.metrics_listen,
@@ -305,6 +316,7 @@ mod tests {
     fn what_would_weaken_or_be_ignored_is_refused() {
         for (from, to, complaint) in [
             ("127.0.0.1:8640", "0.0.0.0:8640", "danger_plaintext_listen"),
+            ("[store]", "metrics_listen = \"[::]:8641\"\n[store]", "danger_plaintext_metrics"),
             ("[store]", "colour = 1\n[store]", "unknown field"),
             ("https://vault.example.com", "vault.example.com", "portal_origin"),
             ("https://vault.example.com", "https://vault.example.com/path", "portal_origin"),

@@ -28,13 +28,19 @@ impl Freshness {
 
     /// Where the tenant stands now. Taken before a value is read, it can only be too old, never too new.
     pub fn stand(&self, tenant: TenantId) -> Outcome<Stand> {
-        let feed = self.epochs.freshness();
-        if feed == Feed::Blind {
-            let problem =
-                Problem::new(ErrorCode::Unavailable, "The database has been out of reach for more than a second.");
-            return Err(problem.retry_after(1));
-        }
+        let feed = self.in_reach()?;
         Ok(Stand { mark: self.epochs.mark(tenant), is_fresh: feed == Feed::Fresh })
+    }
+
+    /// Refuses while the database is out of reach: then nothing revocable is answered.
+    pub fn in_reach(&self) -> Outcome<Feed> {
+        match self.epochs.freshness() {
+            Feed::Blind => {
+                let message = "The database has been out of reach for more than a second.";
+                Err(Problem::new(ErrorCode::Unavailable, message).retry_after(1))
+            }
+            feed => Ok(feed),
+        }
     }
 }
 

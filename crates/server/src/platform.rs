@@ -17,6 +17,7 @@ use crate::app::{Core, Services};
 use crate::background;
 use crate::config::{Config, StoreConfig};
 use crate::credentials::Credentials;
+use crate::freshness::Freshness;
 use crate::http;
 use crate::http::extract::BodyLimit;
 use crate::http::health::Environment;
@@ -27,7 +28,7 @@ use crate::seal_state::{Progress, SealState};
 use crate::trail::Trail;
 use crate::{entropy, metrics};
 
-pub use making::{Made, make};
+pub use making::{Draft, Made, exists};
 
 mod making;
 
@@ -45,6 +46,8 @@ pub struct Parts {
     pub metrics: Arc<metrics::Metrics>,
     /// Whether it is sealed.
     pub seal: Arc<SealState>,
+    /// How far caches can be trusted.
+    pub freshness: Arc<Freshness>,
     /// Who may come in.
     pub credentials: Arc<Credentials>,
     /// Where every use is written down.
@@ -91,7 +94,7 @@ impl Platform {
         let entropy = Arc::new(entropy::pool(&config.entropy));
         let metrics = Arc::new(metrics::Metrics::new()?);
         let seal = Arc::new(SealState::new(record));
-        let freshness = Arc::new(crate::freshness::Freshness::new(&store));
+        let freshness = Arc::new(Freshness::new(&store));
         let lane = background::start_lane(&store, &entropy);
         let trail = Trail::new(lane, Arc::clone(&entropy), Arc::clone(&metrics));
         let credentials =
@@ -103,6 +106,7 @@ impl Platform {
             entropy,
             metrics,
             seal,
+            freshness,
             credentials,
             trail,
             services,
@@ -200,6 +204,12 @@ async fn stop_signal() -> anyhow::Result<()> {
 impl FromRef<Platform> for Arc<Credentials> {
     fn from_ref(platform: &Platform) -> Self {
         Arc::clone(&platform.credentials)
+    }
+}
+
+impl FromRef<Platform> for Arc<Freshness> {
+    fn from_ref(platform: &Platform) -> Self {
+        Arc::clone(&platform.freshness)
     }
 }
 

@@ -72,6 +72,14 @@ impl Problem {
         Self::new(ErrorCode::Sealed, "The platform is sealed; an operator must unseal it.").retry_after(30)
     }
 
+    /// The same to an operator at a terminal, who may know what really happened.
+    pub fn for_operator(self) -> anyhow::Error {
+        match self.cause {
+            Some(cause) => anyhow::anyhow!("{cause}"),
+            None => anyhow::anyhow!("{}", self.message),
+        }
+    }
+
     /// The error object of the wire contract (2.8), as every reader understands it.
     pub fn body(&self, request_id: &str) -> Value {
         json!({

@@ -10,7 +10,8 @@ use tokio::net::TcpListener;
 use super::DevArguments;
 use super::init::write_private;
 use crate::config::Config;
-use crate::platform::{self, Platform, make, open_store};
+use crate::platform::{self, Draft, Platform, exists, open_store};
+use crate::problem::Problem;
 use crate::seal::{Given, Kind};
 use crate::{entropy, logs};
 
@@ -33,7 +34,7 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     let platform = Platform::start(&config).await?;
     let content =
         SecretBytes::new(std::fs::read(&unseal_file).with_context(|| format!("reading {}", unseal_file.display()))?);
-    platform.unseal(content).await.map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
+    platform.unseal(content).await.map_err(Problem::for_operator)?;
     platform::run_on(platform, &config, listener).await
 }
 
@@ -41,16 +42,15 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
 async fn first_start(config: &Config, unseal_file: &Path) -> anyhow::Result<Option<SecretBytes>> {
     let store = open_store(config).await?;
     store::migrate::migrate(&store, crate::clock::now()).await?;
-    let exists = store.meta("seal").await?.is_some();
-    let mut key = None;
-    if !exists {
-        let made = make(&store, Kind::File, &entropy::pool(&[]))
-            .await
-            .map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
-        let Given::UnsealKey(unseal_key) = &made.given else { bail!("a file seal gave no key") };
-        write_private(unseal_file, unseal_key.expose())?;
-        key = Some(made.admin_key);
-    }
+    let key = if exists(&store).await.map_err(Problem::for_operator)? {
+        None
+    } else {
+        let draft = Draft::new(Kind::File, &entropy::pool(&[])).map_err(Problem::for_operator)?;
+        let Given::UnsealKey(unseal_key) = &draft.given else { bail!("a file seal gave no key") };
+        // Left by a first start that was cut off, it opens nothing.
+        replace_private(unseal_file, unseal_key.expose())?;
+        Some(draft.write(&store).await.map_err(Problem::for_operator)?.admin_key)
+    };
     store.close().await;
     Ok(key)
 }
@@ -66,11 +66,17 @@ fn write_env(dir: &Path, address: SocketAddr, key: Option<SecretBytes>) -> anyho
             line.with_context(|| format!("{} holds no QUANTUMAPI_KEY", path.display()))?.to_owned()
         }
     };
-    let fresh = dir.join("dev.env.new");
+    replace_private(&path, format!("QUANTUMAPI_BASE_URL=http://{address}\n{key}\n").as_bytes())
+}
+
+/// Writes a file that only its owner can read, in place of what was there; whole or not at all.
+fn replace_private(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
     match std::fs::remove_file(&fresh) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    write_private(&fresh, format!("QUANTUMAPI_BASE_URL=http://{address}\n{key}\n").as_bytes())?;
-    std::fs::rename(&fresh, &path).with_context(|| format!("writing {}", path.display()))
+    write_private(fresh.as_ref(), content)?;
+    std::fs::rename(&fresh, path).with_context(|| format!("writing {}", path.display()))
 }

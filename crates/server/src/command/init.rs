@@ -5,11 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use crypto::secret::SecretBytes;
+use store::Store;
 
 use super::{InitArguments, SealArgument};
 use crate::config::Config;
 use crate::entropy;
-use crate::platform::{Made, make, open_store};
+use crate::platform::{Draft, Made, exists, open_store};
+use crate::problem::Problem;
 use crate::seal::{Given, Kind};
 
 /// Makes the platform.
@@ -18,14 +20,25 @@ pub async fn run(arguments: InitArguments) -> anyhow::Result<()> {
     let kind = kind(&arguments)?;
     let store = open_store(&config).await?;
     store::migrate::migrate(&store, crate::clock::now()).await?;
-    let entropy = entropy::pool(&config.entropy);
-    let made = make(&store, kind, &entropy).await.map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
+    let made = make(&store, kind, &config).await;
     store.close().await;
-    if let (Given::UnsealKey(key), Some(path)) = (&made.given, &config.unseal_file) {
+    print(&made?);
+    Ok(())
+}
+
+async fn make(store: &Store, kind: Kind, config: &Config) -> anyhow::Result<Made> {
+    if exists(store).await.map_err(Problem::for_operator)? {
+        bail!("this database holds a platform already");
+    }
+    let draft = Draft::new(kind, &entropy::pool(&config.entropy)).map_err(Problem::for_operator)?;
+    if let Given::UnsealKey(key) = &draft.given {
+        let path = config.unseal_file.as_ref().context(
+            "--seal file needs seal.unseal_file in the configuration: the file that is written now and opens the \
+             platform at every start",
+        )?;
         write_private(path, key.expose())?;
     }
-    print(&made);
-    Ok(())
+    draft.write(store).await.map_err(Problem::for_operator)
 }
 
 fn kind(arguments: &InitArguments) -> anyhow::Result<Kind> {

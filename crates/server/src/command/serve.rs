@@ -19,7 +19,7 @@ pub async fn run(path: &Path) -> anyhow::Result<()> {
         platform
             .unseal(content)
             .await
-            .map_err(|problem| anyhow::anyhow!("unsealing from {}: {}", file.display(), problem.message))?;
+            .map_err(|problem| problem.for_operator().context(format!("unsealing from {}", file.display())))?;
     }
     platform::run(platform, &config).await
 }

@@ -14,6 +14,7 @@ use super::extract::{Anonymous, Known};
 use super::mount::Mount as _;
 use super::reply::{Answer, Reply};
 use crate::credentials::Credentials;
+use crate::freshness::Freshness;
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::seal_state::SealState;
@@ -36,12 +37,14 @@ pub const COMMIT: Option<&str> = option_env!("QAPI_COMMIT");
 
 async fn health(
     State(seal): State<Arc<SealState>>,
+    State(freshness): State<Arc<Freshness>>,
     State(environment): State<Environment>,
     Anonymous(origin): Anonymous,
 ) -> Answer {
     if seal.progress().sealed {
         return Err(Problem::sealed());
     }
+    freshness.in_reach()?;
     Reply::json(StatusCode::OK, Casing::Camel, &healthy(origin.now, environment.0.as_ref()))
 }
 
@@ -76,7 +79,8 @@ async fn version() -> Answer {
     Reply::json(StatusCode::OK, Casing::Camel, &version)
 }
 
-async fn openapi() -> Answer {
+async fn openapi(State(seal): State<Arc<SealState>>) -> Answer {
+    seal.keyring()?;
     let document = serde_json::to_vec(&api::openapi::document())
         .map_err(|error| Problem::internal("writing the document", error))?;
     Ok(Reply::raw("application/json", document))

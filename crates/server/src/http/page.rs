@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::HeaderName;
+use axum::http::{HeaderName, StatusCode};
 use axum::routing::get;
 use domain::time::{SECOND_MS, Timestamp};
 
@@ -30,7 +30,10 @@ async fn page(
     Anonymous(origin): Anonymous,
 ) -> Answer {
     let sealed = seal.progress().sealed;
-    let (class, state) = if sealed { ("sealed", "Sealed: waiting for an operator") } else { ("healthy", "Healthy") };
+    let (status, class, state) = match sealed {
+        true => (StatusCode::SERVICE_UNAVAILABLE, "sealed", "Sealed: waiting for an operator"),
+        false => (StatusCode::OK, "healthy", "Healthy"),
+    };
     let filled = TEMPLATE
         .replace("{{class}}", class)
         .replace("{{state}}", state)
@@ -39,6 +42,7 @@ async fn page(
         .replace("{{environment}}", &escaped(&environment.0))
         .replace("{{time}}", &to_the_second(origin.now));
     Reply::raw("text/html; charset=utf-8", filled)
+        .status(status)
         .header(HeaderName::from_static("content-security-policy"), POLICY)?
         .header(HeaderName::from_static("x-content-type-options"), "nosniff")?
         .header(HeaderName::from_static("referrer-policy"), "no-referrer")

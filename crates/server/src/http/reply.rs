@@ -67,6 +67,12 @@ impl Reply {
         self.header(ETAG, &format!("\"{revision}\""))
     }
 
+    /// The same with another status.
+    pub fn status(mut self, status: StatusCode) -> Self {
+        *self.0.status_mut() = status;
+        self
+    }
+
     /// Adds a header.
     pub fn header(mut self, name: HeaderName, value: &str) -> Answer {
         let value = HeaderValue::from_str(value).map_err(|error| Problem::internal("writing a header", error))?;

@@ -1,5 +1,7 @@
 //! What operators do: make, seal, unseal, start again, stop.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
@@ -10,6 +12,7 @@ use crate::client::Client;
 use crate::installation::{Engine, Installation};
 use crate::program::{both, run};
 use crate::server::Server;
+use crate::surface::OPERATIONS;
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
@@ -24,6 +27,11 @@ fn assert_sealed(client: &Client) {
     client.get("/api/v1/secrets").refused(503, "sealed");
     client.post("/api/v1/encrypt", &json!({"plaintext": "x"})).refused(503, "sealed");
     client.anonymous().post("/api/v1/share/token", &json!({})).refused(503, "sealed");
+    let works = ["/health/live", "/version", "/operator/status", "/operator/unseal"];
+    for operation in OPERATIONS.iter().filter(|operation| !works.contains(&operation.path)) {
+        client.request(operation.method, operation.path).send().refused(503, "sealed");
+    }
+    assert_eq!(client.get("/").status, 503);
 }
 
 fn unseal(client: &Client, body: &Value) -> crate::client::Answer {
@@ -145,6 +153,53 @@ fn requests_in_flight_are_answered_before_the_server_stops() {
     assert!(before.contains("# TYPE"), "{before:.200}");
 }
 
+/// Each client sends one letter of its body and then nothing, until there is no connection left for others.
+#[test]
+fn clients_that_hold_every_connection_do_not_keep_the_server_from_stopping() {
+    let installation = Installation::unattended(&Engine::Sqlite);
+    let text = std::fs::read_to_string(installation.config()).unwrap();
+    std::fs::write(installation.config(), format!("{text}connections = 2\n")).unwrap();
+    let mut server = installation.serve();
+    let head = format!(
+        "POST /api/v1/encrypt HTTP/1.1\r\nHost: x\r\nX-Api-Key: {}\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+        server.admin_key()
+    );
+    let held: Vec<TcpStream> = (0..2)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.client().address()).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
+            let mut asked = [0; 12];
+            stream.read_exact(&mut asked).unwrap();
+            assert_eq!(&asked, b"HTTP/1.1 100", "the body is waited for");
+            stream.write_all(b"{").unwrap();
+            stream
+        })
+        .collect();
+    assert!(server.stop().success());
+    drop(held);
+}
+
+#[test]
+fn a_seal_whose_key_cannot_be_kept_makes_no_platform() {
+    let installation = Installation::unattended(&Engine::Sqlite);
+    let text = std::fs::read_to_string(installation.config()).unwrap();
+    let elsewhere = text.replace("/data\"", "/other\"");
+    let init = |name: &str, text: &str| {
+        let path = installation.folder().join(name);
+        std::fs::write(&path, text).unwrap();
+        run(Command::new(binary("qapid")).args(["init", "--seal", "file", "--config"]).arg(path))
+    };
+    // The unseal file exists already: it belongs to another platform.
+    let output = init("taken.toml", &elsewhere);
+    assert!(!output.status.success() && both(&output).contains("unseal.key"), "{}", both(&output));
+    let unnamed = elsewhere.replace("[seal]\nunseal_file", "[seal]\n# unseal_file");
+    let output = init("unnamed.toml", &unnamed);
+    assert!(!output.status.success() && both(&output).contains("seal.unseal_file"), "{}", both(&output));
+    // Neither left anything behind.
+    let output = init("free.toml", &elsewhere.replace("unseal.key", "other.key"));
+    assert!(output.status.success(), "{}", both(&output));
+}
+
 #[test]
 fn the_status_page_says_what_runs_and_nothing_else() {
     let server = Server::start_dev();
@@ -162,6 +217,7 @@ fn a_configuration_with_a_mistake_is_refused_with_the_place() {
     for (from, to, complaint) in [
         ("[store]", "colour = 1\n[store]", "colour"),
         ("127.0.0.1:0\"\nmetrics", "0.0.0.0:0\"\nmetrics", "danger"),
+        ("metrics_listen = \"127.0.0.1", "metrics_listen = \"0.0.0.0", "danger_plaintext_metrics"),
         ("https://vault.example.com", "vault", "portal_origin"),
     ] {
         let path = installation.folder().join("wrong.toml");
