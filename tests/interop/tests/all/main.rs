@@ -15,6 +15,7 @@ mod client;
 mod installation;
 mod postgres;
 mod program;
+mod running;
 mod server;
 mod surface;
 
@@ -24,6 +25,7 @@ mod crash;
 mod envelope;
 mod guides;
 mod lifecycle;
+mod mesh;
 mod official_sdks;
 mod open_formats;
 mod operations;

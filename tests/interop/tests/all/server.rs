@@ -27,7 +27,7 @@ struct Written {
 }
 
 impl Lines {
-    fn collect(from: impl Read + Send + 'static) -> Self {
+    pub fn collect(from: impl Read + Send + 'static) -> Self {
         let lines = Self::default();
         let shared = lines.clone();
         std::thread::spawn(move || {

@@ -1,0 +1,40 @@
+//! The plan of the example, as Kubernetes' own client reads it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::tools::tool;
+use crate::binaries::{binary, root};
+use crate::program::succeed;
+
+/// The graph of the example.
+pub fn example() -> PathBuf {
+    root().join("deploy/mesh/graph.toml")
+}
+
+/// `qapi mesh plan` on the example; what is odd about it would fail.
+pub fn planned(arguments: &[&str]) -> String {
+    succeed(Command::new(binary("qapi")).args(["mesh", "plan", "--strict"]).arg(example()).args(arguments))
+}
+
+#[test]
+fn kubectl_reads_the_manifests_as_they_were_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = root().join("tests/vectors/lamps-mldsa/ML-DSA-65.crt");
+    let ca = ["--ca", ca.to_str().unwrap()];
+    let meant: Value = serde_json::from_str(&planned(&[&ca[..], &["--output", "json"]].concat())).unwrap();
+    let objects = ["networkPolicies", "configMaps"].into_iter().flat_map(|kind| meant[kind].as_array().unwrap());
+    let manifests = folder.path().join("manifests.yaml");
+    std::fs::write(&manifests, planned(&ca)).unwrap();
+    let mut kubectl = tool("kubectl");
+    kubectl.args(["label", "--local", "--output", "json", "--filename"]).arg(&manifests).arg("read=yes");
+    let printed = succeed(kubectl.env("KUBECONFIG", "/dev/null"));
+    let mut read: Vec<Value> = serde_json::Deserializer::from_str(&printed).into_iter().map(Result::unwrap).collect();
+    for object in &mut read {
+        object["metadata"]["labels"].as_object_mut().unwrap().remove("read").expect("kubectl has read it");
+    }
+    assert_eq!(read, objects.cloned().collect::<Vec<_>>());
+    assert_eq!(read.len(), 4 + 5 + 4, "denials, services, authorities");
+}
