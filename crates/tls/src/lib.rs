@@ -9,6 +9,7 @@
 pub mod credentials;
 pub mod handshake;
 pub mod mesh;
+pub mod path;
 pub mod peer;
 mod provider;
 pub mod snapshot;

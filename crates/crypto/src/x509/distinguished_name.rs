@@ -38,9 +38,18 @@ impl DistinguishedName {
 
     /// The values of all common names, in order.
     pub fn common_names(&self) -> Vec<String> {
+        self.values(COMMON_NAME)
+    }
+
+    /// The values of all e-mail addresses, in order.
+    pub fn email_addresses(&self) -> Vec<String> {
+        self.values(EMAIL_ADDRESS)
+    }
+
+    fn values(&self, oid: ObjectIdentifier) -> Vec<String> {
         let attributes = self.0.iter().flat_map(RelativeDistinguishedName::iter);
-        let common = attributes.filter(|attribute| attribute.oid == COMMON_NAME);
-        common.filter_map(|attribute| text(&attribute.value)).collect()
+        let wanted = attributes.filter(|attribute| attribute.oid == oid);
+        wanted.filter_map(|attribute| text(&attribute.value)).collect()
     }
 
     /// Whether both name the same (RFC 5280 7.1): letters' case, and blanks around and between words, do not matter.
@@ -213,5 +222,6 @@ const KINDS: &[Kind] = &[
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const COUNTRY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.6");
+const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
 const MAX_ATTRIBUTES: usize = 32;
 const NOT_A_NAME: Error = Error::BadArgument("not a distinguished name: CN=users-api,O=example,C=EU");
