@@ -72,6 +72,9 @@ pub enum Command {
     Sign(command::encryption::SignInputs),
     /// Verify a signature: 0 valid, 1 invalid, 2 unusable
     Verify(command::encryption::VerifyInputs),
+    /// Certificates: verify and inspect them without the server
+    #[command(visible_aliases = ["cert", "certificates"])]
+    Certs(command::certs::CertsInputs),
     /// Run a program with secrets in its environment
     Run(command::run::RunInputs),
     /// Draw random bytes from the platform

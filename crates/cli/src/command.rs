@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod certs;
 pub mod completions;
 pub mod encryption;
 pub mod health;

@@ -166,6 +166,11 @@ pub fn verify(
     })
 }
 
+/// What is wrong with a certificate by itself: every rule that [`verify`] would refuse it for, wherever it stands.
+pub fn breaches(certificate: &Certificate) -> Vec<Refusal> {
+    conformity::breaches(certificate)
+}
+
 fn dns_names(leaf: &Certificate) -> Vec<String> {
     let names = leaf.alt_names().iter();
     names

@@ -13,21 +13,29 @@ pub(super) enum Standing {
     Anchor,
 }
 
-/// The rules for every certificate.
+/// The rules for every certificate: the first that is broken.
 pub(super) fn check(certificate: &Certificate) -> Result<(), Refusal> {
-    unknown_extensions(certificate)?;
-    key_usage(certificate)?;
-    identity(certificate)?;
-    authority_rights(certificate)?;
-    criticality(certificate)?;
-    key_identifiers(certificate)?;
-    no_revocation(certificate)?;
-    names::check_form(certificate)?;
-    if let Some(listed) = &certificate.extensions().name_constraints {
-        constraints::check_form(&listed.value)?;
-    }
-    Ok(())
+    RULES.iter().try_for_each(|rule| rule(certificate))
 }
+
+/// Every rule that a certificate breaks.
+pub(super) fn breaches(certificate: &Certificate) -> Vec<Refusal> {
+    RULES.iter().filter_map(|rule| rule(certificate).err()).collect()
+}
+
+type Rule = fn(&Certificate) -> Result<(), Refusal>;
+
+const RULES: &[Rule] = &[
+    unknown_extensions,
+    key_usage,
+    identity,
+    authority_rights,
+    criticality,
+    key_identifiers,
+    no_revocation,
+    names::check_form,
+    name_constraints,
+];
 
 /// The rules for whoever issues. What identifies the key is only asked of those who are found through it: an anchor is known
 /// by its name and key (RFC 5280 6.1.1(d)).
@@ -179,6 +187,13 @@ fn no_revocation(certificate: &Certificate) -> Result<(), Refusal> {
         return broken("RFC 9608 2", "noRevAvail that is critical, of an authority, or beside cRLDistributionPoints");
     }
     Ok(())
+}
+
+fn name_constraints(certificate: &Certificate) -> Result<(), Refusal> {
+    match &certificate.extensions().name_constraints {
+        Some(listed) => constraints::check_form(&listed.value),
+        None => Ok(()),
+    }
 }
 
 fn broken(clause: &'static str, detail: &str) -> Result<(), Refusal> {

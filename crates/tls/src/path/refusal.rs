@@ -1,3 +1,5 @@
+//! Why a certificate is refused: a word for programs, a clause for auditors, a sentence for people.
+
 use std::fmt;
 
 use crypto::x509::{Certificate, Malformed};

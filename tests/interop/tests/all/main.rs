@@ -11,6 +11,7 @@
 )]
 
 mod binaries;
+mod certificates;
 mod client;
 mod installation;
 mod postgres;
