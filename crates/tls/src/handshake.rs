@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rustls::{AlertDescription, PeerIncompatible};
 
+use crate::path;
 use crate::spiffe::SpiffeId;
 
 /// A handshake that failed or was refused by either side.
@@ -47,22 +48,22 @@ pub enum Error {
 }
 
 /// Why a certificate is refused.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// Its trust domain has no anchors here.
     #[error("its trust domain is not known here")]
     UnknownTrustDomain,
-    /// Nobody can judge it.
-    #[error("path validation is not available")]
-    NotAvailable,
+    /// No path speaks for it, or it is not what it should be.
+    #[error(transparent)]
+    Path(#[from] path::Refusal),
 }
 
 impl Refusal {
     /// A label that stays the same from version to version.
-    pub fn reason(self) -> &'static str {
+    pub fn reason(&self) -> &'static str {
         match self {
             Self::UnknownTrustDomain => "unknown_trust_domain",
-            Self::NotAvailable => "not_available",
+            Self::Path(refusal) => refusal.reason.code(),
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Whom one trust domain is believed through: its anchors, and what narrows that belief.
 
-use crypto::algorithm::Algorithm;
+use std::sync::OnceLock;
 
+use crypto::algorithm::Algorithm;
+use crypto::x509::{Certificate, Crl, KeyId, SerialNumber};
+
+use crate::path::{self, Floor, Refusal};
 use crate::spiffe::TrustDomain;
 
 /// The anchors of one trust domain with everything that is checked against them.
@@ -13,6 +17,14 @@ pub struct Trust {
     denied: Vec<Denied>,
     crls: Vec<Vec<u8>>,
     floor: Algorithm,
+    known: OnceLock<Result<Known, Refusal>>,
+}
+
+/// The same, read: once for all the handshakes that judge by it.
+#[derive(Clone)]
+pub(crate) struct Known {
+    pub(crate) trust: path::Trust,
+    pub(crate) intermediates: Vec<Certificate>,
 }
 
 /// One certificate that is refused although it is valid.
@@ -34,6 +46,7 @@ impl Trust {
             denied: Vec::new(),
             crls: Vec::new(),
             floor: Algorithm::MlDsa65,
+            known: OnceLock::new(),
         }
     }
 
@@ -41,6 +54,7 @@ impl Trust {
     #[must_use]
     pub fn with_intermediates(mut self, intermediates: Vec<Vec<u8>>) -> Self {
         self.intermediates = intermediates;
+        self.known = OnceLock::new();
         self
     }
 
@@ -48,6 +62,7 @@ impl Trust {
     #[must_use]
     pub fn with_denied(mut self, denied: Vec<Denied>) -> Self {
         self.denied = denied;
+        self.known = OnceLock::new();
         self
     }
 
@@ -55,6 +70,7 @@ impl Trust {
     #[must_use]
     pub fn with_crls(mut self, crls: Vec<Vec<u8>>) -> Self {
         self.crls = crls;
+        self.known = OnceLock::new();
         self
     }
 
@@ -62,6 +78,7 @@ impl Trust {
     #[must_use]
     pub fn with_floor(mut self, floor: Algorithm) -> Self {
         self.floor = floor;
+        self.known = OnceLock::new();
         self
     }
 
@@ -72,5 +89,39 @@ impl Trust {
     /// The anchors in DER.
     pub fn anchors(&self) -> &[Vec<u8>] {
         &self.anchors
+    }
+
+    /// What is known, read. Trust that cannot be read believes nobody: a damaged revocation list must not let anybody in.
+    pub(crate) fn known(&self) -> Result<&Known, Refusal> {
+        self.known.get_or_init(|| self.read()).as_ref().map_err(Clone::clone)
+    }
+
+    fn read(&self) -> Result<Known, Refusal> {
+        let certificates = |ders: &[Vec<u8>]| -> Result<Vec<Certificate>, Refusal> {
+            ders.iter().map(|der| Certificate::parse(der).map_err(Refusal::from)).collect()
+        };
+        let crls: Result<Vec<Crl>, Refusal> =
+            self.crls.iter().map(|der| Crl::parse(der).map_err(Refusal::from)).collect();
+        let denied = self
+            .denied
+            .iter()
+            .map(|denied| (KeyId::from_bytes(&denied.issuer_key_id), SerialNumber::from_bytes(&denied.serial)));
+        let trust = path::Trust {
+            anchors: certificates(&self.anchors)?,
+            crls: crls?,
+            denied: denied.collect(),
+            floor: floor(self.floor),
+            rigor: path::Rigor::Standard,
+        };
+        Ok(Known { trust, intermediates: certificates(&self.intermediates)? })
+    }
+}
+
+fn floor(weakest: Algorithm) -> Floor {
+    match weakest {
+        Algorithm::MlDsa44 => Floor::MlDsa44,
+        Algorithm::MlDsa65 => Floor::MlDsa65,
+        Algorithm::MlDsa87 => Floor::MlDsa87,
+        _ => Floor::DangerClassical,
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use rustls::pki_types::ServerName;
 
+use crate::path;
 use crate::spiffe::{SpiffeId, TrustDomain};
 
 /// Whom to accept.
@@ -61,6 +62,14 @@ impl From<IpAddr> for Host {
 }
 
 impl Host {
+    /// The name as it stands in a certificate.
+    pub(crate) fn name(&self) -> path::Name {
+        match &self.0 {
+            ServerName::IpAddress(address) => path::Name::Ip((*address).into()),
+            name => path::Name::Dns(name.to_str().into_owned()),
+        }
+    }
+
     pub(crate) fn server_name(&self) -> ServerName<'static> {
         self.0.clone()
     }

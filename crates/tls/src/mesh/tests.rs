@@ -4,7 +4,6 @@ use rustls::{DigitallySignedStruct, SignatureScheme};
 
 use super::*;
 use crate::credentials::Credentials;
-use crate::handshake::Refusal;
 use crate::trust::Trust;
 
 type Outcome<T> = Result<(T, Peer), Error>;
@@ -48,11 +47,11 @@ fn live(credentials: Credentials) -> Arc<Live> {
 }
 
 #[tokio::test]
-async fn without_path_validation_everybody_is_refused() {
+async fn a_certificate_without_spiffe_id_is_no_service() {
     let live = live(example());
     let (accepted, connected) =
         meet(&ServerAcceptor::new(Arc::clone(&live)), &ClientConnector::new(live), &Whom::AnyService).await;
-    assert!(matches!(connected, Err(Error::Certificate(Refusal::NotAvailable))), "{connected:?}");
+    assert!(matches!(connected, Err(Error::Unwelcome(None))), "{connected:?}");
     assert!(matches!(accepted, Err(Error::RefusedByPeer("AccessDenied"))), "{accepted:?}");
 }
 

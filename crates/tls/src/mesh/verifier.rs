@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crypto::algorithm::Algorithm;
 use crypto::key::PublicKey;
+use crypto::x509::{Certificate, GeneralName, Purpose};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -16,10 +17,11 @@ use rustls::{
 };
 
 use crate::handshake::{Error, Refusal};
+use crate::path::{self, Expectation};
 use crate::peer::Peer;
 use crate::provider::MESH_SCHEMES;
 use crate::snapshot::Snapshot;
-use crate::spiffe::SpiffeId;
+use crate::spiffe::{SpiffeId, TrustDomain};
 use crate::whom::Whom;
 
 /// Which side of the connection is judged.
@@ -58,11 +60,19 @@ impl Verifier {
     }
 
     fn verify(&self, leaf: &[u8], others: &[CertificateDer<'_>], now: UnixTime) -> Result<Verified, Error> {
-        let verified = path(&self.snapshot, self.role, leaf, others, now).map_err(Error::Certificate)?;
+        let verified = path(self, leaf, others, now).map_err(Error::Certificate)?;
         match (&self.whom, &verified.spiffe_id) {
             (Whom::Host(_), _) => Ok(verified),
             (whom, Some(id)) if whom.welcomes(id) => Ok(verified),
             (_, id) => Err(Error::Unwelcome(id.clone())),
+        }
+    }
+
+    /// The name that the certificate must have. Services are recognised afterwards, by their ids.
+    fn names(&self) -> Vec<path::Name> {
+        match &self.whom {
+            Whom::Host(host) => vec![host.name()],
+            _ => Vec::new(),
         }
     }
 
@@ -116,15 +126,38 @@ impl Verdict {
     }
 }
 
-/// Validates the path from a leaf to an anchor of its trust domain.
-fn path(
-    _snapshot: &Snapshot,
-    _role: Role,
-    _leaf: &[u8],
-    _others: &[CertificateDer<'_>],
-    _now: UnixTime,
-) -> Result<Verified, Refusal> {
-    Err(Refusal::NotAvailable)
+/// Validates the path from a leaf to an anchor of its trust domain: the one its SPIFFE id is of, or ours when it has none.
+fn path(verifier: &Verifier, leaf: &[u8], others: &[CertificateDer<'_>], now: UnixTime) -> Result<Verified, Refusal> {
+    let leaf = Certificate::parse(leaf).map_err(path::Refusal::from)?;
+    let sent: Result<Vec<_>, _> = others.iter().map(|other| Certificate::parse(other)).collect();
+    let snapshot = &verifier.snapshot;
+    let domain = trust_domain(&leaf).unwrap_or_else(|| snapshot.home().clone());
+    let trust = snapshot.trust(&domain).ok_or(Refusal::UnknownTrustDomain)?;
+    let known = trust.known()?;
+    let intermediates = [sent.map_err(path::Refusal::from)?, known.intermediates.clone()].concat();
+    let expectation = Expectation { names: verifier.names(), ..Expectation::peer(verifier.role.purpose()) };
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let verified = path::verify(&leaf, &intermediates, &known.trust, &expectation, now)?;
+    Ok(Verified {
+        spiffe_id: verified.spiffe_id,
+        dns_names: verified.dns_names,
+        serial: leaf.serial_number().as_bytes().to_vec(),
+        not_after: leaf.not_after(),
+        key: leaf.public_key().ok_or_else(no_key)?.clone(),
+    })
+}
+
+fn trust_domain(leaf: &Certificate) -> Option<TrustDomain> {
+    let ids = leaf.alt_names().iter().filter_map(|name| match name {
+        GeneralName::Uri(uri) => uri.parse::<SpiffeId>().ok(),
+        _ => None,
+    });
+    ids.map(|id| id.trust_domain()).next()
+}
+
+/// The floor has refused it already.
+fn no_key() -> path::Refusal {
+    path::Refusal::new(path::Reason::AlgorithmRefused, "RFC 9881 2", "a key of no algorithm of ours")
 }
 
 fn scheme(algorithm: Algorithm) -> Option<SignatureScheme> {
@@ -138,11 +171,31 @@ fn scheme(algorithm: Algorithm) -> Option<SignatureScheme> {
 
 /// What rustls sends the peer. The reason itself stays here.
 fn alert(error: &Error) -> rustls::Error {
-    let certificate = match error {
-        Error::Certificate(Refusal::UnknownTrustDomain) => CertificateError::UnknownIssuer,
+    let reason = match error {
+        Error::Certificate(Refusal::Path(refusal)) => Some(refusal.reason),
+        Error::Certificate(Refusal::UnknownTrustDomain) => Some(path::Reason::NoPath),
+        _ => None,
+    };
+    let certificate = match reason {
+        Some(path::Reason::NoPath | path::Reason::BadSignature) => CertificateError::UnknownIssuer,
+        Some(path::Reason::Expired) => CertificateError::Expired,
+        Some(path::Reason::NotYetValid) => CertificateError::NotValidYet,
+        Some(path::Reason::Revoked | path::Reason::Denied) => CertificateError::Revoked,
+        Some(path::Reason::WrongName) => CertificateError::NotValidForName,
+        Some(path::Reason::Malformed) => CertificateError::BadEncoding,
         _ => CertificateError::ApplicationVerificationFailure,
     };
     certificate.into()
+}
+
+impl Role {
+    /// What the certificate of this side is used for.
+    fn purpose(self) -> Purpose {
+        match self {
+            Self::Client => Purpose::ClientAuth,
+            Self::Server => Purpose::ServerAuth,
+        }
+    }
 }
 
 impl fmt::Debug for Verifier {
