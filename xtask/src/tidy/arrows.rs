@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["sdk", "api", "artifact", "tls", "domain", "crypto"]),
     ("agent", &["sdk", "tls", "domain", "crypto"]),
     ("admission", &["artifact", "sdk", "tls", "domain"]),
-    ("interop", &["sdk", "api", "domain", "crypto"]),
+    ("interop", &["sdk", "api", "tls", "domain", "crypto"]),
     ("xtask", &["api", "store", "domain", "crypto"]),
 ];
 

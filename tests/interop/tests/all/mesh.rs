@@ -1,5 +1,9 @@
-//! Services kept apart by policies of one graph.
+//! Services that prove to each other who they are: with every foreign TLS stack, and between network namespaces.
 
+mod cell;
+mod matrix;
 mod network;
+mod pair;
+mod peers;
 mod plan;
 mod tools;

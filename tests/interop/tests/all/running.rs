@@ -1,7 +1,8 @@
 //! A foreign program that runs beside a test, ended with it.
 
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::server::Lines;
 
@@ -29,6 +30,25 @@ impl Running {
     pub fn listening(self) -> Self {
         assert!(self.out.wait_for("listening", START).is_some(), "does not listen: {}", self.text());
         self
+    }
+
+    /// Waits until somebody accepts connections there.
+    #[track_caller]
+    pub fn accepting(mut self, address: SocketAddr) -> Self {
+        let deadline = Instant::now() + START;
+        while TcpStream::connect(address).is_err() {
+            assert!(Instant::now() < deadline, "nobody accepts at {address}: {}", self.text());
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("ended with {status}: {}", self.text());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self
+    }
+
+    /// The rest of the first line of its output that starts so.
+    pub fn line(&self, start: &str, patience: Duration) -> Option<String> {
+        self.out.wait_for(start, patience)
     }
 
     /// What it wrote so far.

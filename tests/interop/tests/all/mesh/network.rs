@@ -6,12 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use domain::mesh::graph::{Edge, Graph, GraphFile, Service};
+use domain::mesh::graph::{Authority, Edge, Graph, GraphFile, Service};
 
 use super::plan::{example, planned};
-use super::tools::script;
-use crate::program::{say, succeed};
+use super::tools::{script, tool};
+use crate::program::{both, run, say, succeed};
 use crate::running::Running;
 
 /// The services of the graph, each at an address of its own, and one namespace of somebody nobody planned.
@@ -196,4 +197,63 @@ fn packets_flow_where_the_graph_says_and_nowhere_else() {
     assert_eq!(open, declared);
     say(&format!("network policies: {} of {everything} connections open, as declared", open.len()));
     drop(listeners);
+}
+
+/// On every edge between services with identities: the right caller is answered, and no other.
+#[test]
+fn on_the_edges_only_the_right_identity_is_answered() {
+    let network = Network::new(graph());
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    network.load_rules(folder);
+    let services = network.graph.services.iter().map(|service| format!("{}/{}", service.namespace, service.name));
+    succeed(tool("python").arg("-B").arg(script("certificates.py")).arg(folder).args(services));
+    let edges = network.graph.edges.iter().filter(|edge| network.graph.authority != Authority::Service(edge.to));
+    let mut refused = 0;
+    for edge in edges {
+        let callee = &network.graph.services[edge.to];
+        let address = SocketAddr::new(network.address(edge.to), callee.ports[&edge.port]);
+        let caller = network.name(edge.from);
+        let meet = |leaf: Option<&str>| {
+            let mut server = ours("server", address, folder, &callee.name);
+            server.args(["--peer", &network.graph.services[edge.from].spiffe_id("qapi.internal")]);
+            let server = Running::start(&mut network.at(edge.to, &server)).listening();
+            let client = match leaf {
+                Some(leaf) => {
+                    let mut client = ours("client", address, folder, leaf);
+                    client.args(["--peer", &callee.spiffe_id("qapi.internal")]);
+                    client
+                }
+                None => certless(address, folder),
+            };
+            let output = run(&mut network.at(edge.from, &client));
+            let said = server.line("handshake: ", Duration::from_secs(30)).unwrap_or_default();
+            (both(&output).contains("HTTP/1.1 200"), said, both(&output))
+        };
+        let (answered, said, wrote) = meet(Some(caller));
+        assert!(answered && said.starts_with("met "), "{caller} -> {}: {said}\n{wrote}", callee.name);
+        let expired = format!("{caller}-expired");
+        for (leaf, reason) in [(Some("qapid"), "unwelcome"), (Some(&expired), "expired"), (None, "no_certificate")] {
+            let (answered, said, wrote) = meet(leaf);
+            let is_refused = !answered && said.starts_with(&format!("refused {reason} "));
+            assert!(is_refused, "{leaf:?} -> {}: {said}\n{wrote}", callee.name);
+            refused += 1;
+        }
+    }
+    say(&format!("identities: {refused} of {refused} wrong callers refused on the edges"));
+}
+
+fn ours(role: &str, address: SocketAddr, folder: &Path, leaf: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mesh-peer"));
+    let file = |ending: &str| folder.join(format!("{leaf}.{ending}"));
+    command.args([role, "--address", &address.to_string(), "--ca"]).arg(folder.join("ca.pem"));
+    command.arg("--cert").arg(file("pem")).arg("--key").arg(file("key"));
+    command
+}
+
+/// OpenSSL, which shows no certificate unless told.
+fn certless(address: SocketAddr, folder: &Path) -> Command {
+    let mut command = tool("openssl");
+    command.args(["s_client", "-quiet", "-connect", &address.to_string(), "-CAfile"]).arg(folder.join("ca.pem"));
+    command
 }
