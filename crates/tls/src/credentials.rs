@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crypto::key::PrivateKey;
+use crypto::x509::Certificate;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
@@ -50,6 +51,17 @@ impl Credentials {
     /// The chain in DER, the leaf first.
     pub fn chain(&self) -> impl Iterator<Item = &[u8]> {
         self.0.cert.iter().map(AsRef::as_ref)
+    }
+
+    /// The leaf, read. None for a certificate that the strict reader of ours refuses and rustls does not.
+    pub fn leaf(&self) -> Option<Certificate> {
+        Certificate::parse(self.chain().next()?).ok()
+    }
+
+    /// The name of the algorithm of its key.
+    pub fn algorithm(&self) -> &'static str {
+        let leaf = self.leaf();
+        leaf.as_ref().and_then(Certificate::public_key).map_or("other", |key| key.algorithm().as_str())
     }
 
     /// rustls wipes the encoded key once it has parsed it.

@@ -36,6 +36,9 @@ pub enum Error {
     /// comes with the first read, after the client's own handshake has succeeded.
     #[error("the peer refused with the alert {0}")]
     RefusedByPeer(&'static str),
+    /// This side has no certificate yet.
+    #[error("there is no certificate to show yet")]
+    NoCredentials,
     /// It took too long.
     #[error("no handshake within {} seconds", .0.as_secs())]
     TimedOut(Duration),
@@ -80,6 +83,7 @@ impl Error {
             Self::SignatureAlgorithm => "signature_algorithm",
             Self::Version => "version",
             Self::RefusedByPeer(_) => "refused_by_peer",
+            Self::NoCredentials => "no_credentials",
             Self::TimedOut(_) => "timed_out",
             Self::Connection(_) => "connection",
             Self::Protocol(_) => "protocol",

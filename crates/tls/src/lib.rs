@@ -7,11 +7,14 @@
 //! In both: TLS 1.3 alone, the provider always passed explicitly (`provider`), and nothing that switches verification off.
 
 pub mod credentials;
+#[cfg(test)]
+mod fixture;
 pub mod handshake;
 pub mod mesh;
 pub mod path;
 pub mod peer;
 mod provider;
+pub mod public;
 pub mod snapshot;
 pub mod spiffe;
 pub mod trust;
