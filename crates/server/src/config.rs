@@ -8,11 +8,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
+use tls::TlsConfig;
+
+pub mod tls;
+
 /// The checked configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// HTTPS for other machines; none when absent.
+    pub tls: Option<TlsConfig>,
     /// Where Prometheus metrics are served; nowhere when absent.
     pub metrics_listen: Option<SocketAddr>,
     /// The origin that share links point to.
@@ -76,6 +82,7 @@ pub enum CasingRule {
 #[serde(deny_unknown_fields)]
 struct File {
     server: ServerSection,
+    tls: Option<tls::TlsSection>,
     store: StoreSection,
     #[serde(default)]
     seal: SealSection,
@@ -214,8 +221,8 @@ impl Config {
         let server = file.server;
         if !server.listen.ip().is_loopback() && !server.danger_plaintext_listen {
             bail!(
-                "server.listen = {} would serve plain HTTP beyond this machine: put a TLS proxy in front and listen on \
-                 loopback, or set server.danger_plaintext_listen = true",
+                "server.listen = {} would serve plain HTTP beyond this machine: listen on loopback and serve others \
+                 through [tls] or a proxy, or set server.danger_plaintext_listen = true",
                 server.listen
             );
         }
@@ -230,6 +237,7 @@ impl Config {
         }
         Ok(Self {
             listen: server.listen,
+            tls: file.tls.map(tls::TlsSection::checked).transpose()?,
             metrics_listen: server.metrics_listen,
             portal_origin: checked_origin(&server.portal_origin)?,
             casing: server.casing,
@@ -249,6 +257,7 @@ impl Config {
         }
         Ok(Self {
             listen,
+            tls: None,
             metrics_listen: Some(SocketAddr::new(listen.ip(), 0)),
             portal_origin: format!("http://{listen}"),
             casing: CasingRule::Auto,
@@ -331,6 +340,10 @@ mod tests {
     fn the_samples_mean_what_their_comments_say() {
         let sqlite = Config::parse(include_str!("../../../deploy/config/sqlite.toml")).unwrap();
         assert!(matches!(sqlite.store, StoreConfig::Sqlite { .. }));
+        let reachable = Config::parse(include_str!("../../../deploy/config/tls.toml")).unwrap();
+        let tls = reachable.tls.unwrap();
+        assert!(!tls.listen.ip().is_loopback() && tls.strictness == ::tls::public::Strictness::Compatible);
+        assert!(matches!(tls.source, tls::Source::Files { classical: Some(_), .. }));
         let folder = tempfile::tempdir().unwrap();
         let url = folder.path().join("database-url");
         std::fs::write(&url, "postgres://qapi@localhost/qapi\n").unwrap();

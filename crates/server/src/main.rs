@@ -13,6 +13,7 @@ mod ctx;
 mod entropy;
 mod freshness;
 mod http;
+mod https;
 mod keyring;
 mod logs;
 mod metrics;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use api::error::ErrorCode;
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry, TextEncoder};
+use tls::public::Session;
 
 /// The counters of one process.
 pub struct Metrics {
@@ -12,6 +13,8 @@ pub struct Metrics {
     seconds: Histogram,
     operations: IntCounterVec,
     failures: IntCounterVec,
+    handshakes: IntCounterVec,
+    refused_handshakes: IntCounterVec,
     read_failures: IntCounter,
     /// Seconds since the oldest event that is written and not yet queryable.
     pub audit_lag: Gauge,
@@ -30,6 +33,11 @@ impl Metrics {
             registry.register(Box::new(counter.clone()))?;
             Ok(counter)
         };
+        let handshakes = IntCounterVec::new(
+            Opts::new("qapi_tls_handshakes_total", "TLS handshakes by certificate algorithm and key exchange group."),
+            &["certificate", "group"],
+        )?;
+        registry.register(Box::new(handshakes.clone()))?;
         let gauge = |name: &str, help: &str| -> Result<Gauge, prometheus::Error> {
             let gauge = Gauge::new(name, help)?;
             registry.register(Box::new(gauge.clone()))?;
@@ -47,6 +55,12 @@ impl Metrics {
             requests: counter("qapi_requests_total", "HTTP answers by status.", "status")?,
             operations: counter("qapi_operations_total", "Operations by audit action.", "action")?,
             failures: counter("qapi_failures_total", "Failed operations by error code.", "code")?,
+            handshakes,
+            refused_handshakes: counter(
+                "qapi_tls_refused_handshakes_total",
+                "TLS handshakes that did not come about, by reason.",
+                "reason",
+            )?,
             audit_lag: gauge("qapi_audit_lag_seconds", "Age of the oldest audit event that cannot be queried yet.")?,
             cache_age: gauge("qapi_cache_age_seconds", "Time since the change feed was last read.")?,
             sealed: gauge("qapi_sealed", "1 while the platform is sealed.")?,
@@ -70,6 +84,16 @@ impl Metrics {
         if action == "SecretRead" {
             self.read_failures.inc();
         }
+    }
+
+    /// Counts a handshake. The labels are names of ours: what is served and what was agreed on, from closed lists.
+    pub fn handshake(&self, session: &Session) {
+        self.handshakes.with_label_values(&[session.certificate, session.group]).inc();
+    }
+
+    /// Counts a handshake that failed.
+    pub fn handshake_refused(&self, reason: &str) {
+        self.refused_handshakes.with_label_values(&[reason]).inc();
     }
 
     /// All counters in the text exposition format.

@@ -12,16 +12,19 @@ use crypto::secret::SecretBytes;
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::app::{Core, Services};
 use crate::background;
+use crate::config::tls::TlsConfig;
 use crate::config::{Config, StoreConfig};
 use crate::credentials::Credentials;
 use crate::freshness::Freshness;
 use crate::http;
 use crate::http::extract::BodyLimit;
 use crate::http::health::Environment;
-use crate::http::serve::{Service, serve};
+use crate::http::serve::{Service, Transport, serve};
+use crate::https::Supply;
 use crate::problem::{Outcome, Problem};
 use crate::seal::SealRecord;
 use crate::seal_state::{Progress, SealState};
@@ -145,7 +148,7 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
         println!("metrics http://{}", listener.local_addr()?);
         tokio::spawn(serve(
             listener,
-            platform.service(http::metrics::router().with_state(platform.clone()), config),
+            platform.service(http::metrics::router().with_state(platform.clone()), config, Transport::Plain),
             stop.clone(),
         ));
     }
@@ -154,7 +157,12 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
             .layer(from_fn_with_state(platform.clone(), http::idempotency::once))
             .with_state(platform.clone()),
         config,
+        Transport::Plain,
     );
+    let https = match &config.tls {
+        Some(tls) => Some(https(tls, service.clone(), &stop).await?),
+        None => None,
+    };
     let server = tokio::spawn(serve(listener, service, stop));
     first_look(&platform.store).await;
     println!("ready http://{address}");
@@ -162,19 +170,35 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
     tracing::info!("stopping");
     stopper.send_replace(true);
     server.await?;
+    if let Some(https) = https {
+        https.await?;
+    }
     background.await?;
     platform.store.close().await;
     Ok(())
 }
 
+/// Serves the same routes over TLS. The handle ends when the listener has drained.
+#[expect(clippy::print_stdout, reason = "scripts wait for this line")]
+async fn https(config: &TlsConfig, service: Service, stop: &watch::Receiver<bool>) -> anyhow::Result<JoinHandle<()>> {
+    let listen = config.listen;
+    let supply = Supply::start(config).await?;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    println!("https https://{}", listener.local_addr()?);
+    let service = Service { transport: Transport::Https(supply.acceptor()), ..service };
+    tokio::spawn(supply.keep(stop.clone()));
+    Ok(tokio::spawn(serve(listener, service, stop.clone())))
+}
+
 impl Platform {
-    fn service(&self, router: axum::Router<()>, config: &Config) -> Service {
+    fn service(&self, router: axum::Router<()>, config: &Config, transport: Transport) -> Service {
         Service {
             router,
             entropy: Arc::clone(&self.entropy),
             metrics: Arc::clone(&self.metrics),
             casing: config.casing,
             connections: config.limits.connections,
+            transport,
         }
     }
 }

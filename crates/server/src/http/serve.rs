@@ -23,6 +23,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tls::public::PublicAcceptor;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt as _;
@@ -47,6 +49,17 @@ pub struct Service {
     pub casing: CasingRule,
     /// Connections held at once.
     pub connections: usize,
+    /// What bytes go through before they are HTTP.
+    pub transport: Transport,
+}
+
+/// What a connection goes through before it speaks HTTP.
+#[derive(Clone)]
+pub enum Transport {
+    /// Nothing: on loopback.
+    Plain,
+    /// TLS, with whoever comes.
+    Https(Arc<PublicAcceptor>),
 }
 
 /// A client that does not finish its headers is let go.
@@ -98,12 +111,40 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: Service, mut s
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
-    let answer = service_fn(move |request| respond(service.clone(), peer.ip(), request));
+    match service.transport.clone() {
+        Transport::Plain => http(stream, peer.ip(), service, stop).await,
+        Transport::Https(acceptor) => {
+            let shaken = tokio::select! {
+                shaken = acceptor.accept(stream) => shaken,
+                () = stopped(&mut stop) => return,
+            };
+            match shaken {
+                Ok((stream, session)) => {
+                    service.metrics.handshake(&session);
+                    http(stream, peer.ip(), service, stop).await;
+                }
+                Err(error) => refused(&service.metrics, &error),
+            }
+        }
+    }
+}
+
+/// Strangers and scanners fail handshakes all day: counted, and shown only to those who look.
+fn refused(metrics: &Metrics, error: &tls::handshake::Error) {
+    metrics.handshake_refused(error.reason());
+    tracing::debug!(reason = error.reason(), error = %crate::problem::report(error), "handshake failed");
+}
+
+async fn http<IO>(io: IO, address: IpAddr, service: Service, mut stop: watch::Receiver<bool>)
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let answer = service_fn(move |request| respond(service.clone(), address, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(64 << 10)
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(io), answer);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -25,6 +25,7 @@ mod backups;
 mod crash;
 mod envelope;
 mod guides;
+mod https;
 mod lifecycle;
 mod mesh;
 mod official_sdks;

@@ -68,6 +68,20 @@ impl Lines {
         }
     }
 
+    /// Whether a line with this in it comes in time.
+    pub fn wait_for_line_with(&self, part: &str, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        let mut written = self.lock();
+        while !written.text.contains(part) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || written.closed {
+                return false;
+            }
+            written = self.0.1.wait_timeout(written, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
     /// Everything, once the process has closed its end.
     pub fn all(&self) -> String {
         let mut written = self.lock();

@@ -1,0 +1,204 @@
+//! HTTPS of the server's own: who is shown which certificate, and what a replaced one changes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use crypto::algorithm::Algorithm;
+use crypto::key::PrivateKey;
+use crypto::random::{Random, operating_system};
+use crypto::x509::{KeyUsage, Purpose, Role, SerialNumber, Statement, pem};
+
+use crate::binaries::binary;
+use crate::installation::{Engine, Installation};
+use crate::program::{both, run};
+use crate::server::Server;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct System;
+
+impl Random for System {
+    fn fill(&self, out: &mut [u8]) {
+        operating_system(out).expect("the system has randomness");
+    }
+}
+
+/// An authority, and where its certificate is.
+struct Authority {
+    algorithm: Algorithm,
+    key: PrivateKey,
+    anchor: PathBuf,
+}
+
+impl Authority {
+    fn new(folder: &Path, name: &str, algorithm: Algorithm) -> Self {
+        let key = PrivateKey::generate(algorithm, &System).unwrap();
+        let statement = Statement {
+            subject: "CN=Issuing,O=qapi".parse().unwrap(),
+            role: Role::Authority { path_len: Some(0) },
+            key_usage: KeyUsage::KEY_CERT_SIGN | KeyUsage::CRL_SIGN,
+            purposes: Vec::new(),
+            alt_names: Vec::new(),
+            ..statement(&key)
+        };
+        let anchor = folder.join(format!("{name}-anchor.pem"));
+        std::fs::write(&anchor, pem::encode(pem::CERTIFICATE, &statement.sign(&key, &System).unwrap())).unwrap();
+        Self { algorithm, key, anchor }
+    }
+
+    /// Writes a new certificate of the server and its key.
+    fn issue(&self, certificate: &Path, key: &Path) {
+        let fresh = PrivateKey::generate(self.algorithm, &System).unwrap();
+        let der = statement(&fresh).sign(&self.key, &System).unwrap();
+        std::fs::write(key, fresh.to_pem().unwrap().expose()).unwrap();
+        std::fs::write(certificate, pem::encode(pem::CERTIFICATE, &der)).unwrap();
+    }
+}
+
+fn statement(key: &PrivateKey) -> Statement {
+    Statement {
+        serial_number: SerialNumber::draw(&System),
+        issuer: "CN=Issuing,O=qapi".parse().unwrap(),
+        subject: "CN=qapid,O=qapi".parse().unwrap(),
+        not_before: NOT_BEFORE,
+        not_after: NOT_AFTER,
+        key: key.public_key().unwrap(),
+        role: Role::EndEntity,
+        key_usage: KeyUsage::DIGITAL_SIGNATURE,
+        purposes: vec![Purpose::ServerAuth],
+        alt_names: vec!["DNS:localhost".parse().unwrap(), "IP:127.0.0.1".parse().unwrap()],
+        permitted_dns: Vec::new(),
+        policies: Vec::new(),
+        no_rev_avail: false,
+        crl_urls: Vec::new(),
+        issuer_urls: Vec::new(),
+    }
+}
+
+/// 2025 to 2045: no test of these is about time.
+const NOT_BEFORE: i64 = 1_735_689_600;
+const NOT_AFTER: i64 = 2_366_841_600;
+
+/// An installation that listens for HTTPS, with a chain for everybody.
+struct Site {
+    installation: Installation,
+    quantum_safe: Authority,
+    classical: Authority,
+}
+
+impl Site {
+    fn new(more: &str) -> Self {
+        let installation = Installation::unattended(&Engine::Sqlite);
+        let folder = installation.folder().to_owned();
+        let quantum_safe = Authority::new(&folder, "qs", Algorithm::MlDsa65);
+        let classical = Authority::new(&folder, "classical", Algorithm::EcdsaP256);
+        let file = |name: &str| folder.join(name);
+        quantum_safe.issue(&file("qs.pem"), &file("qs.key"));
+        classical.issue(&file("classical.pem"), &file("classical.key"));
+        let folder = folder.display();
+        let mut config = std::fs::read_to_string(installation.config()).unwrap();
+        config.push_str(&format!(
+            "\n[tls]\nlisten = \"127.0.0.1:0\"\ncertificate_file = \"{folder}/qs.pem\"\nkey_file = \"{folder}/qs.key\"\n{}",
+            more.replace("FOLDER", &folder.to_string())
+        ));
+        std::fs::write(installation.config(), config).unwrap();
+        Self { installation, quantum_safe, classical }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.installation.folder().join(name)
+    }
+}
+
+const CLASSICAL: &str =
+    "classical_certificate_file = \"FOLDER/classical.pem\"\nclassical_key_file = \"FOLDER/classical.key\"\n";
+
+fn https(server: &Server) -> String {
+    server.stdout.wait_for("https ", PATIENCE).expect("the HTTPS listener is announced")
+}
+
+/// Our own client, which offers ML-DSA.
+fn qapi(server: &Server, anchor: &Path) -> Output {
+    run(Command::new(binary("qapi"))
+        .args(["health", "--base-url", &https(server), "--ca-file"])
+        .arg(anchor)
+        .env("QUANTUMAPI_MAX_RETRIES", "0")
+        .env("QAPI_CONFIG", "/nonexistent/qapi.toml"))
+}
+
+/// Python of this system, whose OpenSSL knows no ML-DSA and no hybrid group.
+fn python(server: &Server, anchor: &Path) -> Output {
+    let script = "import ssl, sys, urllib.request as u\n\
+        c = ssl.create_default_context(cafile=sys.argv[1])\n\
+        print(u.urlopen(sys.argv[2] + '/health', context=c).status)";
+    run(Command::new("python3").args(["-c", script]).arg(anchor).arg(https(server)))
+}
+
+#[test]
+fn every_client_is_shown_what_it_can_verify_and_is_counted() {
+    let site = Site::new(CLASSICAL);
+    let server = site.installation.serve();
+    let ours = qapi(&server, &site.quantum_safe.anchor);
+    assert!(ours.status.success(), "{}", both(&ours));
+    let old = python(&server, &site.classical.anchor);
+    assert!(old.status.success(), "{}", both(&old));
+    for (client, anchor) in
+        [(qapi as fn(&Server, &Path) -> Output, &site.classical.anchor), (python, &site.quantum_safe.anchor)]
+    {
+        let mistaken = client(&server, anchor);
+        assert!(!mistaken.status.success(), "trusted another authority: {}", both(&mistaken));
+    }
+    let metrics = server.metrics();
+    for labels in
+        [r#"certificate="ML-DSA-65",group="X25519MLKEM768"} 1"#, r#"certificate="ECDSA-P256",group="X25519"} 1"#]
+    {
+        assert!(metrics.contains(&format!("qapi_tls_handshakes_total{{{labels}")), "{metrics}");
+    }
+    assert!(metrics.contains(r#"qapi_tls_refused_handshakes_total{reason="refused_by_peer"} 2"#), "{metrics}");
+}
+
+#[test]
+fn a_strict_listener_has_nothing_for_classical_clients() {
+    let site = Site::new("strict = true\n");
+    let server = site.installation.serve();
+    let ours = qapi(&server, &site.quantum_safe.anchor);
+    assert!(ours.status.success(), "{}", both(&ours));
+    let old = python(&server, &site.classical.anchor);
+    assert!(!old.status.success() && both(&old).contains("handshake failure"), "{}", both(&old));
+    assert!(server.metrics().contains(r#"qapi_tls_refused_handshakes_total{reason="group"} 1"#));
+}
+
+#[test]
+fn a_replaced_certificate_is_shown_without_a_restart_and_a_broken_one_is_not() {
+    let site = Site::new(CLASSICAL);
+    let server = site.installation.serve();
+    std::fs::write(site.file("qs.pem"), "no certificate").unwrap();
+    assert!(server.stderr.wait_for_line_with("HTTPS certificates not replaced", PATIENCE));
+    let before = qapi(&server, &site.quantum_safe.anchor);
+    assert!(before.status.success(), "the old certificate is gone: {}", both(&before));
+    let other = Authority::new(site.installation.folder(), "other", Algorithm::MlDsa87);
+    other.issue(&site.file("qs.pem"), &site.file("qs.key"));
+    let deadline = Instant::now() + PATIENCE;
+    while !qapi(&server, &other.anchor).status.success() {
+        assert!(Instant::now() < deadline, "the new certificate is never shown: {}", server.stderr.text());
+    }
+    assert!(!qapi(&server, &site.quantum_safe.anchor).status.success(), "the old certificate is shown still");
+}
+
+#[test]
+fn what_cannot_be_served_keeps_the_server_from_starting() {
+    for (more, complaint) in [
+        ("classical_key_file = \"FOLDER/classical.key\"\n", "go together"),
+        (&format!("strict = true\n{CLASSICAL}"), "tls.strict"),
+        ("names = \"x\"\n", "unknown field"),
+    ] {
+        let site = Site::new(more);
+        let refused = run(Command::new(binary("qapid")).arg("serve").arg("--config").arg(site.installation.config()));
+        assert!(!refused.status.success() && both(&refused).contains(complaint), "{}", both(&refused));
+    }
+    let site = Site::new("");
+    std::fs::copy(site.file("classical.key"), site.file("qs.key")).unwrap();
+    let refused = run(Command::new(binary("qapid")).arg("serve").arg("--config").arg(site.installation.config()));
+    assert!(!refused.status.success() && both(&refused).contains("pairing"), "{}", both(&refused));
+}
