@@ -87,6 +87,11 @@ pub fn authorize<A: Action>(principal: &Principal) -> Result<Authorized<A>, Deni
     Ok(Authorized { tenant: principal.tenant, limits: Arc::clone(&principal.limits), action: PhantomData })
 }
 
+/// The proof for a service that showed a certificate of its own: it reaches exactly the names that the certificate holds.
+pub fn on_behalf_of_a_peer<A: Action>(tenant: TenantId, own: Limits) -> Authorized<A> {
+    Authorized { tenant, limits: Arc::new(own), action: PhantomData }
+}
+
 /// The proof for work that no credential asked for: background tasks and a share link's own authority.
 pub fn on_behalf_of_the_platform<A: Action>(tenant: TenantId) -> Authorized<A> {
     Authorized { tenant, limits: Arc::default(), action: PhantomData }
@@ -130,6 +135,14 @@ actions! {
     ReadApiKeys => ApiKeysRead,
     /// Create, rotate and revoke API keys.
     WriteApiKeys => ApiKeysWrite,
+    /// Read certificates.
+    ReadCertificates => CertificatesRead in Certificates,
+    /// Issue, renew and revoke certificates.
+    WriteCertificates => CertificatesWrite in Certificates,
+    /// Read the authorities and the policy of names.
+    ReadAuthorities => CertificatesRead,
+    /// Make and rotate authorities, and change the policy of names.
+    ManageAuthorities => Admin,
     /// Create and change tenants.
     ManageTenants => PlatformAdmin,
     /// Seal, back up and inspect the platform.

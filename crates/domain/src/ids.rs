@@ -78,4 +78,8 @@ ids! {
     RequestId,
     /// An audit lane: one process incarnation's hash chains.
     LaneId,
+    /// A certificate authority: one key of it, through all its certificates.
+    AuthorityId,
+    /// An issued certificate.
+    CertificateId,
 }

@@ -12,6 +12,7 @@ pub mod key;
 pub mod limits;
 pub mod mesh;
 pub mod name;
+pub mod pki;
 pub mod rate;
 pub mod scope;
 pub mod secret;

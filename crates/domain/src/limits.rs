@@ -1,7 +1,8 @@
 //! Resource limits: the named resources a credential is confined to, besides its scopes.
 //!
 //! A limit is spelled `kind:pattern`: an identifier, a name, or a prefix ending in `*`
-//! (`secrets:users-api/*`, `keys:7c3a1f9d-4e2b-8a6c-0f5d-3b9e1c7a4f2d`). A credential without limits reaches every
+//! (`secrets:users-api/*`, `keys:7c3a1f9d-4e2b-8a6c-0f5d-3b9e1c7a4f2d`). The names in certificates read from right to
+//! left, so theirs can also be everything below a domain (`certificates:*.payments.svc.cluster.local`). A credential without limits reaches every
 //! resource of its scopes; one with limits reaches only what they name, and nothing of a kind they do not name.
 
 use std::fmt;
@@ -16,12 +17,16 @@ pub enum Kind {
     Secrets,
     /// Named keys, by id, name or name prefix.
     Keys,
+    /// The names in certificates: DNS names, addresses, SPIFFE identities, each whole, by prefix or below a domain.
+    Certificates,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
     Exactly(String),
     Prefix(String),
+    /// Everything that ends in this, which begins with a dot.
+    Below(String),
 }
 
 /// One confinement.
@@ -35,9 +40,10 @@ pub struct Limit {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits(Vec<Limit>);
 
-/// The text is not `secrets:PATTERN` or `keys:PATTERN` with a non-empty pattern whose only `*` is its last character.
+/// The text is not `secrets:PATTERN`, `keys:PATTERN` or `certificates:PATTERN` with a non-empty pattern whose only `*`
+/// is its last character, or for certificates its first before a dot.
 #[derive(Debug, thiserror::Error)]
-#[error("not a resource limit of the form secrets:PATTERN or keys:PATTERN")]
+#[error("not a resource limit of the form secrets:PATTERN, keys:PATTERN or certificates:PATTERN")]
 pub struct BadLimit;
 
 impl Limits {
@@ -78,6 +84,7 @@ impl Pattern {
         match self {
             Self::Exactly(text) => text == name,
             Self::Prefix(prefix) => name.starts_with(prefix.as_str()),
+            Self::Below(domain) => name.len() > domain.len() && name.ends_with(domain.as_str()),
         }
     }
 
@@ -88,14 +95,20 @@ impl Pattern {
 }
 
 impl Limit {
+    /// Confinement to one certificate name exactly.
+    pub fn to_certificate_name(name: String) -> Self {
+        Self { kind: Kind::Certificates, pattern: Pattern::Exactly(name) }
+    }
+
     fn covers(&self, inner: &Limit) -> bool {
         self.kind == inner.kind
             && match (&self.pattern, &inner.pattern) {
-                (Pattern::Exactly(own), Pattern::Exactly(other)) => own == other,
-                (Pattern::Exactly(_), Pattern::Prefix(_)) => false,
-                (Pattern::Prefix(own), Pattern::Exactly(other) | Pattern::Prefix(other)) => {
-                    other.starts_with(own.as_str())
-                }
+                (own, Pattern::Exactly(other)) => own.matches_name(other),
+                (Pattern::Prefix(own), Pattern::Prefix(other)) => other.starts_with(own.as_str()),
+                (Pattern::Below(own), Pattern::Below(other)) => other.ends_with(own.as_str()),
+                // Everything is below the empty prefix.
+                (Pattern::Prefix(own), Pattern::Below(_)) => own.is_empty(),
+                (Pattern::Exactly(_) | Pattern::Below(_), _) => false,
             }
     }
 }
@@ -108,8 +121,12 @@ impl FromStr for Limit {
         let kind = match kind {
             "secrets" => Kind::Secrets,
             "keys" => Kind::Keys,
+            "certificates" => Kind::Certificates,
             _ => return Err(BadLimit),
         };
+        if kind == Kind::Certificates {
+            return Ok(Self { kind, pattern: certificate_pattern(pattern)? });
+        }
         let prefix = pattern.strip_suffix('*');
         if pattern.is_empty() || prefix.unwrap_or(pattern).contains('*') {
             return Err(BadLimit);
@@ -120,15 +137,33 @@ impl FromStr for Limit {
     }
 }
 
+/// Names in certificates compare without regard to case, so they are kept in lower case; a path of a SPIFFE identity is
+/// the exception (SPIFFE ID, 2.2) and stays as it is.
+fn certificate_pattern(text: &str) -> Result<Pattern, BadLimit> {
+    let text = if text.starts_with("spiffe://") { text.to_owned() } else { text.to_ascii_lowercase() };
+    let below = text.strip_prefix('*').filter(|rest| rest.starts_with('.') && rest.len() > 1);
+    let prefix = text.strip_suffix('*');
+    if text.is_empty() || below.or(prefix).unwrap_or(&text).contains('*') {
+        return Err(BadLimit);
+    }
+    Ok(match (below, prefix) {
+        (Some(domain), _) => Pattern::Below(domain.to_owned()),
+        (None, Some(prefix)) => Pattern::Prefix(prefix.to_owned()),
+        (None, None) => Pattern::Exactly(text),
+    })
+}
+
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
             Kind::Secrets => "secrets",
             Kind::Keys => "keys",
+            Kind::Certificates => "certificates",
         };
         match &self.pattern {
             Pattern::Exactly(text) => write!(f, "{kind}:{text}"),
             Pattern::Prefix(prefix) => write!(f, "{kind}:{prefix}*"),
+            Pattern::Below(domain) => write!(f, "{kind}:*{domain}"),
         }
     }
 }
@@ -167,6 +202,33 @@ mod tests {
         assert!(!own.cover(&limits(&["keys:users-api/*"])));
         assert!(!own.cover(&Limits::default()), "an unconfined key is more than a confined one");
         assert!(Limits::default().cover(&own));
+    }
+
+    #[test]
+    fn names_in_certificates_are_limited_whole_by_prefix_and_below_a_domain() {
+        let admits = |limit: &str, name: &str| limits(&[limit]).admit_new(Kind::Certificates, name);
+        for (limit, name, admitted) in [
+            ("certificates:users-api", "users-api", true),
+            ("certificates:Users-API", "users-api", true),
+            ("certificates:users-api", "users-api.evil", false),
+            ("certificates:*.pay.svc", "a.pay.svc", true),
+            ("certificates:*.pay.svc", "pay.svc", false),
+            ("certificates:*.pay.svc", ".pay.svc", false),
+            ("certificates:*.pay.svc", "a.repay.svc", false),
+            ("certificates:spiffe://td/ns/pay/*", "spiffe://td/ns/pay/sa/a", true),
+            ("certificates:spiffe://td/ns/pay/*", "spiffe://td/ns/payroll/sa/a", false),
+            ("keys:users-api", "users-api", false),
+        ] {
+            assert_eq!(admits(limit, name), admitted, "{limit} {name}");
+        }
+        let below = limits(&["certificates:*.svc"]);
+        assert!(below.cover(&limits(&["certificates:*.pay.svc", "certificates:a.svc"])));
+        assert!(!below.cover(&limits(&["certificates:a*"])));
+        assert!(!below.cover(&limits(&["certificates:*.com"])));
+        assert_eq!(limits(&["certificates:*.svc"]).iter().next().unwrap().to_string(), "certificates:*.svc");
+        for text in ["certificates:", "certificates:a*b", "certificates:*.*", "certificates:*a.b", "secrets:*.b"] {
+            assert!(text.parse::<Limit>().is_err(), "{text}");
+        }
     }
 
     #[test]

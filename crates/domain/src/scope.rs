@@ -31,6 +31,10 @@ pub enum Scope {
     ApiKeysRead,
     /// Create, rotate and revoke API keys.
     ApiKeysWrite,
+    /// Read certificates and authorities.
+    CertificatesRead,
+    /// Issue, renew and revoke certificates.
+    CertificatesWrite,
     /// Everything inside the tenant.
     Admin,
     /// Tenants, seal and backup of the whole platform. Never implied by `admin`.
@@ -42,7 +46,7 @@ pub enum Scope {
 #[error("unknown scope")]
 pub struct UnknownScope;
 
-const NAMES: [(Scope, &str); 14] = [
+const NAMES: [(Scope, &str); 16] = [
     (Scope::SecretsRead, "secrets:read"),
     (Scope::SecretsWrite, "secrets:write"),
     (Scope::KeysRead, "keys:read"),
@@ -55,6 +59,8 @@ const NAMES: [(Scope, &str); 14] = [
     (Scope::AuditRead, "audit:read"),
     (Scope::ApiKeysRead, "apikeys:read"),
     (Scope::ApiKeysWrite, "apikeys:write"),
+    (Scope::CertificatesRead, "certificates:read"),
+    (Scope::CertificatesWrite, "certificates:write"),
     (Scope::Admin, "admin"),
     (Scope::PlatformAdmin, "platform:admin"),
 ];
