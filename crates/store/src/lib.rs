@@ -9,7 +9,9 @@
 
 pub mod api_keys;
 pub mod audit_index;
+pub mod authorities;
 pub mod batch;
+pub mod certificates;
 pub mod checkpoints;
 mod db;
 pub mod dump;

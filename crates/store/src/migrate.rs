@@ -67,6 +67,13 @@ pub const MIGRATIONS: &[Migration] = &[
         files: &[Part::Index],
         postgres: "",
     },
+    Migration {
+        version: 5,
+        name: "certificates",
+        sql: include_str!("migrate/0005_certificates.sql"),
+        files: &[Part::Main],
+        postgres: "",
+    },
 ];
 
 /// Why a schema cannot be used.

@@ -43,6 +43,18 @@ impl Store {
         self.scan(sql(text).bind(MOST_TENANTS)).await?.iter().map(tenant).collect()
     }
 
+    /// The tenant of a slug, for what anybody may read of it.
+    pub async fn tenant_of_slug(&self, slug: &str) -> Result<Option<TenantId>> {
+        let found = self.read_one(sql("SELECT id FROM tenant WHERE slug = $1 LIMIT 1").bind(slug)).await?;
+        found.map(|row| row.array(0).map(TenantId::from_bytes)).transpose()
+    }
+
+    /// A tenant's slug, which names its trust domain.
+    pub async fn slug_of_tenant(&self, id: TenantId) -> Result<Option<String>> {
+        let found = self.read_one(sql("SELECT slug FROM tenant WHERE id = $1 LIMIT 1").bind(id.as_bytes())).await?;
+        found.map(|row| Ok(row.text(0)?.to_owned())).transpose()
+    }
+
     /// Every tenant's id, for work that goes through all of them.
     pub async fn tenant_ids(&self) -> Result<Vec<TenantId>> {
         let rows = self.scan(sql("SELECT id FROM tenant ORDER BY id LIMIT $1").bind(MOST_TENANTS)).await?;

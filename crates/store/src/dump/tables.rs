@@ -52,6 +52,17 @@ tables! {
         "public" "$6", "sealed" "$7", "kek_version" "$8", "created_at" "$9", "rotated_at" "$10", "revoked_at" "$11";
     "key_epoch" by "tenant, key_id, version, epoch": "tenant" "$1", "key_id" "$2", "version" "$3", "epoch" "$4",
         "encapsulation" "$5", "created_at" "$6";
+    "ca_policy" by "tenant": "tenant" "$1", "trust_domain" "$2", "allowed" "$3", "learning" "$4", "seq" "$5",
+        "seq_at" "$6", "ver" "$7", "created_at" "$8", "updated_at" "$9";
+    "ca" by "tenant, id": "tenant" "$1", "id" "$2", "kind" "$3", "name" "$4", "generation" "$5", "algorithm" "$6",
+        "subject" "$7", "key_identifier" "$8", "public" "$9", "sealed" "$10", "kek_version" "$11", "certificate" "$12",
+        "intermediate" "$13", "not_before" "$14", "not_after" "$15", "active_from" "$16", "retires_at" "$17",
+        "retired_at" "$18", "crl" "$19", "crl_number" "$20", "crl_spoilt" "$21", "crl_renew_at" "$22",
+        "created_at" "$23";
+    "certificate" by "tenant, id": "tenant" "$1", "id" "$2", "ca" "$3", "serial" "$4", "state" "$5", "profile" "$6",
+        "algorithm" "$7", "subject" "$8", "names" "$9", "is_server_made" "$10", "not_before" "$11", "not_after" "$12",
+        "certificate" "$13", "requested_by" "$14", "renewed_from" "$15", "revoked_at" "$16", "reason" "$17",
+        "created_at" "$18";
     "idempotency" by "tenant, principal, k": "tenant" "$1", "principal" "$2", "k" "$3", "request" "$4", "status" "$5",
         "answer" "$6", "created_at" "$7", "expires_at" "$8";
     "audit_outbox" by "tenant, id": "tenant" "$1", "id" "$2", "at" "$3", "body" "$4";
