@@ -134,6 +134,8 @@ codes! {
     InsufficientScope = "insufficient_scope" 403 "Forbidden";
     /// The credential may not do this, for another reason than a scope.
     Forbidden = "forbidden" 403 "Forbidden";
+    /// The certificate may not have `details.names`.
+    NameNotAllowed = "name_not_allowed" 403 "Forbidden";
     /// Used from an address outside the key's networks.
     IpNotAllowed = "ip_not_allowed" 403 "Forbidden";
     /// The key or the version is revoked.
@@ -172,6 +174,8 @@ codes! {
     UnsupportedMediaType = "unsupported_media_type" 415 "Unsupported Media Type";
     /// The idempotency key came with another request before.
     IdempotencyKeyReused = "idempotency_key_reused" 422 "Unprocessable Content";
+    /// The certificate cannot say this: `details.reasons`.
+    UsageNotAllowed = "usage_not_allowed" 422 "Unprocessable Content";
     /// The quota is used up until `details.resetsAt`.
     QuotaExceeded = "quota_exceeded" 429 "Too Many Requests";
     /// Too many requests; `Retry-After` says when.

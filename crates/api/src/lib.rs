@@ -13,6 +13,7 @@ mod words;
 pub mod api_keys;
 pub mod audit;
 pub mod casing;
+pub mod certificates;
 pub mod encryption;
 pub mod error;
 pub mod health;
