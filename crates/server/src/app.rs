@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod authority;
 pub mod backup;
 mod change;
 pub mod cipher;
@@ -67,16 +68,18 @@ pub struct Services {
     pub tenants: Arc<tenants::Tenants>,
     /// The audit trail.
     pub audit: Arc<audit::Audit>,
+    /// Certificate authorities.
+    pub authority: Arc<authority::Authority>,
     loaded: Arc<key_cache::KeyCache>,
     opened: Arc<cipher::Cipher>,
 }
 
 impl Services {
     /// Puts the services together.
-    pub fn new(core: &Core, freshness: &Arc<Freshness>, config: &Config) -> Self {
+    pub fn new(core: &Core, freshness: &Arc<Freshness>, config: &Config) -> anyhow::Result<Self> {
         let cache = Arc::new(key_cache::KeyCache::new(core.store.clone(), Arc::clone(freshness)));
         let cipher = Arc::new(cipher::Cipher::new(core.store.clone(), Arc::clone(&core.entropy)));
-        Self {
+        Ok(Self {
             keys: Arc::new(keys::Keys::new(core.clone(), Arc::clone(&cache))),
             encryption: Arc::new(encryption::Encryption::new(core.clone(), Arc::clone(&cache), Arc::clone(&cipher))),
             signing: Arc::new(signing::Signing::new(core.clone(), Arc::clone(&cache))),
@@ -89,14 +92,16 @@ impl Services {
             api_keys: Arc::new(api_keys::ApiKeys::new(core.clone())),
             tenants: Arc::new(tenants::Tenants::new(core.clone())),
             audit: Arc::new(audit::Audit::new(core.clone())),
+            authority: Arc::new(authority::Authority::new(core.clone(), Arc::clone(freshness), config)?),
             loaded: cache,
             opened: cipher,
-        }
+        })
     }
 
     /// Drops every opened key and epoch: part of sealing, beside the keyring itself.
     pub fn forget_keys(&self) {
         self.loaded.clear();
         self.opened.clear();
+        self.authority.forget_keys();
     }
 }

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::platform::Platform;
 
+mod authorities;
 mod checkpoints;
 mod deletions;
 mod share_links;
@@ -58,9 +59,10 @@ pub fn start(platform: &Platform, stop: watch::Receiver<bool>) -> JoinHandle<()>
     let checkpoints = checkpoints::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let deletions = deletions::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let share_links = share_links::run(platform.clone(), Ticks::new(TIDYING_PERIOD, stop.clone()));
+    let authorities = authorities::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let upkeep = upkeep::run(platform.clone(), Ticks::new(UPKEEP_PERIOD, stop));
     tokio::spawn(async move {
-        let ((), (), (), (), ()) = tokio::join!(audit, checkpoints, deletions, share_links, upkeep);
+        let ((), (), (), (), (), ()) = tokio::join!(audit, checkpoints, deletions, share_links, authorities, upkeep);
         feed.abort();
     })
 }

@@ -35,6 +35,8 @@ pub struct Config {
     pub limits: LimitsSection,
     /// Entropy sources beside the operating system's.
     pub entropy: Vec<DeviceSection>,
+    /// Certificates.
+    pub certificates: CertificatesSection,
     /// Shown by `/health`.
     pub environment: String,
 }
@@ -92,6 +94,8 @@ struct File {
     limits: LimitsSection,
     #[serde(default)]
     entropy: EntropySection,
+    #[serde(default)]
+    certificates: CertificatesSection,
 }
 
 #[derive(Debug, Deserialize)]
@@ -188,6 +192,27 @@ impl Default for LimitsSection {
     }
 }
 
+/// Certificates.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CertificatesSection {
+    /// Which tenants' policies of names learn at first.
+    pub learn_names: LearnNames,
+}
+
+/// Whose policy of names grows by being asked for, until the tenant decides for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LearnNames {
+    /// The default tenant's.
+    #[default]
+    DefaultTenant,
+    /// Every tenant's.
+    Everywhere,
+    /// Nobody's.
+    Nowhere,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EntropySection {
@@ -246,6 +271,7 @@ impl Config {
             log: file.log,
             limits: file.limits,
             entropy: file.entropy.devices,
+            certificates: file.certificates,
             environment: server.environment,
         })
     }
@@ -266,6 +292,7 @@ impl Config {
             log: LogSection::default(),
             limits: LimitsSection { anonymous_per_minute: 60_000, ..LimitsSection::default() },
             entropy: Vec::new(),
+            certificates: CertificatesSection { learn_names: LearnNames::Everywhere },
             environment: "development".to_owned(),
         })
     }

@@ -7,6 +7,7 @@ pub mod serve;
 
 mod api_keys;
 mod audit;
+mod certificates;
 mod encryption;
 pub mod health;
 pub mod idempotency;
@@ -36,6 +37,7 @@ pub fn router() -> Router<Platform> {
         .merge(shares::router())
         .merge(qrng::router())
         .merge(audit::router())
+        .merge(certificates::router())
         .merge(api_keys::router())
         .merge(tenants::router())
         .merge(operator::router())

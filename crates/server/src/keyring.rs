@@ -17,7 +17,7 @@ use crypto::context::Context;
 use crypto::key::{PrivateKey, PublicKey};
 use crypto::random::Random;
 use crypto::secret::SecretArray;
-use domain::ids::{KeyId, TenantId};
+use domain::ids::{AuthorityId, KeyId, TenantId};
 use domain::time::Timestamp;
 use store::Store;
 use store::tenant_keys::{CellEpochRow, KekRow};
@@ -118,10 +118,18 @@ impl TenantKeys {
 
     /// Seals a named key version's private half to the newest KEK.
     pub fn seal_key(&self, key: KeyId, version: u32, private: &PrivateKey, random: &dyn Random) -> Outcome<Vec<u8>> {
+        self.seal(&named_key_context(self.tenant, key, version, self.kek_version), private, random)
+    }
+
+    /// Seals an authority's private key to the newest KEK.
+    pub fn seal_authority(&self, id: AuthorityId, private: &PrivateKey, random: &dyn Random) -> Outcome<Vec<u8>> {
+        self.seal(&authority_context(self.tenant, id, self.kek_version), private, random)
+    }
+
+    fn seal(&self, context: &Context, private: &PrivateKey, random: &dyn Random) -> Outcome<Vec<u8>> {
         let (_, public) =
             self.keks.get(&self.kek_version).ok_or_else(|| Problem::internal("sealing a key", "no KEK"))?;
-        let context = named_key_context(self.tenant, key, version, self.kek_version);
-        Ok(crypto::wrap::wrap(public, &context, private.to_stored().expose(), random)?)
+        Ok(crypto::wrap::wrap(public, context, private.to_stored().expose(), random)?)
     }
 
     /// Opens what [`TenantKeys::seal_key`] sealed.
@@ -133,10 +141,30 @@ impl TenantKeys {
         algorithm: Algorithm,
         sealed: &[u8],
     ) -> Outcome<PrivateKey> {
-        let broken = |what: &str| Problem::internal("opening a named key", what);
+        self.open_under(kek_version, &named_key_context(self.tenant, key, version, kek_version), algorithm, sealed)
+    }
+
+    /// Opens what [`TenantKeys::seal_authority`] sealed.
+    pub fn open_authority(
+        &self,
+        id: AuthorityId,
+        kek_version: u32,
+        algorithm: Algorithm,
+        sealed: &[u8],
+    ) -> Outcome<PrivateKey> {
+        self.open_under(kek_version, &authority_context(self.tenant, id, kek_version), algorithm, sealed)
+    }
+
+    fn open_under(
+        &self,
+        kek_version: u32,
+        context: &Context,
+        algorithm: Algorithm,
+        sealed: &[u8],
+    ) -> Outcome<PrivateKey> {
+        let broken = |what: &str| Problem::internal("opening a key", what);
         let (kek, _) = self.keks.get(&kek_version).ok_or_else(|| broken("the KEK version is missing"))?;
-        let stored = crypto::wrap::unwrap(kek, &named_key_context(self.tenant, key, version, kek_version), sealed)
-            .map_err(|_| broken("it does not open"))?;
+        let stored = crypto::wrap::unwrap(kek, context, sealed).map_err(|_| broken("it does not open"))?;
         Ok(PrivateKey::from_stored(algorithm, stored.expose())?)
     }
 }
@@ -156,4 +184,8 @@ fn cell_context(tenant: TenantId, epoch: [u8; 8], kek_version: u32) -> Context {
 
 fn named_key_context(tenant: TenantId, key: KeyId, version: u32, kek_version: u32) -> Context {
     Context::new("qapi/named-key/v1").bytes(tenant.as_bytes()).bytes(key.as_bytes()).u32(version).u32(kek_version)
+}
+
+fn authority_context(tenant: TenantId, id: AuthorityId, kek_version: u32) -> Context {
+    Context::new("qapi/ca-key/v1").bytes(tenant.as_bytes()).bytes(id.as_bytes()).u32(kek_version)
 }

@@ -103,7 +103,7 @@ impl Platform {
         let credentials =
             Arc::new(Credentials::new(store.clone(), Arc::clone(&freshness), Arc::clone(&seal), &config.limits));
         let core = Core { store: store.clone(), entropy: Arc::clone(&entropy), trail: trail.clone() };
-        let services = Services::new(&core, &freshness, config);
+        let services = Services::new(&core, &freshness, config)?;
         Ok(Self(Arc::new(Parts {
             store,
             entropy,
@@ -168,6 +168,7 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
     println!("ready http://{address}");
     stop_signal().await?;
     tracing::info!("stopping");
+    platform.services.authority.stop_waiting();
     stopper.send_replace(true);
     server.await?;
     if let Some(https) = https {
@@ -284,4 +285,5 @@ services! {
     api_keys: crate::app::api_keys::ApiKeys,
     tenants: crate::app::tenants::Tenants,
     audit: crate::app::audit::Audit,
+    authority: crate::app::authority::Authority,
 }

@@ -88,6 +88,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Anonymous {
     }
 }
 
+/// Somebody without a credential, within the rate of their address: counted before their body is read.
+pub struct Stranger(pub Origin);
+
+impl<S> FromRequestParts<S> for Stranger
+where
+    S: Send + Sync,
+    Arc<Credentials>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Anonymous(origin) = Anonymous::from_request_parts(parts, state).await?;
+        Arc::<Credentials>::from_ref(state).admit_anonymous(&origin)?;
+        Ok(Self(origin))
+    }
+}
+
 /// `serve` puts it there before any route is chosen; its operation is set by the route's mount.
 fn origin(parts: &Parts) -> Result<Origin, Problem> {
     parts.extensions.get::<Origin>().cloned().ok_or_else(|| Problem::internal("routing", "a request without an origin"))

@@ -5,19 +5,15 @@ use std::sync::Arc;
 use api::routes::secrets as routes;
 use api::shares as wire;
 use axum::Router;
-use axum::extract::{FromRef, FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use domain::authz::{ReadSecrets, WriteSecrets};
 use domain::ids::{SecretId, ShareLinkId};
 
-use super::extract::{Allowed, Anonymous, Body, Path};
+use super::extract::{Allowed, Body, Path, Stranger};
 use super::mount::Mount as _;
 use super::reply::{Answer, Reply};
 use crate::app::shares::{Shares, Terms};
-use crate::credentials::Credentials;
-use crate::ctx::Origin;
 use crate::platform::Platform;
-use crate::problem::Problem;
 use crate::seal_state::SealState;
 
 type Links = State<Arc<Shares>>;
@@ -70,21 +66,4 @@ async fn open(
 ) -> Answer {
     let opened = links.open(&origin, &*seal.keyring()?, &token, &request).await?;
     Reply::ok(&origin, &opened)
-}
-
-/// Somebody without a credential, within the rate of their address: counted before their body is read.
-struct Stranger(Origin);
-
-impl<S> FromRequestParts<S> for Stranger
-where
-    S: Send + Sync,
-    Arc<Credentials>: FromRef<S>,
-{
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Anonymous(origin) = Anonymous::from_request_parts(parts, state).await?;
-        Arc::<Credentials>::from_ref(state).admit_anonymous(&origin)?;
-        Ok(Self(origin))
-    }
 }

@@ -63,6 +63,9 @@ const ENCRYPT: Access = Scope("encrypt");
 const DECRYPT: Access = Scope("decrypt");
 const SIGN: Access = Scope("sign");
 const VERIFY: Access = Scope("verify");
+const CERTIFICATES_READ: Access = Scope("certificates:read");
+const CERTIFICATES_WRITE: Access = Scope("certificates:write");
+const ADMIN: Access = Scope("admin");
 
 /// All of them; what destroys stands after what needs it.
 pub const OPERATIONS: &[Operation] = &[
@@ -134,6 +137,27 @@ pub const OPERATIONS: &[Operation] = &[
     row("GET", "/api/v1/audit", AUDIT_READ, Listing),
     row("GET", "/api/v1/audit-logs/export", AUDIT_READ, Listing),
     row("GET", "/api/v1/audit-logs/key", Anybody, Nothing),
+    row("POST", "/api/v1/certificates", CERTIFICATES_WRITE, Creation),
+    row("POST", "/v1/pki/issue", CERTIFICATES_WRITE, Creation),
+    row("GET", "/api/v1/certificates", CERTIFICATES_READ, Listing),
+    row("GET", "/api/v1/certificates/{id}", CERTIFICATES_READ, Path),
+    row("POST", "/api/v1/certificates/{id}/renew", CERTIFICATES_WRITE, Path),
+    row("GET", "/api/v1/cas", CERTIFICATES_READ, Listing),
+    row("POST", "/api/v1/cas", ADMIN, Nothing),
+    row("GET", "/api/v1/cas/{id}", CERTIFICATES_READ, Path),
+    row("GET", "/api/v1/ca/policy", CERTIFICATES_READ, Nothing),
+    row("PATCH", "/api/v1/ca/policy", ADMIN, Nothing),
+    row("GET", "/api/v1/ca/certificate", Anybody, Nothing),
+    row("GET", "/v1/pki/ca/pem", Anybody, Nothing),
+    row("GET", "/api/v1/ca/bundle", Anybody, Nothing),
+    row("GET", "/api/v1/ca/bundle/spiffe", Anybody, Nothing),
+    row("GET", "/api/v1/cas/{id}/certificate", Anybody, Nothing),
+    row("GET", "/api/v1/cas/{id}/crl", Anybody, Nothing),
+    row("GET", "/t/{slug}/api/v1/ca/certificate", Anybody, Nothing),
+    row("GET", "/t/{slug}/api/v1/ca/bundle", Anybody, Nothing),
+    row("GET", "/t/{slug}/api/v1/ca/bundle/spiffe", Anybody, Nothing),
+    row("GET", "/t/{slug}/api/v1/cas/{id}/certificate", Anybody, Nothing),
+    row("GET", "/t/{slug}/api/v1/cas/{id}/crl", Anybody, Nothing),
     row("POST", "/api/v1/api-keys", APIKEYS_WRITE, Nothing),
     row("GET", "/api/v1/api-keys", APIKEYS_READ, Listing),
     row("GET", "/api/v1/api-keys/{id}", APIKEYS_READ, Path),
@@ -152,6 +176,8 @@ pub const OPERATIONS: &[Operation] = &[
     row("POST", "/api/v1/keys/{id}/versions/{version}/revoke", KEYS_WRITE, Path),
     row("POST", "/api/v1/keys/{id}/revoke", KEYS_WRITE, Path),
     row("DELETE", "/api/v1/keys/{id}", KEYS_WRITE, Path),
+    row("POST", "/api/v1/certificates/{id}/revoke", CERTIFICATES_WRITE, Path),
+    row("POST", "/api/v1/cas/{id}/rotate", ADMIN, Path),
     row("POST", "/api/v1/api-keys/{id}/revoke", APIKEYS_WRITE, Path),
     row("DELETE", "/api/v1/api-keys/{id}", APIKEYS_WRITE, Path),
     row("POST", "/api/v1/tenants/{id}/suspend", PLATFORM, Path),
@@ -203,6 +229,9 @@ pub struct Things {
     mac_name: String,
     link: String,
     token: String,
+    certificate: String,
+    authority: String,
+    published_authority: String,
     api_key: String,
     tenant: String,
     payload: String,
@@ -234,6 +263,9 @@ impl Things {
         let tenant = platform.post("/api/v1/tenants", &body).expect(201).text_of("id");
         let body = json!({"plaintext": marker, "keyId": kem, "additionalData": marker});
         let payload = admin.post("/api/v1/encrypt", &body).expect(200).text_of("encryptedPayload");
+        let body = json!({"commonName": format!("things.{tag}.svc.cluster.local")});
+        let issued = admin.post("/api/v1/certificates", &body).expect(201);
+        let published = platform.get("/api/v1/ca/certificate?format=json").expect(200);
         let name = encoded(&kem_name);
         let body = json!({"plaintext": marker, "encoding": "utf8"});
         let transit = admin.post(&format!("/api/v1/transit/encrypt/{name}"), &body).expect(200).text_of("ciphertext");
@@ -253,6 +285,9 @@ impl Things {
             mac_name,
             link: link["id"].as_str().expect("an id").to_owned(),
             token: link["token"].as_str().expect("a token").to_owned(),
+            certificate: issued.text_of("id"),
+            authority: issued.text_of("caId"),
+            published_authority: published.text_of("caId"),
             api_key,
             tenant,
             payload,
@@ -266,8 +301,8 @@ impl Things {
     }
 
     /// The names and ids that nobody outside may see in a list.
-    pub fn marks(&self) -> [&str; 5] {
-        [&self.secret, &self.secret_name, &self.kem, &self.kem_name, &self.api_key]
+    pub fn marks(&self) -> [&str; 6] {
+        [&self.secret, &self.secret_name, &self.kem, &self.kem_name, &self.api_key, &self.certificate]
     }
 
     /// The id of something whose making is an event of its own tenant's trail, and that no path or body names.
@@ -281,6 +316,10 @@ impl Things {
             path if path.starts_with("/api/v1/secrets") => &self.secret,
             path if path.starts_with("/api/v1/api-keys") => &self.api_key,
             path if path.starts_with("/api/v1/tenants") => &self.tenant,
+            path if path.starts_with("/api/v1/certificates") => &self.certificate,
+            // What anybody may read stands at the root for the default tenant alone.
+            path if path.ends_with("/certificate") || path.ends_with("/crl") => &self.published_authority,
+            path if path.starts_with("/api/v1/cas") => &self.authority,
             path if path.ends_with("/jwk") => &self.signer,
             _ => &self.kem,
         };
@@ -292,6 +331,7 @@ impl Things {
         };
         let path =
             operation.path.replace("{id}", id).replace("{name}", &encoded(name)).replace("{secretId}", &self.secret);
+        let path = path.replace("{slug}", "default");
         path.replace("{linkId}", &self.link).replace("{token}", &self.token).replace("{version}", "1")
     }
 
@@ -358,6 +398,14 @@ impl Things {
                 json!({"items": [{"ciphertext": self.transit}]})
             }
             (_, "/api/v1/qrng/entropy") => json!({"bytes": 32}),
+            (_, "/api/v1/certificates" | "/v1/pki/issue") => {
+                json!({"commonName": format!("new{}.{}.svc.cluster.local", operation.path.len(), self.tag)})
+            }
+            (_, "/api/v1/certificates/{id}/renew") => json!({"ttl": "1h"}),
+            (_, "/api/v1/certificates/{id}/revoke") => json!({"reason": "superseded"}),
+            ("POST", "/api/v1/cas") => json!({"name": format!("further-{}", self.tag)}),
+            (_, "/api/v1/cas/{id}/rotate") => json!({}),
+            (_, "/api/v1/ca/policy") => json!({"learning": false}),
             ("POST", "/api/v1/api-keys") => json!({"name": new, "scopes": ["secrets:read"]}),
             ("PATCH", "/api/v1/api-keys/{id}") => json!({"name": "renamed"}),
             ("POST", "/api/v1/tenants") => json!({"name": new, "slug": format!("new-{}", self.tag)}),
