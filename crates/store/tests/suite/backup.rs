@@ -153,7 +153,8 @@ async fn an_answer_is_kept_once_and_forgotten_in_time(bed: Bed) {
 #[test]
 fn a_backup_holds_every_column_of_every_table() {
     let mut expected = std::collections::BTreeMap::new();
-    for step in &migrate::MIGRATIONS[..2] {
+    let rebuilt = ["audit index", "audit groups"];
+    for step in migrate::MIGRATIONS.iter().filter(|step| !rebuilt.contains(&step.name)) {
         for table in step.sql.split("CREATE TABLE ").skip(1) {
             let (name, body) = table.split_once(" (\n").unwrap();
             let body = body.split_once("\n);").unwrap().0;

@@ -187,7 +187,7 @@ impl Authority {
             serial_number: SerialNumber::draw(&*self.core.entropy),
             now_s: ctx.now().seconds(),
             admits: &|name| auth.admits_new(name),
-            learning: if auth.is_unconfined() { asked.learning } else { Learning::Off },
+            learning: if !auth.is_confined() { asked.learning } else { Learning::Off },
         };
         Ok((prepare(asked.wish.clone(), terms)?, signer.row.id))
     }

@@ -52,7 +52,7 @@ impl Authority {
     ) -> Outcome<wire::CertificateList> {
         let page = Page::parse(query.page, query.page_size)?;
         let searches = query.status.is_some() || query.search.is_some() || query.ca_id.is_some();
-        let (total, rows) = if auth.is_unconfined() && !searches {
+        let (total, rows) = if !auth.is_confined() && !searches {
             self.core.store.page_of_certificates(auth, page.skipped(), page.size).await?
         } else {
             let rows = self.core.store.find_certificates(auth, |row| wanted(row, query, ctx)).await?;
