@@ -263,8 +263,7 @@ impl Things {
         let tenant = platform.post("/api/v1/tenants", &body).expect(201).text_of("id");
         let body = json!({"plaintext": marker, "keyId": kem, "additionalData": marker});
         let payload = admin.post("/api/v1/encrypt", &body).expect(200).text_of("encryptedPayload");
-        let body = json!({"commonName": format!("things.{tag}.svc.cluster.local")});
-        let issued = admin.post("/api/v1/certificates", &body).expect(201);
+        let issued = issued(admin, tag);
         let name = encoded(&kem_name);
         let body = json!({"plaintext": marker, "encoding": "utf8"});
         let transit = admin.post(&format!("/api/v1/transit/encrypt/{name}"), &body).expect(200).text_of("ciphertext");
@@ -421,6 +420,11 @@ pub const BASE64_MARKER: &str = "UUFQSUNBTkFSWU1BVEVSSUFMUVFRUVFRUVFRUVFRUVE=";
 
 /// What [`BASE64_MARKER`] holds.
 pub const RAW_MARKER: &str = "QAPICANARYMATERIALQQQQQQQQQQQQQQ";
+
+fn issued(admin: &Client, tag: &str) -> crate::client::Answer {
+    let body = json!({"commonName": format!("things.{tag}.svc.cluster.local")});
+    admin.post("/api/v1/certificates", &body).expect(201)
+}
 
 fn full_secret(name: &str, marker: &str) -> Value {
     json!({
