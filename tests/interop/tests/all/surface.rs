@@ -270,8 +270,7 @@ impl Things {
         let made = admin.post(&format!("/api/v1/keys/{kem}/generate-data-key"), &json!({})).expect(200);
         let body = json!({"data": BASE64_MARKER, "keyId": signer});
         let signature = admin.post("/api/v1/sign", &body).expect(200).text_of("signature");
-        let path = format!("/api/v1/transit/sign/{}", encoded(&signer_name));
-        let transit_signature = admin.post(&path, &json!({"data": BASE64_MARKER})).expect(200).text_of("signature");
+        let transit_signature = signed_by_name(admin, &signer_name);
         Self {
             secret,
             secret_name,
@@ -396,6 +395,18 @@ impl Things {
                 json!({"items": [{"ciphertext": self.transit}]})
             }
             (_, "/api/v1/qrng/entropy") => json!({"bytes": 32}),
+            ("POST", "/api/v1/api-keys") => json!({"name": new, "scopes": ["secrets:read"]}),
+            ("PATCH", "/api/v1/api-keys/{id}") => json!({"name": "renamed"}),
+            ("POST", "/api/v1/tenants") => json!({"name": new, "slug": format!("new-{}", self.tag)}),
+            ("PATCH", "/api/v1/tenants/{id}") => json!({"name": "Renamed"}),
+            (_, "/operator/unseal") => json!({"passphrase": marker}),
+            (_, "/operator/backup") => json!({"recipient": "no recipient"}),
+            _ => self.certificate_body(operation),
+        }
+    }
+
+    fn certificate_body(&self, operation: &Operation) -> Value {
+        match (operation.method, operation.path) {
             (_, "/api/v1/certificates" | "/v1/pki/issue") => {
                 json!({"commonName": format!("new{}.{}.svc.cluster.local", operation.path.len(), self.tag)})
             }
@@ -404,12 +415,6 @@ impl Things {
             ("POST", "/api/v1/cas") => json!({"name": format!("further-{}", self.tag)}),
             (_, "/api/v1/cas/{id}/rotate") => json!({}),
             (_, "/api/v1/ca/policy") => json!({"learning": false}),
-            ("POST", "/api/v1/api-keys") => json!({"name": new, "scopes": ["secrets:read"]}),
-            ("PATCH", "/api/v1/api-keys/{id}") => json!({"name": "renamed"}),
-            ("POST", "/api/v1/tenants") => json!({"name": new, "slug": format!("new-{}", self.tag)}),
-            ("PATCH", "/api/v1/tenants/{id}") => json!({"name": "Renamed"}),
-            (_, "/operator/unseal") => json!({"passphrase": marker}),
-            (_, "/operator/backup") => json!({"recipient": "no recipient"}),
             _ => Value::Null,
         }
     }
@@ -420,6 +425,11 @@ pub const BASE64_MARKER: &str = "UUFQSUNBTkFSWU1BVEVSSUFMUVFRUVFRUVFRUVFRUVE=";
 
 /// What [`BASE64_MARKER`] holds.
 pub const RAW_MARKER: &str = "QAPICANARYMATERIALQQQQQQQQQQQQQQ";
+
+fn signed_by_name(admin: &Client, key: &str) -> String {
+    let path = format!("/api/v1/transit/sign/{}", encoded(key));
+    admin.post(&path, &json!({"data": BASE64_MARKER})).expect(200).text_of("signature")
+}
 
 fn issued(admin: &Client, tag: &str) -> crate::client::Answer {
     let body = json!({"commonName": format!("things.{tag}.svc.cluster.local")});
