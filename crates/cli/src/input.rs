@@ -97,9 +97,11 @@ pub fn past_instant(text: &str, now: Timestamp) -> Result<WireTime, Failure> {
 
 /// A fresh file that only its owner can read, in place of whatever was there.
 pub fn create_private(path: &Path) -> Result<std::fs::File, Failure> {
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
     let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    file.map_err(|error| Failure::file("writing", path, &error))
+    // A file that was there keeps its mode, unless it is told.
+    let narrowed = |file: std::fs::File| file.set_permissions(PermissionsExt::from_mode(0o600)).map(|()| file);
+    file.and_then(narrowed).map_err(|error| Failure::file("writing", path, &error))
 }
 
 /// Writes a file that only its owner can read.

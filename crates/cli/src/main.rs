@@ -65,7 +65,7 @@ async fn run(arguments: Arguments, printer: &mut Printer) -> Result<Exit, Failur
         Command::Decrypt(inputs) => command::encryption::decrypt(inputs, &session, printer).await,
         Command::Sign(inputs) => command::encryption::sign(inputs, &session, printer).await,
         Command::Verify(inputs) => command::encryption::verify(inputs, &session, printer).await,
-        Command::Certs(inputs) => command::certs::run(inputs, printer),
+        Command::Certs(inputs) => command::certs::run(inputs, &session, printer).await,
         Command::Run(inputs) => command::run::run(inputs, &session).await,
         Command::Random(inputs) => command::random::random(inputs, &session, printer).await,
         Command::Apikeys(inputs) => command::api_keys::run(inputs, &session, printer).await,

@@ -1,7 +1,7 @@
 //! One method a route. The table of routes says the rest.
 
-use api::routes::{encryption as e, keys as k, platform as p, secrets as s, transit as t};
-use api::{api_keys, audit, encryption, health, keys, operator, qrng, secrets, shares, tenants, transit};
+use api::routes::{certificates as c, encryption as e, keys as k, platform as p, secrets as s, transit as t};
+use api::{api_keys, audit, certificates, encryption, health, keys, operator, qrng, secrets, shares, tenants, transit};
 use uuid::Uuid;
 
 use crate::call::Call;
@@ -174,6 +174,37 @@ calls! {
     transit_configure_key(name: &str; body keys::SetMinDecryptionVersion) -> keys::KeyVersionPolicy
         = t::TRANSIT_KEY_CONFIG;
 
+    /// Issues a certificate.
+    issue_certificate(; body certificates::IssueCertificate) -> certificates::IssuedCertificate = c::CERTIFICATE_ISSUE;
+    /// Lists certificates.
+    certificates(; query certificates::ListCertificates) -> certificates::CertificateList = c::CERTIFICATE_LIST;
+    /// Reads a certificate.
+    certificate(id: Uuid) -> certificates::Certificate = c::CERTIFICATE_GET;
+    /// Issues a certificate of the same names under a new key.
+    renew_certificate(id: Uuid; body certificates::RenewCertificate) -> certificates::IssuedCertificate
+        = c::CERTIFICATE_RENEW;
+    /// Revokes a certificate.
+    revoke_certificate(id: Uuid; body certificates::RevokeCertificate) -> certificates::Certificate
+        = c::CERTIFICATE_REVOKE;
+    /// Lists the authorities.
+    authorities() -> certificates::AuthorityList = c::CA_LIST;
+    /// Makes a further issuing authority.
+    create_authority(; body certificates::CreateAuthority) -> certificates::Authority = c::CA_CREATE;
+    /// Reads an authority.
+    authority(id: Uuid) -> certificates::Authority = c::CA_GET;
+    /// Gives an authority a successor.
+    rotate_authority(id: Uuid; body certificates::RotateAuthority) -> certificates::Authority = c::CA_ROTATE;
+    /// Reads which names certificates may hold.
+    name_policy() -> certificates::NamePolicy = c::CA_POLICY;
+    /// Changes which names certificates may hold.
+    update_name_policy(; body certificates::UpdateNamePolicy) -> certificates::NamePolicy = c::CA_POLICY_UPDATE;
+    /// The trust bundle of the default tenant. A wait must stay below the time that one attempt may take.
+    trust_bundle(; query certificates::ReadBundle) -> certificates::Bundle = c::CA_BUNDLE;
+    /// The trust bundle of a tenant.
+    tenant_trust_bundle(slug: &str; query certificates::ReadBundle) -> certificates::Bundle = c::TENANT_CA_BUNDLE;
+    /// The trust bundle of the default tenant in SPIFFE's form.
+    spiffe_bundle() -> certificates::SpiffeBundle = c::CA_BUNDLE_SPIFFE;
+
     /// Makes an API key.
     create_api_key(; body api_keys::CreateApiKey) -> api_keys::CreatedApiKey = p::API_KEY_CREATE;
     /// Lists API keys.
@@ -214,6 +245,12 @@ impl Client {
     /// Draws entropy, from a quantum source if there is one.
     pub async fn draw_any_entropy(&self, body: &qrng::DrawEntropy) -> Result<qrng::DrawnEntropy, Error> {
         self.send(Call::to(&p::QRNG_ENTROPY, &[]).with_body(body)?.with_header("x-allow-csprng", "true")).await
+    }
+
+    /// The anchor of the default tenant: the self-signed certificate of the authority that issues now.
+    pub async fn ca_certificate(&self) -> Result<certificates::AuthorityCertificate, Error> {
+        let query = certificates::ReadEncoded { format: Some("json".to_owned()) };
+        self.send(Call::to(&c::CA_CERTIFICATE, &[]).with_query(&query)?).await
     }
 
     /// The whole audit trail with its signed trailer, as NDJSON.
