@@ -6,7 +6,7 @@ use der::Decode;
 use x509_cert::certificate::{TbsCertificate, Version};
 
 use super::extensions::Extensions;
-use super::signature::{self, Envelope};
+use super::signature::{self, Envelope, canonical};
 use super::{DistinguishedName, GeneralName, KeyId, KeyUsage, Malformed, Oid, SerialNumber, time};
 use crate::algorithm::Algorithm;
 use crate::hash::sha256;
@@ -46,7 +46,9 @@ impl Certificate {
         let not_der = |_| Malformed::new("not one certificate in DER", "RFC 5280 4.1");
         let envelope = Envelope::read(bytes).map_err(not_der)?;
         let inner = TbsCertificate::from_der(envelope.signed).map_err(not_der)?;
-        Self::checked(bytes, &envelope, &inner)
+        let certificate = Self::checked(bytes, &envelope, &inner)?;
+        canonical(&inner, envelope.signed)?;
+        Ok(certificate)
     }
 
     fn checked(bytes: &[u8], envelope: &Envelope<'_>, inner: &TbsCertificate) -> Result<Self, Malformed> {

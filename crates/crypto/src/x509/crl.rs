@@ -13,8 +13,8 @@ use x509_cert::time::Time;
 
 use super::extensions::read;
 use super::oid::known;
-use super::signature::{self, Envelope, Identifier};
-use super::statement::{PLAIN, extension, octets, unwritable};
+use super::signature::{self, Envelope, Identifier, canonical};
+use super::statement::{Criticality, extension, octets, unwritable};
 use super::{DistinguishedName, KeyId, Malformed, Marked, Oid, SerialNumber, time};
 use crate::Error;
 use crate::algorithm::Algorithm;
@@ -123,8 +123,8 @@ impl RevocationList {
             // RFC 5280 5.1.2.6: absent when there is nothing to list.
             revoked: Some(entries).filter(|entries| !entries.is_empty()),
             extensions: vec![
-                extension(known::AUTHORITY_KEY_ID, PLAIN, &authority)?,
-                extension(known::CRL_NUMBER, PLAIN, &number)?,
+                extension(known::AUTHORITY_KEY_ID, Criticality::Plain, &authority)?,
+                extension(known::CRL_NUMBER, Criticality::Plain, &number)?,
             ],
         };
         signature::sign(&inner.to_der().map_err(unwritable)?, issuer, random)
@@ -136,7 +136,7 @@ impl Entry {
         // RFC 5280 5.3.1: the reason is left out rather than written as unspecified.
         let extensions = match revoked.reason {
             Reason::Unspecified => None,
-            reason => Some(vec![extension(known::REASON, PLAIN, &reason.encoded())?]),
+            reason => Some(vec![extension(known::REASON, Criticality::Plain, &reason.encoded())?]),
         };
         Ok(Self {
             serial_number: EncodedSerial::new(revoked.serial_number.as_bytes()).map_err(unwritable)?,
@@ -234,6 +234,7 @@ impl Crl {
         let not_der = |_| Malformed::new("not one revocation list of version 2 in DER", "RFC 5280 5.1");
         let envelope = Envelope::read(bytes).map_err(not_der)?;
         let inner = TbsCertList::<x509_cert::certificate::Rfc5280>::from_der(envelope.signed).map_err(not_der)?;
+        canonical(&inner, envelope.signed)?;
         let clause = "RFC 5280 5.1.2.1";
         if inner.version != x509_cert::certificate::Version::V2 {
             return Err(Malformed::new("a revocation list of a version other than 2", clause));

@@ -54,7 +54,7 @@ impl DistinguishedName {
 
     /// Whether both name the same (RFC 5280 7.1): letters' case, and blanks around and between words, do not matter.
     pub fn matches(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len() && self.is_within(other)
+        self.0 == other.0 || self.0.len() == other.0.len() && self.is_within(other)
     }
 
     /// Whether it begins with every relative name of `base`, which is how RFC 5280 4.2.1.10 draws a directory subtree.

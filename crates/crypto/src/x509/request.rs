@@ -11,8 +11,8 @@ use x509_cert::request::CertReqInfo;
 
 use super::extensions::{alt_names, key_usage, purposes, read};
 use super::oid::known;
-use super::signature::{self, Envelope};
-use super::statement::{CRITICAL, PLAIN, encoded_names, encoded_purposes, encoded_usage, extension, unwritable};
+use super::signature::{self, Envelope, canonical};
+use super::statement::{Criticality, encoded_names, encoded_purposes, encoded_usage, extension, of_names, unwritable};
 use super::{AltName, DistinguishedName, GeneralName, KeyUsage, Malformed, Oid, Purpose};
 use crate::Error;
 use crate::key::{PrivateKey, PublicKey};
@@ -54,13 +54,13 @@ impl Request {
     fn extensions(&self) -> Result<Vec<Extension>, Error> {
         let mut list = Vec::new();
         if !self.key_usage.is_empty() {
-            list.push(extension(known::KEY_USAGE, CRITICAL, &encoded_usage(self.key_usage)?)?);
+            list.push(extension(known::KEY_USAGE, Criticality::Critical, &encoded_usage(self.key_usage)?)?);
         }
         if !self.purposes.is_empty() {
-            list.push(extension(known::EXTENDED_KEY_USAGE, PLAIN, &encoded_purposes(&self.purposes))?);
+            list.push(extension(known::EXTENDED_KEY_USAGE, Criticality::Plain, &encoded_purposes(&self.purposes))?);
         }
         if !self.alt_names.is_empty() {
-            list.push(extension(known::SUBJECT_ALT_NAME, self.subject.is_empty(), &encoded_names(&self.alt_names)?)?);
+            list.push(extension(known::SUBJECT_ALT_NAME, of_names(&self.subject), &encoded_names(&self.alt_names)?)?);
         }
         Ok(list)
     }
@@ -86,6 +86,7 @@ impl SigningRequest {
         let not_der = |_| Malformed::new("not one certification request in DER", "RFC 2986 4");
         let envelope = Envelope::read(bytes).map_err(not_der)?;
         let info = CertReqInfo::from_der(envelope.signed).map_err(not_der)?;
+        canonical(&info, envelope.signed)?;
         let spki = info.public_key.to_der().map_err(not_der)?;
         let key = PublicKey::from_spki_der(&spki).map_err(|_| {
             Malformed::new("the key is malformed or of an algorithm that is not offered", "RFC 2986 4.1")

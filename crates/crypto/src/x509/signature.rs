@@ -4,6 +4,7 @@ use der::asn1::{AnyRef, BitString, BitStringRef, ObjectIdentifier};
 use der::{Decode, Encode, Reader, Sequence, SliceReader};
 use x509_cert::spki::AlgorithmIdentifierRef;
 
+use super::Malformed;
 use super::oid::known;
 use crate::Error;
 use crate::algorithm::Algorithm;
@@ -58,6 +59,15 @@ impl<'a> Envelope<'a> {
         })?;
         reader.finish()?;
         Ok(envelope)
+    }
+}
+
+/// DER has one encoding of everything (X.690 10 and 11): what was read, written again, has to be the same bytes. Values inside
+/// of extensions are beyond this check; their readers know their forms.
+pub(super) fn canonical(read: &impl Encode, bytes: &[u8]) -> Result<(), Malformed> {
+    match read.to_der() {
+        Ok(written) if written == bytes => Ok(()),
+        _ => Err(Malformed::new("an encoding that is not the one of DER", "X.690 10")),
     }
 }
 

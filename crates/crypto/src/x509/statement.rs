@@ -141,36 +141,35 @@ impl Statement {
 
     fn extensions(&self, issuer: &KeyId) -> Result<Vec<Extension>, Error> {
         let mut list = Vec::new();
-        list.push(extension(known::BASIC_CONSTRAINTS, CRITICAL, &self.basic_constraints())?);
-        list.push(extension(known::KEY_USAGE, CRITICAL, &encoded_usage(self.key_usage)?)?);
+        list.push(extension(known::BASIC_CONSTRAINTS, Criticality::Critical, &self.basic_constraints())?);
+        list.push(extension(known::KEY_USAGE, Criticality::Critical, &encoded_usage(self.key_usage)?)?);
         if !self.purposes.is_empty() {
-            list.push(extension(known::EXTENDED_KEY_USAGE, PLAIN, &encoded_purposes(&self.purposes))?);
+            list.push(extension(known::EXTENDED_KEY_USAGE, Criticality::Plain, &encoded_purposes(&self.purposes))?);
         }
         let subject_id = octets(KeyId::of(&self.key).as_bytes())?;
-        list.push(extension(known::SUBJECT_KEY_ID, PLAIN, &subject_id)?);
+        list.push(extension(known::SUBJECT_KEY_ID, Criticality::Plain, &subject_id)?);
         let authority = pkix::AuthorityKeyIdentifier {
             key_identifier: Some(octets(issuer.as_bytes())?),
             ..pkix::AuthorityKeyIdentifier::default()
         };
-        list.push(extension(known::AUTHORITY_KEY_ID, PLAIN, &authority)?);
+        list.push(extension(known::AUTHORITY_KEY_ID, Criticality::Plain, &authority)?);
         if !self.alt_names.is_empty() {
-            // RFC 5280 4.2.1.6: critical exactly when nothing else says who the subject is.
-            list.push(extension(known::SUBJECT_ALT_NAME, self.subject.is_empty(), &encoded_names(&self.alt_names)?)?);
+            list.push(extension(known::SUBJECT_ALT_NAME, of_names(&self.subject), &encoded_names(&self.alt_names)?)?);
         }
         if !self.permitted_dns.is_empty() {
-            list.push(extension(known::NAME_CONSTRAINTS, CRITICAL, &self.name_constraints()?)?);
+            list.push(extension(known::NAME_CONSTRAINTS, Criticality::Critical, &self.name_constraints()?)?);
         }
         if !self.policies.is_empty() {
-            list.push(extension(known::CERTIFICATE_POLICIES, PLAIN, &self.encoded_policies())?);
+            list.push(extension(known::CERTIFICATE_POLICIES, Criticality::Plain, &self.encoded_policies())?);
         }
         if !self.crl_urls.is_empty() {
-            list.push(extension(known::CRL_DISTRIBUTION_POINTS, PLAIN, &self.distribution_points()?)?);
+            list.push(extension(known::CRL_DISTRIBUTION_POINTS, Criticality::Plain, &self.distribution_points()?)?);
         }
         if !self.issuer_urls.is_empty() {
-            list.push(extension(known::AUTHORITY_INFO_ACCESS, PLAIN, &self.issuers()?)?);
+            list.push(extension(known::AUTHORITY_INFO_ACCESS, Criticality::Plain, &self.issuers()?)?);
         }
         if self.no_rev_avail {
-            list.push(extension(known::NO_REV_AVAIL, PLAIN, &Null)?);
+            list.push(extension(known::NO_REV_AVAIL, Criticality::Plain, &Null)?);
         }
         Ok(list)
     }
@@ -214,11 +213,11 @@ impl Statement {
 
 pub(super) fn extension(
     oid: der::asn1::ObjectIdentifier,
-    critical: bool,
+    criticality: Criticality,
     value: &impl Encode,
 ) -> Result<Extension, Error> {
     let der = value.to_der().map_err(unwritable)?;
-    Ok(Extension { extn_id: oid, critical, extn_value: octets(&der)? })
+    Ok(Extension { extn_id: oid, critical: criticality == Criticality::Critical, extn_value: octets(&der)? })
 }
 
 pub(super) fn encoded_usage(usage: KeyUsage) -> Result<pkix::KeyUsage, Error> {
@@ -248,5 +247,14 @@ pub(super) fn unwritable(_: der::Error) -> Error {
     Error::BadArgument("something that DER cannot write")
 }
 
-pub(super) const CRITICAL: bool = true;
-pub(super) const PLAIN: bool = false;
+/// Whether whoever does not understand an extension must refuse the certificate.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Criticality {
+    Critical,
+    Plain,
+}
+
+/// RFC 5280 4.2.1.6: alternative names are critical exactly when nothing else says who the subject is.
+pub(super) fn of_names(subject: &DistinguishedName) -> Criticality {
+    if subject.is_empty() { Criticality::Critical } else { Criticality::Plain }
+}
