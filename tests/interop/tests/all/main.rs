@@ -11,6 +11,7 @@
 )]
 
 mod binaries;
+mod certificate_peers;
 mod certificates;
 mod client;
 mod installation;

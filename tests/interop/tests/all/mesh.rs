@@ -6,4 +6,4 @@ mod network;
 mod pair;
 mod peers;
 mod plan;
-mod tools;
+pub mod tools;
