@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use crypto::x509::{Certificate, pem};
 use domain::mesh::cluster::{self, Cluster};
 use domain::mesh::finding::Finding;
 use domain::mesh::graph::{Graph, GraphFile};
@@ -135,6 +136,21 @@ impl Plan {
                 printer.line(&path.display().to_string())?;
             }
         }
+        self.write_agents(folder, printer)
+    }
+
+    /// A file for each service that an agent stands beside.
+    fn write_agents(&self, folder: &Path, printer: &mut Printer) -> Result<(), Failure> {
+        for list in &self.allow_lists {
+            let Some(sections) = list.agent_sections() else { continue };
+            let unwritable = |error| Failure::failed(format!("writing an agent's configuration: {error}"), "again");
+            let text = toml::to_string(&sections).map_err(unwritable)?;
+            let path = folder.join(format!("agent-{}-{}.toml", list.namespace, list.service));
+            std::fs::write(&path, text).map_err(|error| Failure::file("writing", &path, &error))?;
+            if !printer.is_json() {
+                printer.line(&path.display().to_string())?;
+            }
+        }
         Ok(())
     }
 }
@@ -172,21 +188,21 @@ fn read_cluster(path: &Path) -> Result<Cluster, Failure> {
     })
 }
 
-/// Only certificates may go into a ConfigMap that everybody can read.
+/// Only authorities may go into a ConfigMap that everybody trusts, and nothing else of the file.
 fn read_authorities(path: &Path) -> Result<String, Failure> {
-    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-    const END: &str = "-----END CERTIFICATE-----";
+    let unusable = |what: &str| Failure::unusable(format!("{} {what}", path.display()), "a PEM file of authorities");
     let text = input::text(Some(path))?;
-    let mut certificates = String::new();
-    for block in text.expose().split(BEGIN).skip(1) {
-        let body = block.split_once(END).map(|(body, _)| body.trim()).filter(|body| !body.contains('-'));
-        let body = body.ok_or_else(|| Failure::unusable(format!("{} is cut off", path.display()), "another file"))?;
-        certificates.push_str(&format!("{BEGIN}\n{body}\n{END}\n"));
+    let blocks = pem::blocks(text.expose()).map_err(|_| unusable("is cut off"))?;
+    let mut authorities = String::new();
+    for block in blocks {
+        let certificate = Certificate::parse(&block.der).ok().filter(|_| block.label == pem::CERTIFICATE);
+        let certificate = certificate.ok_or_else(|| unusable("holds something else than certificates"))?;
+        if !certificate.is_ca() {
+            return Err(unusable("holds a certificate that is no authority"));
+        }
+        authorities.push_str(&certificate.to_pem());
     }
-    if certificates.is_empty() {
-        return Err(Failure::unusable(format!("{} holds no certificate", path.display()), "a PEM file of authorities"));
-    }
-    Ok(certificates)
+    if authorities.is_empty() { Err(unusable("holds no certificate")) } else { Ok(authorities) }
 }
 
 fn read_endpoints(graph: &Graph, path: &Path) -> Result<Vec<Endpoint>, Failure> {

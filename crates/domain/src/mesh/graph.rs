@@ -84,6 +84,9 @@ pub struct ServiceFile {
     /// The TCP ports it serves, by name.
     #[serde(default)]
     pub ports: BTreeMap<String, u16>,
+    /// With an agent beside it: the loopback port behind each of its ports, by name.
+    #[serde(default)]
+    pub forward: BTreeMap<String, u16>,
     /// Whom it lets in: `service` or `service:port`.
     #[serde(default)]
     pub callers: Vec<String>,
@@ -169,6 +172,8 @@ pub struct Service {
     pub identity: Identity,
     /// Its TCP ports by name.
     pub ports: BTreeMap<String, u16>,
+    /// The loopback ports that an agent passes connections on to, by the same names.
+    pub forward: BTreeMap<String, u16>,
     /// Networks and ports it needs outside.
     pub outside: Vec<(IpNet, u16)>,
     /// From where outside one of its ports is reached.
@@ -307,18 +312,20 @@ fn read_service(file: ServiceFile, findings: &mut Vec<Finding>) -> (Service, Vec
             findings.push(Finding::BadPort { service: full_name.clone(), port: port.clone() });
         }
     }
+    let mismatch = |port: String| Finding::PortMismatch {
+        service: full_name.clone(),
+        of: full_name.clone(),
+        port,
+        has: file.ports.keys().cloned().collect(),
+    };
     let mut entrances = Vec::new();
     for entrance in file.ingress {
         match file.ports.get(&entrance.port) {
             Some(number) => entrances.push((entrance.net, *number)),
-            None => findings.push(Finding::PortMismatch {
-                service: full_name.clone(),
-                of: full_name.clone(),
-                port: entrance.port,
-                has: file.ports.keys().cloned().collect(),
-            }),
+            None => findings.push(mismatch(entrance.port)),
         }
     }
+    findings.extend(file.forward.keys().filter(|port| !file.ports.contains_key(*port)).cloned().map(mismatch));
     let service = Service {
         name: file.name,
         namespace: file.namespace,
@@ -326,6 +333,7 @@ fn read_service(file: ServiceFile, findings: &mut Vec<Finding>) -> (Service, Vec
         account,
         identity: file.identity,
         ports: file.ports,
+        forward: file.forward,
         outside: file.egress.into_iter().map(|need| (need.net, need.port)).collect(),
         entrances,
     };

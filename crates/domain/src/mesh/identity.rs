@@ -30,6 +30,9 @@ pub struct Accepts {
     pub port_name: String,
     /// Its number.
     pub port: u16,
+    /// The loopback port that an agent beside the service passes connections on to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forward: Option<u16>,
     /// Who may connect; nobody when empty.
     pub spiffe_ids: Vec<String>,
 }
@@ -48,6 +51,73 @@ pub struct Calls {
     pub spiffe_id: String,
 }
 
+/// The sections of an agent's configuration file that follow from the graph.
+#[derive(Debug, Serialize)]
+pub struct AgentSections {
+    identity: AgentIdentity,
+    inbound: Vec<AgentInbound>,
+    outbound: Vec<AgentOutbound>,
+}
+
+#[derive(Debug, Serialize)]
+struct AgentIdentity {
+    service_name: String,
+    namespace: String,
+    spiffe_id: String,
+}
+
+#[derive(Debug, Serialize)]
+struct AgentInbound {
+    name: String,
+    listen: String,
+    forward: String,
+    allow: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct AgentOutbound {
+    name: String,
+    listen: String,
+    connect: String,
+    expect: Vec<String>,
+}
+
+/// The first of the loopback ports that an agent offers for calls; the others follow in the order of the list.
+const OUTBOUND_PORT: u16 = 15_100;
+
+impl AllowList {
+    /// For a service with an agent beside it, which is one that forwards a port or has none.
+    pub fn agent_sections(&self) -> Option<AgentSections> {
+        let inbound: Option<Vec<_>> = self.accepts.iter().map(Accepts::agent_section).collect();
+        let outbound = (OUTBOUND_PORT..).zip(&self.calls).map(|(port, call)| AgentOutbound {
+            name: call.service.clone(),
+            listen: format!("127.0.0.1:{port}"),
+            connect: format!("{}:{}", call.host, call.port),
+            expect: vec![call.spiffe_id.clone()],
+        });
+        Some(AgentSections {
+            identity: AgentIdentity {
+                service_name: self.service.clone(),
+                namespace: self.namespace.clone(),
+                spiffe_id: self.spiffe_id.clone(),
+            },
+            inbound: inbound?,
+            outbound: outbound.collect(),
+        })
+    }
+}
+
+impl Accepts {
+    fn agent_section(&self) -> Option<AgentInbound> {
+        Some(AgentInbound {
+            name: self.port_name.clone(),
+            listen: format!("0.0.0.0:{}", self.port),
+            forward: format!("127.0.0.1:{}", self.forward?),
+            allow: self.spiffe_ids.clone(),
+        })
+    }
+}
+
 /// One list for every service that has an identity. The authority has none here: whom it serves is its own business.
 pub fn allow_lists(graph: &Graph) -> Vec<AllowList> {
     let services = graph.services.iter().enumerate();
@@ -64,6 +134,7 @@ fn of(graph: &Graph, at: usize, service: &Service) -> AllowList {
     let accepts = service.ports.iter().map(|(name, &port)| Accepts {
         port_name: name.clone(),
         port,
+        forward: service.forward.get(name).copied(),
         spiffe_ids: callers(graph, at, name).filter_map(|edge| id_of(edge.from)).collect(),
     });
     let is_peer = |edge: &&Edge| edge.from == at && graph.authority != Authority::Service(edge.to);

@@ -112,6 +112,35 @@ fn identities_mirror_the_edges() {
 }
 
 #[test]
+fn an_agent_gets_the_ports_and_the_ids_of_its_service() {
+    let services = json!([
+        {"name": "qapid", "namespace": "qapi", "ports": {"https": 8443}},
+        {"name": "gateway", "namespace": "edge", "calls": ["users-api"]},
+        {"name": "users-api", "namespace": "users", "ports": {"https": 8443}, "forward": {"https": 8080},
+            "callers": ["gateway"]},
+        {"name": "bare", "namespace": "users", "ports": {"https": 8443}},
+    ]);
+    let lists = identity::allow_lists(&checked(file(services)));
+    let sections = |name: &str| {
+        let list = lists.iter().find(|list| list.service == name).unwrap();
+        list.agent_sections().map(|sections| serde_json::to_value(sections).unwrap())
+    };
+    let (gateway, users) = (sections("gateway").unwrap(), sections("users-api").unwrap());
+    assert_eq!(
+        users["inbound"],
+        json!([{"name": "https", "listen": "0.0.0.0:8443", "forward": "127.0.0.1:8080",
+        "allow": ["spiffe://qapi.internal/ns/edge/sa/gateway"]}])
+    );
+    assert_eq!(
+        gateway["outbound"],
+        json!([{"name": "users-api", "listen": "127.0.0.1:15100",
+        "connect": "users-api.users.svc.cluster.local:8443", "expect": ["spiffe://qapi.internal/ns/users/sa/users-api"]}])
+    );
+    assert_eq!(gateway["identity"]["spiffe_id"], "spiffe://qapi.internal/ns/edge/sa/gateway");
+    assert!(sections("bare").is_none(), "nobody said where its port is forwarded to");
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_and_what_is_odd_is_told() {
     let ca = json!({"name": "qapid", "namespace": "qapi", "ports": {"https": 8443}});
     let a = json!({"name": "a", "namespace": "x", "ports": {"https": 1}});
@@ -141,6 +170,7 @@ fn what_makes_no_sense_is_refused_and_what_is_odd_is_told() {
         (json!([a, b(json!({"ports": {"https": 0}}))]), true, "port \"https\" has no number"),
         (json!([a, b(json!({"service_account": "a"}))]), true, "share the service account a"),
         (json!([a, b(json!({"ingress": [{"net": "::/0", "port": "http"}]}))]), true, "names port http of x/b"),
+        (json!([a, b(json!({"forward": {"http": 80}}))]), true, "names port http of x/b"),
         (json!([a, b(json!({"calls": ["a"]}))]), false, "x/b calls x/a on https, but x/a does not let it in"),
         (json!([a, b(json!({"callers": ["a"]}))]), false, "x/b lets x/a in on https, but x/a does not call it"),
         (json!([a, b(json!({"egress": [{"net": "0.0.0.0/0", "port": 443}]}))]), false, "0.0.0.0/0 holds private"),
