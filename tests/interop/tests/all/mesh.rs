@@ -1,6 +1,7 @@
 //! Services that prove to each other who they are: with every foreign TLS stack, and between network namespaces.
 
 mod cell;
+mod foreign_eyes;
 mod matrix;
 mod network;
 mod pair;
