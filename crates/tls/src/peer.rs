@@ -11,6 +11,8 @@ pub struct Peer {
     pub spiffe_id: Option<SpiffeId>,
     /// The DNS names of the certificate.
     pub dns_names: Vec<String>,
+    /// The identifier of the key that signed the certificate.
+    pub issuer_key_id: Vec<u8>,
     /// The certificate's serial number, as the bytes of the DER integer.
     pub serial: Vec<u8>,
     /// The last second of the certificate's validity, in seconds since 1970. A connection should not outlive it.

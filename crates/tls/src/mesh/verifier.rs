@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crypto::algorithm::Algorithm;
 use crypto::key::PublicKey;
-use crypto::x509::{Certificate, GeneralName, Purpose};
+use crypto::x509::{Certificate, GeneralName, KeyId, Purpose};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -46,6 +46,7 @@ pub(super) struct Verdict(Mutex<Option<Result<Verified, Error>>>);
 struct Verified {
     spiffe_id: Option<SpiffeId>,
     dns_names: Vec<String>,
+    issuer_key_id: Vec<u8>,
     serial: Vec<u8>,
     not_after: i64,
     key: PublicKey,
@@ -118,6 +119,7 @@ impl Verdict {
         Ok(Peer {
             spiffe_id: verified.spiffe_id,
             dns_names: verified.dns_names,
+            issuer_key_id: verified.issuer_key_id,
             serial: verified.serial,
             not_after: verified.not_after,
             certificate_algorithm: verified.key.algorithm(),
@@ -138,7 +140,9 @@ fn path(verifier: &Verifier, leaf: &[u8], others: &[CertificateDer<'_>], now: Un
     let expectation = Expectation { names: verifier.names(), ..Expectation::peer(verifier.role.purpose()) };
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     let verified = path::verify(&leaf, &intermediates, &known.trust, &expectation, now)?;
+    let issuer = verified.path.get(1).unwrap_or(&leaf).public_key().map(KeyId::of);
     Ok(Verified {
+        issuer_key_id: issuer.map(|id| id.as_bytes().to_vec()).unwrap_or_default(),
         spiffe_id: verified.spiffe_id,
         dns_names: verified.dns_names,
         serial: leaf.serial_number().as_bytes().to_vec(),
