@@ -35,6 +35,9 @@ pub struct Globals {
     /// PEM file of authorities to trust beside the public ones
     #[arg(long, global = true, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
+    /// Fingerprint of the one authority to trust, as the server printed it: sha256:...
+    #[arg(long, global = true, value_name = "FINGERPRINT", conflicts_with = "ca_file")]
+    pub ca_fingerprint: Option<String>,
     /// Seconds that one attempt may take; otherwise QUANTUMAPI_TIMEOUT or 30
     #[arg(long, global = true, value_name = "SECONDS")]
     pub timeout: Option<u64>,

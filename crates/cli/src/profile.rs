@@ -22,6 +22,8 @@ pub struct Profile {
     pub api_key: Option<SecretText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_fingerprint: Option<String>,
 }
 
 /// All profiles by name.
@@ -99,6 +101,7 @@ mod tests {
             base_url: Some(url.to_owned()),
             api_key: Some(SecretText::copy_from("qapi_x")),
             ca_file: Some("/etc/ca.pem".into()),
+            ca_fingerprint: None,
         }
     }
 

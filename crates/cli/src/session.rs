@@ -1,5 +1,6 @@
 //! Which server, with which credential: options before environment before profile.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use api::secret::SecretText;
@@ -96,16 +97,25 @@ impl Session {
         if let Some(retries) = number_in_environment("QUANTUMAPI_MAX_RETRIES")? {
             config = config.with_retries(u32::try_from(retries).unwrap_or(u32::MAX));
         }
-        let authorities = self.globals.ca_file.clone();
-        let authorities = authorities.or_else(|| variable("QUANTUMAPI_CA_FILE").map(Into::into));
-        let authorities = match authorities {
-            Some(path) => Some(path),
-            None => self.profile()?.and_then(|profile| profile.ca_file),
+        config = match self.authorities()? {
+            Authorities::Public => config,
+            Authorities::File(path) => config.with_authorities(path),
+            Authorities::Pinned(fingerprint) => config.with_pinned_authority(fingerprint),
         };
-        if let Some(path) = authorities {
-            config = config.with_authorities(path);
-        }
         Ok(if self.globals.danger_plain_http { config.with_danger_plain_http() } else { config })
+    }
+
+    /// What was typed, then what the environment says, then what the profile keeps; a file or a fingerprint, whichever is
+    /// nearer.
+    fn authorities(&self) -> Result<Authorities, Failure> {
+        let typed = (self.globals.ca_fingerprint.clone(), self.globals.ca_file.clone());
+        let environment = || (variable("QAPI_CA_FINGERPRINT"), variable("QUANTUMAPI_CA_FILE").map(PathBuf::from));
+        let found = Authorities::nearest(typed).or_else(|| Authorities::nearest(environment()));
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        let kept = self.profile()?.and_then(|kept| Authorities::nearest((kept.ca_fingerprint, kept.ca_file)));
+        Ok(kept.unwrap_or(Authorities::Public))
     }
 
     /// The profile, if there is one of the name.
@@ -121,6 +131,23 @@ impl Session {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Whom to believe to be the server.
+enum Authorities {
+    /// The web's authorities.
+    Public,
+    /// These too.
+    File(PathBuf),
+    /// This one alone.
+    Pinned(String),
+}
+
+impl Authorities {
+    /// A fingerprint is the narrower of the two.
+    fn nearest((fingerprint, file): (Option<String>, Option<PathBuf>)) -> Option<Self> {
+        fingerprint.map(Self::Pinned).or(file.map(Self::File))
     }
 }
 

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
+use tls::pin::Fingerprint;
 use zeroize::Zeroizing;
 
 use crate::call::Call;
@@ -48,7 +49,7 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(HeaderName::from_static("x-api-key"), value);
         }
-        let connector = tls::connector(config.authorities.as_deref()).map_err(|error| Error::Config(chain(&error)))?;
+        let connector = connector(&config)?;
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
@@ -194,6 +195,19 @@ async fn read_whole(
         }
     }
     Ok(whole)
+}
+
+/// Whom to believe to be the server.
+fn connector(config: &Config) -> Result<tls::Connector, Error> {
+    let unusable = |error: &dyn std::error::Error| Error::Config(chain(error));
+    match (&config.pinned, &config.authorities) {
+        (Some(_), Some(_)) => Err(Error::Config("a pinned authority leaves no room for a file of others".to_owned())),
+        (Some(fingerprint), None) => {
+            let fingerprint: Fingerprint = fingerprint.parse().map_err(|error| unusable(&error))?;
+            tls::pin::connector(fingerprint).map_err(|error| unusable(&error))
+        }
+        (None, authorities) => tls::connector(authorities.as_deref()).map_err(|error| unusable(&error)),
+    }
 }
 
 /// The base address without a slash at its end, if it is one.

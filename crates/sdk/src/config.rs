@@ -12,6 +12,7 @@ pub struct Config {
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,
     pub(crate) authorities: Option<PathBuf>,
+    pub(crate) pinned: Option<String>,
     pub(crate) user_agent: String,
     pub(crate) danger_plain_http: bool,
 }
@@ -25,6 +26,7 @@ impl Config {
             timeout: Duration::from_secs(30),
             retries: 3,
             authorities: None,
+            pinned: None,
             user_agent: concat!("qapi-sdk/", env!("CARGO_PKG_VERSION")).to_owned(),
             danger_plain_http: false,
         }
@@ -55,6 +57,14 @@ impl Config {
     #[must_use]
     pub fn with_authorities(mut self, path: PathBuf) -> Self {
         self.authorities = Some(path);
+        self
+    }
+
+    /// Trusts the one authority of this fingerprint (`sha256:` and 64 hexadecimal digits) and nobody else. The server has
+    /// to send that authority's certificate, as `qapid` does with the ones it issues for itself.
+    #[must_use]
+    pub fn with_pinned_authority(mut self, fingerprint: impl Into<String>) -> Self {
+        self.pinned = Some(fingerprint.into());
         self
     }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use crypto::hash::sha256;
+use crypto::x509::Certificate;
 use tls::credentials::Credentials;
+use tls::pin::Fingerprint;
 use tls::public::{Certificates, PublicAcceptor};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
@@ -23,6 +25,7 @@ const PERIOD: Duration = Duration::from_secs(5);
 pub struct Supply {
     acceptor: Arc<PublicAcceptor>,
     source: Source,
+    anchor: Option<Fingerprint>,
     /// SHA-256 of what was read last, usable or not.
     seen: [u8; 32],
 }
@@ -31,7 +34,7 @@ impl Supply {
     /// Reads the certificates for the first time.
     pub async fn start(config: &TlsConfig) -> anyhow::Result<Self> {
         let acceptor = PublicAcceptor::new(config.strictness);
-        let mut supply = Self { acceptor, source: config.source.clone(), seen: [0; 32] };
+        let mut supply = Self { acceptor, source: config.source.clone(), anchor: None, seen: [0; 32] };
         supply.look().await.context("loading the certificates of the HTTPS listener")?;
         Ok(supply)
     }
@@ -39,6 +42,11 @@ impl Supply {
     /// What the listener uses.
     pub fn acceptor(&self) -> Arc<PublicAcceptor> {
         Arc::clone(&self.acceptor)
+    }
+
+    /// The fingerprint of the authority that the chain ends with, for clients that pin it.
+    pub fn anchor(&self) -> Option<Fingerprint> {
+        self.anchor
     }
 
     /// Looks for new certificates until the server stops.
@@ -67,9 +75,17 @@ impl Supply {
         }
         self.seen = seen;
         let classical = classical.map(|read| read.credentials()).transpose()?;
-        self.acceptor.swap(&Certificates { quantum_safe: quantum_safe.credentials()?, classical })?;
+        let quantum_safe = quantum_safe.credentials()?;
+        self.acceptor.swap(&Certificates { classical, quantum_safe: quantum_safe.clone() })?;
+        self.anchor = anchor(&quantum_safe);
         Ok(true)
     }
+}
+
+fn anchor(credentials: &Credentials) -> Option<Fingerprint> {
+    let last = credentials.chain().skip(1).last()?;
+    let is_authority = Certificate::parse(last).is_ok_and(|last| last.is_ca() && last.is_self_issued());
+    is_authority.then(|| Fingerprint::of(last))
 }
 
 /// The two files of a pair, as they were at one moment.

@@ -185,6 +185,9 @@ async fn https(config: &TlsConfig, service: Service, stop: &watch::Receiver<bool
     let listen = config.listen;
     let supply = Supply::start(config).await?;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    if let Some(anchor) = supply.anchor() {
+        println!("anchor {anchor}");
+    }
     println!("https https://{}", listener.local_addr()?);
     let service = Service { transport: Transport::Https(supply.acceptor()), ..service };
     tokio::spawn(supply.keep(stop.clone()));

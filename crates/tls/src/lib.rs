@@ -13,6 +13,7 @@ pub mod handshake;
 pub mod mesh;
 pub mod path;
 pub mod peer;
+pub mod pin;
 mod provider;
 pub mod public;
 pub mod snapshot;

@@ -1,8 +1,10 @@
 //! Which groups, suites and signature algorithms are spoken: one function decides for each of the two worlds.
 
-use rustls::SignatureScheme;
+use crypto::algorithm::Algorithm;
+use crypto::key::PublicKey;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::{DigitallySignedStruct, SignatureScheme};
 
 /// Between services: hybrid groups (RFC 10024) and AES-256 first, no classical group to fall back to.
 ///
@@ -31,6 +33,18 @@ pub(crate) fn public() -> CryptoProvider {
 /// The signatures that a peer may prove its key with between services (draft-ietf-tls-mldsa), most wanted first.
 pub(crate) const MESH_SCHEMES: [SignatureScheme; 3] =
     [SignatureScheme::ML_DSA_65, SignatureScheme::ML_DSA_87, SignatureScheme::ML_DSA_44];
+
+/// Whether the peer has the key of its certificate (RFC 9846 section 4.5.2). Pure ML-DSA with the empty context, by
+/// draft-ietf-tls-mldsa; a scheme says one algorithm, and the key has to be of it.
+pub(crate) fn proves(key: &PublicKey, message: &[u8], signed: &DigitallySignedStruct) -> bool {
+    let scheme = match key.algorithm() {
+        Algorithm::MlDsa44 => SignatureScheme::ML_DSA_44,
+        Algorithm::MlDsa65 => SignatureScheme::ML_DSA_65,
+        Algorithm::MlDsa87 => SignatureScheme::ML_DSA_87,
+        _ => return false,
+    };
+    signed.scheme == scheme && key.verify(message, signed.signature())
+}
 
 #[cfg(test)]
 mod tests {

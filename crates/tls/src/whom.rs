@@ -61,6 +61,12 @@ impl From<IpAddr> for Host {
     }
 }
 
+impl From<&ServerName<'_>> for Host {
+    fn from(name: &ServerName<'_>) -> Self {
+        Self(name.to_owned())
+    }
+}
+
 impl Host {
     /// The name as it stands in a certificate.
     pub(crate) fn name(&self) -> path::Name {

@@ -21,6 +21,9 @@ pub struct LoginInputs {
     /// PEM file of authorities to keep with the profile
     #[arg(long, value_name = "FILE")]
     keep_ca_file: Option<PathBuf>,
+    /// Fingerprint of the one authority to trust, to keep with the profile
+    #[arg(long, value_name = "FINGERPRINT", conflicts_with = "keep_ca_file")]
+    keep_ca_fingerprint: Option<String>,
 }
 
 /// Checks an address and a key against the server and keeps them.
@@ -41,7 +44,12 @@ pub async fn login(inputs: LoginInputs, session: &Session, printer: &mut Printer
     let file = ProfileFile::locate()?;
     let mut profiles = file.read()?;
     let name = session.profile_name();
-    let kept = Profile { base_url: Some(base_url.clone()), api_key: Some(key), ca_file: inputs.keep_ca_file };
+    let kept = Profile {
+        base_url: Some(base_url.clone()),
+        api_key: Some(key),
+        ca_file: inputs.keep_ca_file,
+        ca_fingerprint: inputs.keep_ca_fingerprint,
+    };
     profiles.insert(name.clone(), kept);
     file.write(profiles)?;
     let done = json!({ "profile": name, "baseUrl": base_url, "file": file.path() });

@@ -6,7 +6,6 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crypto::algorithm::Algorithm;
 use crypto::key::PublicKey;
 use crypto::x509::{Certificate, GeneralName, KeyId, Purpose};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -19,7 +18,7 @@ use rustls::{
 use crate::handshake::{Error, Refusal};
 use crate::path::{self, Expectation};
 use crate::peer::Peer;
-use crate::provider::MESH_SCHEMES;
+use crate::provider::{self, MESH_SCHEMES};
 use crate::snapshot::Snapshot;
 use crate::spiffe::{SpiffeId, TrustDomain};
 use crate::whom::Whom;
@@ -77,8 +76,7 @@ impl Verifier {
         }
     }
 
-    /// Whether the peer has the key of the certificate that was found valid (RFC 9846 section 4.5.2). Pure ML-DSA with the
-    /// empty context, by draft-ietf-tls-mldsa; a scheme says one algorithm, and the key has to be of it.
+    /// Whether the peer has the key of the certificate that was found valid.
     fn prove(&self, message: &[u8], signed: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
         if self.verdict.proves(message, signed) {
             return Ok(HandshakeSignatureValid::assertion());
@@ -100,7 +98,7 @@ impl Verdict {
     fn proves(&self, message: &[u8], signed: &DigitallySignedStruct) -> bool {
         let outcome = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Ok(verified)) = outcome.as_ref() else { return false };
-        scheme(verified.key.algorithm()) == Some(signed.scheme) && verified.key.verify(message, signed.signature())
+        provider::proves(&verified.key, message, signed)
     }
 
     /// The reason behind an error: our own refusal, if there was one.
@@ -162,15 +160,6 @@ fn trust_domain(leaf: &Certificate) -> Option<TrustDomain> {
 /// The floor has refused it already.
 fn no_key() -> path::Refusal {
     path::Refusal::new(path::Reason::AlgorithmRefused, "RFC 9881 2", "a key of no algorithm of ours")
-}
-
-fn scheme(algorithm: Algorithm) -> Option<SignatureScheme> {
-    match algorithm {
-        Algorithm::MlDsa44 => Some(SignatureScheme::ML_DSA_44),
-        Algorithm::MlDsa65 => Some(SignatureScheme::ML_DSA_65),
-        Algorithm::MlDsa87 => Some(SignatureScheme::ML_DSA_87),
-        _ => None,
-    }
 }
 
 /// What rustls sends the peer. The reason itself stays here.

@@ -52,7 +52,8 @@ impl Authority {
         let fresh = PrivateKey::generate(self.algorithm, &System).unwrap();
         let der = statement(&fresh).sign(&self.key, &System).unwrap();
         std::fs::write(key, fresh.to_pem().unwrap().expose()).unwrap();
-        std::fs::write(certificate, pem::encode(pem::CERTIFICATE, &der)).unwrap();
+        let anchor = std::fs::read_to_string(&self.anchor).unwrap();
+        std::fs::write(certificate, pem::encode(pem::CERTIFICATE, &der) + &anchor).unwrap();
     }
 }
 
@@ -156,6 +157,25 @@ fn every_client_is_shown_what_it_can_verify_and_is_counted() {
         assert!(metrics.contains(&format!("qapi_tls_handshakes_total{{{labels}")), "{metrics}");
     }
     assert!(metrics.contains(r#"qapi_tls_refused_handshakes_total{reason="refused_by_peer"} 2"#), "{metrics}");
+}
+
+#[test]
+fn a_client_that_was_told_the_fingerprint_needs_no_file() {
+    let site = Site::new(CLASSICAL);
+    let server = site.installation.serve();
+    let printed = server.stdout.wait_for("anchor ", PATIENCE).expect("the anchor is printed");
+    let health = |fingerprint: &str| {
+        run(Command::new(binary("qapi"))
+            .args(["health", "--base-url", &https(&server)])
+            .env("QAPI_CA_FINGERPRINT", fingerprint)
+            .env("QUANTUMAPI_MAX_RETRIES", "0")
+            .env("QAPI_CONFIG", "/nonexistent/qapi.toml"))
+    };
+    let told = health(&printed);
+    assert!(told.status.success(), "{}", both(&told));
+    let other = health(&format!("sha256:{}", "0".repeat(64)));
+    assert!(!other.status.success(), "{}", both(&other));
+    assert!(both(&health("sha256:00")).contains("fingerprint"));
 }
 
 #[test]
