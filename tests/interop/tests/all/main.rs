@@ -21,6 +21,7 @@ mod running;
 mod server;
 mod surface;
 
+mod authority;
 mod authorization;
 mod backups;
 mod crash;

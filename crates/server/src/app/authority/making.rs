@@ -32,6 +32,14 @@ pub(super) struct Blank<'a> {
     pub active_from: Timestamp,
 }
 
+impl<'a> Blank<'a> {
+    /// A first generation. Nobody has to hear of it first, and requests that began a moment before it was made, or on a
+    /// replica whose clock is behind, are to find it at work.
+    pub fn first(kind: Kind, name: &'a str, algorithm: Algorithm, now: Timestamp) -> Self {
+        Self { kind, name, generation: 1, algorithm, active_from: now.plus_millis(-BACKDATING_S * SECOND_MS) }
+    }
+}
+
 /// Where a key is certified.
 pub(super) struct Place<'a> {
     pub slug: &'a str,
@@ -54,7 +62,7 @@ impl Authority {
     async fn make_now(&self, ctx: &Ctx, entry: &mut Entry) -> Outcome<()> {
         let slug = self.core.store.slug_of_tenant(ctx.tenant()).await?.ok_or_else(|| Problem::not_found("tenant"))?;
         let (row, policy) = self.first_policy(ctx, &slug)?;
-        let blank = |kind, name, algorithm| Blank { kind, name, generation: 1, algorithm, active_from: ctx.now() };
+        let blank = |kind, name, algorithm| Blank::first(kind, name, algorithm, ctx.now());
         let place = Place { slug: &slug, policy: &policy, root: None };
         let root = self.new_key(ctx, &blank(Kind::Root, ROOT, Algorithm::MlDsa87), &place)?;
         let place = Place { root: Some(&root), ..place };
@@ -185,13 +193,7 @@ impl Authority {
         if loaded.facts.iter().any(|facts| facts.name == CLASSICAL) {
             return Ok(());
         }
-        let blank = Blank {
-            kind: Kind::Classical,
-            name: CLASSICAL,
-            generation: 1,
-            algorithm: Algorithm::EcdsaP256,
-            active_from: ctx.now(),
-        };
+        let blank = Blank::first(Kind::Classical, CLASSICAL, Algorithm::EcdsaP256, ctx.now());
         match self.add(ctx, loaded, &blank).await {
             Err(problem) if problem.code == api::error::ErrorCode::Conflict => self.forget(ctx.tenant()),
             made => drop(made?),

@@ -77,8 +77,7 @@ impl Authority {
         if loaded.facts.iter().any(|facts| facts.name == name) {
             return Err(Problem::new(ErrorCode::Conflict, "There is an authority of this name; rotate it."));
         }
-        let kind = Kind::Issuing;
-        let blank = Blank { kind, name: &name, generation: 1, algorithm, active_from: ctx.now() };
+        let blank = Blank::first(Kind::Issuing, &name, algorithm, ctx.now());
         let id = self.add(ctx, &loaded, &blank).await?;
         self.shown_authority(ctx, id).await
     }
