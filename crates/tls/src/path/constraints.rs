@@ -171,3 +171,95 @@ fn network(octets: &[u8]) -> Option<Network> {
     let zeros_follow = mask.iter().skip_while(|octet| **octet == 0xff).skip(1).all(|octet| *octet == 0);
     (ones == set && zeros_follow).then(|| Network { address: address.to_vec(), mask: mask.to_vec() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dns(name: &str) -> GeneralName {
+        GeneralName::Dns(name.to_owned())
+    }
+
+    fn email(name: &str) -> GeneralName {
+        GeneralName::Email(name.to_owned())
+    }
+
+    fn uri(name: &str) -> GeneralName {
+        GeneralName::Uri(name.to_owned())
+    }
+
+    fn ip(octets: &[u8]) -> GeneralName {
+        GeneralName::Ip(octets.to_vec())
+    }
+
+    fn directory(name: &str) -> GeneralName {
+        GeneralName::Directory(name.parse().unwrap())
+    }
+
+    /// A name, a base, and whether the name passes when the base is permitted, and when it is excluded.
+    #[test]
+    fn table_of_names_and_subtrees() {
+        let v6 = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        let rows = [
+            (dns("a.example.org"), dns("example.org"), true, false),
+            (dns("A.Example.ORG"), dns("example.org"), true, false),
+            (dns("example.org"), dns("example.org"), true, false),
+            (dns("badexample.org"), dns("example.org"), false, true),
+            (dns("org"), dns("example.org"), false, true),
+            (dns("any"), dns(""), true, false),
+            (dns("*.example.org"), dns("example.org"), true, false),
+            (dns("*.example.org"), dns("a.example.org"), false, false),
+            (dns("*.example.org"), dns("a.b.example.org"), false, true),
+            (email("a@example.org"), email("a@example.org"), true, false),
+            (email("A@example.org"), email("a@example.org"), false, true),
+            (email("a@Example.org"), email("example.org"), true, false),
+            (email("a@b.example.org"), email("example.org"), false, true),
+            (email("a@b.example.org"), email(".example.org"), true, false),
+            (email("a@example.org"), email(".example.org"), false, true),
+            (uri("spiffe://td.example/a"), uri("td.example"), true, false),
+            (uri("https://u@a.td.example:1/x?y"), uri(".td.example"), true, false),
+            (uri("https://other.example/td.example"), uri("td.example"), false, true),
+            // Where the host cannot be told, the name is outside of what is permitted and inside of what is excluded.
+            (uri("https://10.0.0.1/"), uri("td.example"), false, false),
+            (uri("urn:a:b"), uri("td.example"), false, false),
+            (ip(&[10, 1, 2, 3]), ip(&[10, 0, 0, 0, 255, 0, 0, 0]), true, false),
+            (ip(&[11, 1, 2, 3]), ip(&[10, 0, 0, 0, 255, 0, 0, 0]), false, true),
+            (ip(&v6), ip(&[10, 0, 0, 0, 255, 0, 0, 0]), false, true),
+            (ip(&v6), ip(&[v6, [255; 16]].concat()), true, false),
+            (directory("O=x,CN=y"), directory("O=X"), true, false),
+            (directory("CN=y,O=x"), directory("O=x"), false, true),
+            (GeneralName::Other("otherName"), GeneralName::Other("otherName"), false, false),
+            // A constraint speaks of its own kind alone.
+            (dns("a.example.org"), ip(&[10, 0, 0, 0, 255, 0, 0, 0]), true, true),
+        ];
+        for (name, base, permitted, excluded) in rows {
+            let only = NameConstraints { permitted: vec![base.clone()], excluded: Vec::new() };
+            let never = NameConstraints { permitted: Vec::new(), excluded: vec![base.clone()] };
+            for (constraints, passes) in [(only, permitted), (never, excluded)] {
+                let mut gathered = Constraints::default();
+                gathered.add(&constraints);
+                assert_eq!(gathered.check_name(&name).is_ok(), passes, "{name} under {constraints:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn constraints_that_mean_nothing_are_malformed() {
+        for base in [
+            dns(".example.org"),
+            dns("*.example.org"),
+            email("a@b@example.org"),
+            email("@example.org"),
+            uri("https://example.org"),
+            ip(&[10, 0, 0, 1]),
+            ip(&[10, 0, 0, 0, 255, 0, 255, 0]),
+            ip(&[10, 0, 0, 0, 253, 0, 0, 0]),
+            ip(&[0; 16]),
+        ] {
+            let constraints = NameConstraints { permitted: vec![base], excluded: Vec::new() };
+            assert!(check_form(&constraints).is_err(), "{constraints:?}");
+        }
+        let fine = NameConstraints { permitted: vec![dns("")], excluded: vec![ip(&[0; 32]), ip(&[0; 8])] };
+        assert!(check_form(&fine).is_ok());
+    }
+}

@@ -64,6 +64,33 @@ fn what_cannot_be_worked_with_is_told_from_what_is_refused() {
     }
 }
 
+#[test]
+fn an_inspection_shows_what_is_said_and_what_is_wrong() {
+    let certificate = root().join("tests/vectors/lamps-mldsa/ML-DSA-65.crt");
+    let inspect =
+        |path: &Path, more: &[&str]| run(Command::new(binary("qapi")).args(["certs", "inspect"]).args(more).arg(path));
+    let text = both(&inspect(&certificate, &[]));
+    for line in
+        ["signed with:   ML-DSA-65", "quantum-safe:  yes", "key usage:     digitalSignature, keyCertSign, cRLSign"]
+    {
+        assert!(text.contains(line), "{text}");
+    }
+    let output = inspect(&certificate, &["--output", "json"]);
+    assert!(output.status.success());
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["certificates"][0]["quantumSafe"], true);
+    assert_eq!(shown["certificates"][0]["lints"], serde_json::json!([]));
+    assert_eq!(shown["certificates"][0]["sha256"].as_str().map(str::len), Some(64));
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = limbo().into_iter().find(|case| case["id"] == "rfc5280::serial::zero").unwrap();
+    let output = inspect(&write(folder.path(), "wrong", &wrong["peer_certificate"]), &[]);
+    assert!(both(&output).contains("[RFC 5280 4.1.2.2]") && output.status.success(), "{}", both(&output));
+    let twice = limbo().into_iter().find(|case| case["id"] == "rfc5280::duplicate-extensions").unwrap();
+    let output = inspect(&write(folder.path(), "twice", &twice["peer_certificate"]), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(both(&output).starts_with("malformed: an extension occurs twice (RFC 5280 4.2)"), "{}", both(&output));
+}
+
 fn limbo() -> Vec<Value> {
     let file = std::fs::File::open(root().join("tests/vectors/limbo-mldsa65/limbo-mldsa65.json.gz")).unwrap();
     let mut text = String::new();
