@@ -48,6 +48,9 @@ pub struct DevArguments {
     /// A loopback address; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8640")]
     pub listen: SocketAddr,
+    /// A loopback address for HTTPS too, with a certificate of the platform's own authority.
+    #[arg(long, value_name = "ADDRESS")]
+    pub tls_listen: Option<SocketAddr>,
     /// Log level or directives.
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log: String,

@@ -159,12 +159,12 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
         config,
         Transport::Plain,
     );
+    let server = tokio::spawn(serve(listener, service.clone(), stop.clone()));
+    first_look(&platform.store).await;
     let https = match &config.tls {
-        Some(tls) => Some(https(tls, service.clone(), &stop).await?),
+        Some(tls) => Some(https(&platform, tls, service, &stop).await?),
         None => None,
     };
-    let server = tokio::spawn(serve(listener, service, stop));
-    first_look(&platform.store).await;
     println!("ready http://{address}");
     stop_signal().await?;
     tracing::info!("stopping");
@@ -181,13 +181,15 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
 
 /// Serves the same routes over TLS. The handle ends when the listener has drained.
 #[expect(clippy::print_stdout, reason = "scripts wait for this line")]
-async fn https(config: &TlsConfig, service: Service, stop: &watch::Receiver<bool>) -> anyhow::Result<JoinHandle<()>> {
+async fn https(
+    platform: &Platform,
+    config: &TlsConfig,
+    service: Service,
+    stop: &watch::Receiver<bool>,
+) -> anyhow::Result<JoinHandle<()>> {
     let listen = config.listen;
-    let supply = Supply::start(config).await?;
+    let supply = Supply::start(platform, config).await?;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
-    if let Some(anchor) = supply.anchor() {
-        println!("anchor {anchor}");
-    }
     println!("https https://{}", listener.local_addr()?);
     let service = Service { transport: Transport::Https(supply.acceptor()), ..service };
     tokio::spawn(supply.keep(stop.clone()));

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use super::DevArguments;
 use super::init::write_private;
 use crate::config::Config;
+use crate::config::tls::TlsConfig;
 use crate::platform::{self, Draft, Platform, exists, open_store};
 use crate::problem::Problem;
 use crate::seal::{Given, Kind};
@@ -23,6 +24,7 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
         TcpListener::bind(arguments.listen).await.with_context(|| format!("listening on {}", arguments.listen))?;
     let mut config = Config::dev(dir, listener.local_addr()?)?;
     config.log.level = arguments.log;
+    config.tls = arguments.tls_listen.map(TlsConfig::dev).transpose()?;
     logs::start(&config.log)?;
     let unseal_file = dir.join("unseal.key");
     tracing::warn!(

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
+use crypto::x509::AltName;
 use serde::Deserialize;
 use tls::public::Strictness;
 
@@ -12,8 +13,10 @@ use tls::public::Strictness;
 #[serde(deny_unknown_fields)]
 pub(super) struct TlsSection {
     listen: SocketAddr,
-    certificate_file: PathBuf,
-    key_file: PathBuf,
+    #[serde(default)]
+    names: Vec<String>,
+    certificate_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
     classical_certificate_file: Option<PathBuf>,
     classical_key_file: Option<PathBuf>,
     #[serde(default)]
@@ -41,6 +44,8 @@ pub enum Source {
         /// The chain for peers that cannot read it.
         classical: Option<Pair>,
     },
+    /// The platform's own authority, for these names.
+    Issued(Vec<AltName>),
 }
 
 /// A chain in PEM, the leaf first, and its private key.
@@ -50,6 +55,17 @@ pub struct Pair {
     pub certificate: PathBuf,
     /// The key's file.
     pub key: PathBuf,
+}
+
+impl TlsConfig {
+    /// What `qapid dev` serves: loopback, by its own authority.
+    pub fn dev(listen: SocketAddr) -> anyhow::Result<Self> {
+        if !listen.ip().is_loopback() {
+            bail!("dev listens on loopback only, {listen} is not: use `qapid serve --config FILE`");
+        }
+        let names = ["localhost".to_owned(), listen.ip().to_string()];
+        Ok(Self { listen, source: Source::Issued(read(&names)?), strictness: Strictness::Compatible })
+    }
 }
 
 impl TlsSection {
@@ -62,11 +78,23 @@ impl TlsSection {
         if self.strict && classical.is_some() {
             bail!("tls.strict = true never shows a classical certificate: leave out classical_certificate_file");
         }
-        let quantum_safe = Pair { certificate: self.certificate_file, key: self.key_file };
+        let source = match (self.certificate_file, self.key_file) {
+            (Some(certificate), Some(key)) if self.names.is_empty() => {
+                Source::Files { quantum_safe: Pair { certificate, key }, classical }
+            }
+            (None, None) if !self.names.is_empty() && classical.is_none() => Source::Issued(read(&self.names)?),
+            _ => bail!(
+                "tls: give either names, for certificates of the platform's own, or certificate_file and key_file"
+            ),
+        };
         Ok(TlsConfig {
             listen: self.listen,
-            source: Source::Files { quantum_safe, classical },
+            source,
             strictness: if self.strict { Strictness::QuantumSafe } else { Strictness::Compatible },
         })
     }
+}
+
+fn read(names: &[String]) -> anyhow::Result<Vec<AltName>> {
+    names.iter().map(|name| name.parse().with_context(|| format!("tls.names: {name}"))).collect()
 }

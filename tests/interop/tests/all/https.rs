@@ -179,6 +179,23 @@ fn a_client_that_was_told_the_fingerprint_needs_no_file() {
 }
 
 #[test]
+fn the_platform_certifies_itself_and_is_trusted_by_fingerprint_or_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_dev_with(&folder.path().join("data"), &["--tls-listen", "127.0.0.1:0"]);
+    let printed = server.stdout.wait_for("anchor ", PATIENCE).expect("the anchor is printed");
+    let told = run(Command::new(binary("qapi"))
+        .args(["health", "--ca-fingerprint", &printed, "--base-url", &https(&server)])
+        .env("QAPI_CONFIG", "/nonexistent/qapi.toml"));
+    assert!(told.status.success(), "{}", both(&told));
+    let anchor = folder.path().join("anchor.pem");
+    std::fs::write(&anchor, server.client().anonymous().get("/api/v1/ca/certificate").expect(200).text()).unwrap();
+    let ours = qapi(&server, &anchor);
+    assert!(ours.status.success(), "{}", both(&ours));
+    let old = python(&server, &anchor);
+    assert!(!old.status.success(), "the quantum-safe anchor vouches for a classical chain");
+}
+
+#[test]
 fn a_strict_listener_has_nothing_for_classical_clients() {
     let site = Site::new("strict = true\n");
     let server = site.installation.serve();
@@ -211,7 +228,8 @@ fn what_cannot_be_served_keeps_the_server_from_starting() {
     for (more, complaint) in [
         ("classical_key_file = \"FOLDER/classical.key\"\n", "go together"),
         (&format!("strict = true\n{CLASSICAL}"), "tls.strict"),
-        ("names = \"x\"\n", "unknown field"),
+        ("colour = \"x\"\n", "unknown field"),
+        ("names = [\"vault.example\"]\n", "either names"),
     ] {
         let site = Site::new(more);
         let refused = run(Command::new(binary("qapid")).arg("serve").arg("--config").arg(site.installation.config()));
