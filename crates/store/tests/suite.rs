@@ -7,6 +7,7 @@ mod suite {
     mod backup;
     mod bed;
     mod migrations;
+    mod pki;
     mod replicas;
     mod seam;
     mod statements;

@@ -95,6 +95,11 @@ pub fn primitive(args: &[&str]) -> Result<f64> {
     printed.trim().parse().with_context(|| format!("bare {} printed {printed:?}", args.join(" ")))
 }
 
+/// A certificate request in PEM.
+pub fn certificate_request(name: &str) -> Result<String> {
+    workspace::output(&release("examples/bare").display().to_string(), &["csr", name])
+}
+
 pub fn release(binary: &str) -> PathBuf {
     workspace::target_dir().join("release").join(binary)
 }

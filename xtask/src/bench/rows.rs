@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::load::{Measured, Plan, Request, drive};
-use super::process::{Running, credentials, primitive, scratch};
+use super::process::{Running, certificate_request, credentials, primitive, scratch};
 use super::{verdict, wanted};
 
 const ROUNDS: usize = 3;
@@ -79,6 +79,7 @@ fn rows(client: &Client, data: &Path) -> Result<Vec<Row>> {
     let items: Vec<Value> = (0..BATCH).map(|_| json!({"plaintext": FIELD})).collect();
     let batch = json!({"keyId": encryption, "mode": "fast", "items": items}).to_string();
     let sign = json!({"data": "UVVBUEk=", "keyId": signing, "algorithm": "ML-DSA-65"}).to_string();
+    let csr = json!({"csr": certificate_request("bench.svc.cluster.local")?}).to_string();
     let commits = data.join("commits").display().to_string();
     let post = |path: &str, body: &str| Load::Same(Request::new("POST", path, Some(&key), body));
     Ok(vec![
@@ -115,6 +116,13 @@ fn rows(client: &Client, data: &Path) -> Result<Vec<Row>> {
             peer_name: "ML-DSA-65 primitive",
             at_least: Some(0.5),
             ..Row::new("sign ML-DSA-65", post("/api/v1/sign", &sign))
+        },
+        Row {
+            connections: 16,
+            peer: Some(Peer::Primitive(vec!["sign".to_owned()])),
+            peer_name: "ML-DSA-65 primitive",
+            at_least: Some(0.35),
+            ..Row::new("certificate of a request", post("/api/v1/certificates", &csr))
         },
         Row {
             peer: Some(Peer::Primitive(vec!["commit".to_owned(), commits])),
