@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::call::Call;
 use crate::config::Config;
-use crate::error::{Error, Refusal};
+use crate::error::{Error, Refusal, report};
 use crate::random;
 use crate::retry::{Failure, wait};
 
@@ -199,7 +199,7 @@ async fn read_whole(
 
 /// Whom to believe to be the server.
 fn connector(config: &Config) -> Result<tls::Connector, Error> {
-    let unusable = |error: &dyn std::error::Error| Error::Config(chain(error));
+    let unusable = |error: &dyn std::error::Error| Error::Config(report(error));
     match (&config.pinned, &config.authorities) {
         (Some(_), Some(_)) => Err(Error::Config("a pinned authority leaves no room for a file of others".to_owned())),
         (Some(fingerprint), None) => {
@@ -230,12 +230,6 @@ fn checked_base(config: &Config) -> Result<String, Error> {
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

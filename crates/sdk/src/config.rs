@@ -18,6 +18,20 @@ pub struct Config {
 }
 
 impl Config {
+    /// The same with a copy of the credential, for a second client.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self {
+            base_url: self.base_url.clone(),
+            key: self.key.as_ref().map(|key| SecretText::copy_from(key.expose())),
+            timeout: self.timeout,
+            retries: self.retries,
+            authorities: self.authorities.clone(),
+            pinned: self.pinned.clone(),
+            user_agent: self.user_agent.clone(),
+            danger_plain_http: self.danger_plain_http,
+        }
+    }
+
     /// A server and no credential.
     pub fn new(base_url: impl Into<String>) -> Self {
         Self {

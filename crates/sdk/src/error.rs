@@ -79,3 +79,9 @@ impl Error {
         self.refusal().and_then(|refusal| refusal.code.parse().ok())
     }
 }
+
+/// An error and its causes in one line.
+pub fn report(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

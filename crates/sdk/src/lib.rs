@@ -21,9 +21,13 @@ mod calls;
 mod client;
 mod config;
 mod error;
+pub mod identity;
+pub mod mesh;
 mod random;
 mod retry;
+pub mod secrets;
+mod task;
 
 pub use client::{Client, Download};
 pub use config::Config;
-pub use error::{Error, Refusal};
+pub use error::{Error, Refusal, report};

@@ -1,9 +1,11 @@
-//! The client's own randomness: names for requests and jitter for waits, never key material.
+//! The client's own randomness: names for requests and jitter for waits straight from the operating system, keys from
+//! the mixed pool over it.
 
+use crypto::entropy::{EntropyPool, Source, SourceFailed};
 use uuid::Uuid;
 
 /// Sixteen random bytes from the operating system; zeros when it has none to give.
-#[expect(clippy::disallowed_methods, reason = "the client's one source: it has no entropy pool, and makes no keys")]
+#[expect(clippy::disallowed_methods, reason = "names and jitter need no pool; keys are drawn from one")]
 fn bytes() -> [u8; 16] {
     let mut bytes = [0; 16];
     // Without randomness an idempotency key would repeat and jitter would vanish: harmless, and the server refuses a
@@ -21,4 +23,25 @@ pub fn request_name() -> Uuid {
 pub fn fraction() -> f64 {
     let [first, second, ..] = bytes();
     f64::from(u16::from_be_bytes([first, second])) / f64::from(u16::MAX)
+}
+
+/// The pool that the private keys of identities are drawn from.
+pub fn pool() -> EntropyPool {
+    EntropyPool::new(Box::new(OperatingSystem))
+}
+
+struct OperatingSystem;
+
+impl Source for OperatingSystem {
+    fn name(&self) -> &str {
+        "os"
+    }
+
+    fn is_quantum(&self) -> bool {
+        false
+    }
+
+    fn read(&mut self, out: &mut [u8]) -> Result<(), SourceFailed> {
+        crypto::random::operating_system(out).map_err(|_| SourceFailed)
+    }
 }

@@ -1,0 +1,76 @@
+//! How a service's identity is doing: a value to look at, to wait for and to export.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::plan::{Standing, Window};
+
+/// The identity at the last look.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Status {
+    /// Who the service is.
+    pub spiffe_id: String,
+    /// The number of the certificate in use, in hexadecimal digits.
+    pub serial_number: String,
+    /// When it is valid.
+    pub window: Window,
+    /// Whether peers with the current bundle accept it.
+    pub standing: Standing,
+    /// Certificates that took the place of another since the start.
+    pub renewals: u64,
+    /// Renewals that failed since the start.
+    pub failures_total: u64,
+    /// Renewals that failed since the last one that did not.
+    pub failures: u32,
+    /// What the last of them said.
+    pub last_failure: Option<String>,
+    /// The sequence of the trust bundle in use.
+    pub bundle_sequence: i64,
+    /// When the platform last confirmed it, in seconds since the Unix epoch.
+    pub bundle_confirmed_s: i64,
+    /// Certificates on its deny list.
+    pub denied: usize,
+    /// Bundles that were refused, because their signature, trust domain or sequence was wrong.
+    pub bundles_refused: u64,
+}
+
+impl Status {
+    /// Until the certificate expires; negative afterwards.
+    pub fn seconds_left(&self, now_s: i64) -> i64 {
+        self.window.not_after_s.saturating_sub(now_s)
+    }
+
+    /// The same in hours.
+    pub fn hours_left(&self, now_s: i64) -> f64 {
+        self.seconds_left(now_s) as f64 / 3_600.0
+    }
+
+    /// Whether the service can prove who it is.
+    pub fn is_ready(&self, now_s: i64) -> bool {
+        self.window.holds(now_s) && self.standing == Standing::Accepted
+    }
+}
+
+/// Which side of a handshake we were.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Side {
+    /// Somebody connected to us.
+    Server,
+    /// We connected to somebody.
+    Client,
+}
+
+/// Handshakes that failed, by side and reason.
+#[derive(Default)]
+pub(super) struct Refusals(Mutex<BTreeMap<(Side, &'static str), u64>>);
+
+impl Refusals {
+    pub(super) fn count(&self, side: Side, reason: &'static str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry((side, reason)).or_default() += 1;
+    }
+
+    pub(super) fn counts(&self) -> Vec<(Side, &'static str, u64)> {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().map(|(&(side, reason), &count)| (side, reason, count)).collect()
+    }
+}

@@ -1,0 +1,101 @@
+//! A client's connection that ends with the certificates it was made with.
+
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// A stream with an end: a while after a certificate expired it is closed, whether a request is under way or not.
+pub struct Expiring<S> {
+    stream: S,
+    expires: Expires,
+    end: Pin<Box<Sleep>>,
+}
+
+/// When a certificate of the connection expires. Responses carry it as an extension.
+#[derive(Clone, Copy, Debug)]
+pub struct Expires(Instant);
+
+impl Expires {
+    /// Whether a connection that is put back into the pool now could still lie there when it expires.
+    pub fn is_within(self, idle: Duration) -> bool {
+        self.0.saturating_duration_since(Instant::now()) <= idle
+    }
+}
+
+impl<S> Expiring<S> {
+    pub fn new(stream: S, lifetime: Duration, drain: Duration) -> Self {
+        let expires = Instant::now() + lifetime;
+        Self { stream, expires: Expires(expires), end: Box::pin(tokio::time::sleep_until(expires + drain)) }
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        self.end.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl<S> Connection for Expiring<S> {
+    fn connected(&self) -> Connected {
+        Connected::new().extra(self.expires)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Expiring<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.is_over(cx) {
+            return Poll::Ready(Err(expired()));
+        }
+        Pin::new(&mut this.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Expiring<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.is_over(cx) {
+            return Poll::Ready(Err(expired()));
+        }
+        Pin::new(&mut this.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+fn expired() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "a certificate of the connection has expired")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_closed_a_while_after_a_certificate_expired() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let mut stream = Expiring::new(near, Duration::from_secs(60), Duration::from_secs(10));
+        let begun = Instant::now();
+        far.write_all(b"a").await.unwrap();
+        let mut byte = [0];
+        assert_eq!(stream.read(&mut byte).await.unwrap(), 1);
+        assert!(
+            stream.expires.is_within(Duration::from_secs(60)) && !stream.expires.is_within(Duration::from_secs(59))
+        );
+        let ended = stream.read(&mut byte).await.unwrap_err();
+        assert_eq!((ended.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, Duration::from_secs(70)));
+        assert!(stream.write_all(b"late").await.is_err());
+    }
+}
