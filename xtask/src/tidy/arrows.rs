@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["sdk", "api", "artifact", "tls", "domain", "crypto"]),
     ("agent", &["sdk", "tls", "domain", "crypto"]),
     ("admission", &["artifact", "sdk", "tls", "domain"]),
+    ("examples", &["sdk", "tls"]),
     ("interop", &["sdk", "api", "tls", "domain", "crypto"]),
     ("xtask", &["api", "store", "domain", "crypto"]),
 ];
@@ -32,7 +33,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rustls", &["tls"]),
     ("tokio-rustls", &["tls"]),
     ("hyper-rustls", &["tls"]),
-    ("axum", &["server", "admission", "sdk"]),
+    ("axum", &["server", "admission", "sdk", "examples"]),
     ("kube", &["admission"]),
     ("k8s-openapi", &["admission"]),
 ];
@@ -55,7 +56,7 @@ const IMPURE: &[&str] = &[
 ];
 
 /// Crates for binaries; a library has an error enum.
-const BINARIES: &[&str] = &["server", "cli", "agent", "admission", "interop", "xtask"];
+const BINARIES: &[&str] = &["server", "cli", "agent", "admission", "examples", "interop", "xtask"];
 
 /// A member of the workspace and what its `[dependencies]` and `[build-dependencies]` name.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the crate lies in tests/interop")
 }
 
-/// The path of `qapid` or `qapi`. `QAPI_BIN_DIR` names a folder that holds them already.
+/// The path of one of our programs. `QAPI_BIN_DIR` names a folder that holds them already.
 pub fn binary(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| match std::env::var_os("QAPI_BIN_DIR") {
@@ -23,7 +23,7 @@ pub fn binary(name: &str) -> PathBuf {
 
 fn built() -> PathBuf {
     let profile = profile_folder();
-    build(root(), &profile, &["-p", "server", "-p", "cli"])
+    build(root(), &profile, &["-p", "server", "-p", "cli", "-p", "agent", "-p", "examples"])
 }
 
 /// A program of the peers' own workspace, built beside ours so that one cache serves both.

@@ -37,6 +37,7 @@ mod replicas;
 mod requests;
 mod rules;
 mod secrecy;
+mod services;
 mod sharing;
 mod tour;
 mod trail;

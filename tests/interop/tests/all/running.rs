@@ -1,9 +1,10 @@
 //! A foreign program that runs beside a test, ended with it.
 
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::program::succeed;
 use crate::server::Lines;
 
 /// How long a program may take to listen; debug builds on a busy machine take some of it.
@@ -49,6 +50,25 @@ impl Running {
     /// The rest of the first line of its output that starts so.
     pub fn line(&self, start: &str, patience: Duration) -> Option<String> {
         self.out.wait_for(start, patience)
+    }
+
+    /// The rest of the line that starts so, once it says it.
+    #[track_caller]
+    pub fn announced(&self, start: &str) -> String {
+        let line = self.out.wait_for(start, START);
+        line.unwrap_or_else(|| panic!("never says {start:?}: {}", self.text()))
+    }
+
+    /// Ends it at once, as a lost machine would.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the process can be killed");
+        self.child.wait().expect("the process can be waited for");
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub fn stop(&mut self) -> ExitStatus {
+        succeed(Command::new("kill").arg("-TERM").arg(self.child.id().to_string()));
+        self.child.wait().expect("the process can be waited for")
     }
 
     /// What it wrote so far.
