@@ -1,6 +1,7 @@
 //! The official SDKs, every method of the sections this server speaks.
 
 use std::process::Command;
+use std::time::Duration;
 
 use crate::binaries::{peer, root};
 use crate::program::{both, python, run, say};
@@ -22,8 +23,31 @@ fn every_method_of_the_official_python_sdk_works() {
     assert!(count.contains("sdk python: 60 of 60"), "{count}");
 }
 
+/// The SDK's runtime knows no ML-DSA: it is shown the classical chain, and told of its authority as Python programs are.
+#[test]
+fn the_official_python_sdk_works_over_https() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_dev_with(&folder.path().join("data"), &["--tls-listen", "127.0.0.1:0"]);
+    let https = server.stdout.wait_for("https ", Duration::from_secs(30)).expect("the HTTPS listener is announced");
+    let authorities = server.client().get("/api/v1/cas").expect(200).json();
+    let classical = authorities["cas"].as_array().unwrap().iter().find(|ca| ca["algorithm"] == "ECDSA-P256");
+    let id = classical.expect("an authority for classical peers")["id"].as_str().unwrap();
+    let anchor = server.client().get(&format!("/api/v1/cas/{id}/certificate")).expect(200).text();
+    let file = folder.path().join("classical.pem");
+    std::fs::write(&file, anchor).unwrap();
+    let mut command = Command::new(python("requirements-sdk.txt"));
+    command.arg("-B").arg(root().join("tests/interop/peers/official_sdk.py")).env("SSL_CERT_FILE", file);
+    let count = driven_at(&https, &server, &mut command);
+    assert!(count.contains("sdk python: 60 of 60"), "{count}");
+    assert!(server.metrics().contains(r#"qapi_tls_handshakes_total{certificate="ECDSA-P256""#));
+}
+
 fn driven(server: &Server, command: &mut Command) -> String {
-    let output = run(command.env("QUANTUMAPI_BASE_URL", server.base_url()).env("QUANTUMAPI_KEY", server.admin_key()));
+    driven_at(server.base_url(), server, command)
+}
+
+fn driven_at(address: &str, server: &Server, command: &mut Command) -> String {
+    let output = run(command.env("QUANTUMAPI_BASE_URL", address).env("QUANTUMAPI_KEY", server.admin_key()));
     let text = both(&output);
     for line in text.lines().filter(|line| line.starts_with("sdk ")) {
         say(line);
