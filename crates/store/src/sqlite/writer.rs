@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Lock;
-use super::checkpoint::Dirty;
+use super::checkpoint::{self, Dirty};
 use super::connection::into_error;
 use super::job::{Job, Ran, Task};
 use crate::error::{Error, Result};
@@ -130,6 +130,7 @@ impl Writer {
                 }
             }
             self.commit(group);
+            self.renew_log();
             self.cap_log();
             self.optimize();
             if closing.is_some() {
@@ -152,7 +153,7 @@ impl Writer {
         if self.read_only.load(Ordering::Acquire) {
             return refuse(group, &Error::ReadOnly);
         }
-        if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE").map_err(into_error) {
+        if let Err(error) = self.statement("BEGIN IMMEDIATE") {
             self.trip_on(&error);
             return refuse(group, &error);
         }
@@ -174,7 +175,7 @@ impl Writer {
                 }
             }
         }
-        let failed = broken.or_else(|| self.connection.execute_batch("COMMIT").map_err(into_error).err());
+        let failed = broken.or_else(|| self.statement("COMMIT").err());
         match &failed {
             Some(error) => self.fail(error),
             None => self.dirty.mark(),
@@ -235,6 +236,17 @@ impl Writer {
             if let Err(error) = self.connection.execute_batch("PRAGMA optimize") {
                 tracing::warn!(%error, "the statistics were not renewed");
             }
+        }
+    }
+
+    /// Moves the last pages of a log that the other thread has nearly emptied; the next commit then begins it anew. Between two
+    /// commits nobody else writes, so there is no end to run after.
+    fn renew_log(&self) {
+        if !self.dirty.is_nearly_moved() {
+            return;
+        }
+        if let Err(error) = checkpoint::pass(&self.connection) {
+            tracing::warn!(%error, "the log was not begun anew; it grows on");
         }
     }
 
