@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::extract::FromRef;
-use axum::middleware::from_fn_with_state;
 use crypto::entropy::EntropyPool;
 use crypto::secret::SecretBytes;
 use store::Store;
@@ -153,9 +152,7 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
         ));
     }
     let service = platform.service(
-        http::router()
-            .layer(from_fn_with_state(platform.clone(), http::idempotency::once))
-            .with_state(platform.clone()),
+        http::router().layer(http::idempotency::once(platform.clone())).with_state(platform.clone()),
         config,
         Transport::Plain,
     );

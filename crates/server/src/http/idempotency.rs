@@ -1,18 +1,25 @@
 //! The layer that answers a repeated request with its first answer. It stands outside the handlers, which know nothing
 //! of it, and inside routing, so that it knows the route.
 
+use std::convert::Infallible;
+use std::future::ready;
+use std::task::{Context, Poll};
+
 use api::limits::IDEMPOTENCY_KEY_CHARS;
 use api::routes::{Access, Answer, Method, Route, keys};
 use axum::body::Body;
-use axum::extract::{FromRequest as _, MatchedPath, Request, State};
+use axum::extract::{FromRequest as _, MatchedPath, Request};
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderMap, LOCATION};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::scope::Scopes;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Either};
 use http_body_util::BodyExt as _;
+use tower::layer::layer_fn;
+use tower::{Layer, Service, ServiceExt as _};
 use tracing::Instrument as _;
 
 use super::extract::{RawBody, recognise};
@@ -26,14 +33,45 @@ const KEPT_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
 /// Creates that the official SDKs repeat after a lost answer (contract 2.9). Those of secrets recognise them by themselves.
 const REPEATED: [&Route; 1] = [&keys::KEY_CREATE];
 
-/// Serves a request once.
-pub async fn once(State(platform): State<Platform>, request: Request, next: Next) -> Response {
-    let plan = match plan(&request) {
-        Ok(Some(plan)) => plan,
-        Ok(None) => return next.run(request).await,
-        Err(problem) => return problem.into_response(),
-    };
-    served_once(platform, plan, request, next).await.unwrap_or_else(|problem| problem.into_response())
+/// Serves a request once. A service of its own and not a middleware function: requests that need not be served once, which are
+/// nearly all, pass without another box around their future.
+#[derive(Clone)]
+pub struct Once<S> {
+    platform: Platform,
+    inner: S,
+}
+
+/// The layer that puts [`Once`] around a route.
+pub fn once<S>(platform: Platform) -> impl Layer<S, Service = Once<S>> + Clone {
+    layer_fn(move |inner| Once { platform: platform.clone(), inner })
+}
+
+impl<S> Service<Request> for Once<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Response, Infallible>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let plan = match plan(&request) {
+            Ok(None) => return Either::Left(self.inner.call(request)),
+            Ok(Some(plan)) => plan,
+            Err(problem) => return Either::Right(ready(Ok(problem.into_response())).boxed()),
+        };
+        let (platform, inner) = (self.platform.clone(), self.inner.clone());
+        let served = async move {
+            let served = served_once(platform, plan, request, inner).await;
+            Ok(served.unwrap_or_else(|problem| problem.into_response()))
+        };
+        Either::Right(served.boxed())
+    }
 }
 
 struct Plan {
@@ -70,14 +108,19 @@ fn is_official_sdk(headers: &HeaderMap) -> bool {
     headers.get("user-agent").is_some_and(|agent| agent.as_bytes().starts_with(b"quantumapi-"))
 }
 
-async fn served_once(platform: Platform, plan: Plan, request: Request, next: Next) -> Outcome<Response> {
+async fn served_once<S>(platform: Platform, plan: Plan, request: Request, inner: S) -> Outcome<Response>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,
+    S::Future: Send,
+{
+    let inner = |request| inner.oneshot(request).map(|Ok(answer)| answer);
     let (mut parts, body) = request.into_parts();
     let mut ctx = recognise(&parts, &platform.credentials).await?;
     ctx.origin.operation = plan.route.operation_id;
     // The handler finds its caller recognised: a second look would count twice against the rate.
     parts.extensions.insert(ctx.clone());
     if !may(&ctx, plan.route) {
-        return Ok(next.run(Request::from_parts(parts, body)).await);
+        return Ok(inner(Request::from_parts(parts, body)).await);
     }
     let body = RawBody::from_request(Request::from_parts(parts.clone(), body), &platform).await?.0;
     let address = parts.uri.path_and_query().map_or("", |address| address.as_str());
@@ -88,7 +131,7 @@ async fn served_once(platform: Platform, plan: Plan, request: Request, next: Nex
     };
     let request = Request::from_parts(parts, Body::from(body));
     // A task of its own: a client who goes away must not leave a request half done and its key taken.
-    let served = tokio::spawn(serve(platform, ctx, plan.route, ticket, next.run(request)).in_current_span());
+    let served = tokio::spawn(serve(platform, ctx, plan.route, ticket, inner(request)).in_current_span());
     served.await.map_err(|error| Problem::internal("serving a request once", error))
 }
 

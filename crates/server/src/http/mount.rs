@@ -5,8 +5,8 @@ use api::routes::{Method, Route};
 use axum::Router;
 use axum::extract::Request;
 use axum::handler::Handler;
-use axum::middleware::{Next, from_fn};
 use axum::routing::{MethodFilter, on};
+use tower::util::MapRequestLayer;
 
 use crate::ctx::Origin;
 
@@ -26,13 +26,14 @@ impl<S: Clone + Send + Sync + 'static> Mount<S> for Router<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        let name_operation = move |mut request: Request, next: Next| {
+        let name_operation = move |mut request: Request| {
             if let Some(origin) = request.extensions_mut().get_mut::<Origin>() {
                 origin.operation = route.operation_id;
             }
-            next.run(request)
+            request
         };
-        self.route(route.path, on(filter(route.method), handler).layer(from_fn(name_operation)))
+        // Not a middleware function: that would put every request's future into one more box.
+        self.route(route.path, on(filter(route.method), handler).layer(MapRequestLayer::new(name_operation)))
     }
 }
 
