@@ -65,7 +65,7 @@ impl Encryption {
         let envelope =
             Envelope { mode: mode(request.mode, Mode::Sealed), purpose: Purpose::Message, encoding, aad: &aad };
         let message = self.cipher.seal(ctx, auth, &key, envelope, plaintext.expose()).await?;
-        payload::encrypted(&message, &key.row.algorithm)
+        Ok(payload::encrypted(&message, &key.row.algorithm))
     }
 
     /// Decrypts one message, into the encoding it was made from.
@@ -151,7 +151,8 @@ impl Encryption {
         let plaintext = payload::plaintext(&item.plaintext, encoding)?;
         let aad = payload::associated(item.additional_data.as_ref());
         let envelope = Envelope { mode, purpose: Purpose::Message, encoding, aad: &aad };
-        payload::to_payload(&self.cipher.seal(ctx, auth, key, envelope, plaintext.expose()).await?)
+        let message = self.cipher.seal(ctx, auth, key, envelope, plaintext.expose()).await?;
+        Ok(payload::to_payload(&message))
     }
 
     /// Decrypts up to a thousand messages, each under the key it names.

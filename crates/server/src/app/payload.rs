@@ -1,5 +1,7 @@
 //! How a message is spelled: the contract's payload with its parts, and transit's one-line text.
 
+use std::borrow::Cow;
+
 use api::encryption::{DecryptRequest, Encoding as WireEncoding, EncryptResponse};
 use api::secret::SecretText;
 use base64::Engine as _;
@@ -8,68 +10,60 @@ use crypto::Refused;
 use crypto::message::{Encoding, Message};
 use crypto::secret::SecretBytes;
 use domain::ids::KeyId;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::problem::{Outcome, Problem};
 
 /// The payload's members in the order of the contract (4.2), and `v`, without which a payload is not ours.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Payload<'a> {
-    c: String,
-    ek: String,
-    n: String,
-    t: String,
+    c: Cow<'a, str>,
+    ek: Cow<'a, str>,
+    n: Cow<'a, str>,
+    t: Cow<'a, str>,
     k: KeyId,
     kv: u32,
-    e: std::borrow::Cow<'a, str>,
+    e: Cow<'a, str>,
     v: u8,
 }
 
 const FORMAT: u8 = 1;
 
 /// The answer to an encryption: the payload, and the same message in parts.
-pub fn encrypted(message: &Message, algorithm: &str) -> Outcome<EncryptResponse> {
+pub fn encrypted(message: &Message, algorithm: &str) -> EncryptResponse {
     let header = message.header();
-    let key = KeyId::from_bytes(header.key);
-    let [c, ek, n, t] = parts(message);
-    let payload = Payload {
-        c: c.clone(),
-        ek: ek.clone(),
-        n: n.clone(),
-        t: t.clone(),
-        k: key,
-        kv: header.version,
-        e: encoding_text(header.encoding).into(),
-        v: FORMAT,
-    };
-    Ok(EncryptResponse {
-        encrypted_payload: spell(&payload)?,
-        ciphertext: c,
-        encapsulated_key: ek,
-        nonce: n,
-        tag: t,
+    let spelled = |part: &[u8]| STANDARD.encode(part);
+    EncryptResponse {
+        encrypted_payload: to_payload(message),
+        ciphertext: spelled(&message.c()),
+        encapsulated_key: spelled(message.encapsulation()),
+        nonce: spelled(message.nonce()),
+        tag: spelled(message.tag()),
         algorithm: algorithm.to_owned(),
-        key_id: key.uuid(),
+        key_id: KeyId::from_bytes(header.key).uuid(),
         key_version: header.version,
-    })
+    }
 }
 
-/// The payload alone.
-pub fn to_payload(message: &Message) -> Outcome<String> {
-    let header = message.header();
-    let [c, ek, n, t] = parts(message);
-    let (k, e) = (KeyId::from_bytes(header.key), encoding_text(header.encoding).into());
-    spell(&Payload { c, ek, n, t, k, kv: header.version, e, v: FORMAT })
-}
-
-fn parts(message: &Message) -> [String; 4] {
-    [&message.c()[..], message.encapsulation(), message.nonce(), message.tag()].map(|part| STANDARD.encode(part))
-}
-
-fn spell(payload: &Payload<'_>) -> Outcome<String> {
-    let json = serde_json::to_vec(payload).map_err(|error| Problem::internal("writing a payload", error))?;
-    Ok(STANDARD.encode(json))
+/// The payload alone. Its JSON is put together here: no member has a character that JSON escapes, and looking for one in every
+/// character of every field was a tenth of a batch.
+pub fn to_payload(message: &Message) -> String {
+    let (header, c, ek) = (message.header(), message.c(), message.encapsulation());
+    let mut json = String::with_capacity((c.len() + ek.len()) * 4 / 3 + 192);
+    let parts = [
+        (r#"{"c":""#, c.as_slice()),
+        (r#"","ek":""#, ek),
+        (r#"","n":""#, message.nonce()),
+        (r#"","t":""#, message.tag()),
+    ];
+    for (name, part) in parts {
+        json.push_str(name);
+        STANDARD.encode_string(part, &mut json);
+    }
+    let (key, encoding) = (KeyId::from_bytes(header.key), encoding_text(header.encoding));
+    json.push_str(&format!(r#"","k":"{key}","kv":{},"e":"{encoding}","v":{FORMAT}}}"#, header.version));
+    STANDARD.encode(json)
 }
 
 /// Reads a payload. What the members say beside the message must be what the message says.
