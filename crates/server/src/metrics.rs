@@ -18,6 +18,8 @@ pub struct Metrics {
     read_failures: IntCounter,
     /// Seconds since the oldest event that is written and not yet queryable.
     pub audit_lag: Gauge,
+    /// Links and checkpoints of audit chains that did not verify: anything above zero is somebody's doing.
+    pub audit_breaks: IntCounter,
     /// Seconds since the last successful look at the change feed.
     pub cache_age: Gauge,
     /// 1 while sealed.
@@ -51,6 +53,11 @@ impl Metrics {
         let read_failures =
             IntCounter::new("qapi_secret_read_failures_total", "Secret reads that did not give a value.")?;
         registry.register(Box::new(read_failures.clone()))?;
+        let audit_breaks = IntCounter::new(
+            "qapi_audit_breaks_total",
+            "Links and signed checkpoints of audit chains that did not verify.",
+        )?;
+        registry.register(Box::new(audit_breaks.clone()))?;
         Ok(Self {
             requests: counter("qapi_requests_total", "HTTP answers by status.", "status")?,
             operations: counter("qapi_operations_total", "Operations by audit action.", "action")?,
@@ -61,6 +68,7 @@ impl Metrics {
                 "TLS handshakes that did not come about, by reason.",
                 "reason",
             )?,
+            audit_breaks,
             audit_lag: gauge("qapi_audit_lag_seconds", "Age of the oldest audit event that cannot be queried yet.")?,
             cache_age: gauge("qapi_cache_age_seconds", "Time since the change feed was last read.")?,
             sealed: gauge("qapi_sealed", "1 while the platform is sealed.")?,

@@ -6,6 +6,7 @@ use super::Ticks;
 use crate::app::Core;
 use crate::app::audit::Heads;
 use crate::clock;
+use crate::metrics::Metrics;
 use crate::platform::Platform;
 use crate::problem::Outcome;
 use crate::seal_state::SealState;
@@ -16,7 +17,13 @@ const LEASE_MS: i64 = 60_000;
 
 /// Runs until the server stops.
 pub async fn run(platform: Platform, holder: [u8; 16], mut ticks: Ticks) {
-    let mut task = Checkpoints { core: platform.core(), seal: Arc::clone(&platform.seal), holder, heads: None };
+    let mut task = Checkpoints {
+        core: platform.core(),
+        seal: Arc::clone(&platform.seal),
+        metrics: Arc::clone(&platform.metrics),
+        holder,
+        heads: None,
+    };
     while ticks.next().await {
         if let Err(problem) = task.run_once().await {
             tracing::warn!(task = "audit checkpoints", error.cause = ?problem.cause, "{}", problem.message);
@@ -27,6 +34,7 @@ pub async fn run(platform: Platform, holder: [u8; 16], mut ticks: Ticks) {
 struct Checkpoints {
     core: Core,
     seal: Arc<SealState>,
+    metrics: Arc<Metrics>,
     holder: [u8; 16],
     heads: Option<Heads>,
 }
@@ -43,7 +51,9 @@ impl Checkpoints {
             Some(heads) => heads,
             None => Heads::load(&self.core, &keyring.root).await?,
         };
-        heads.advance(&self.core, &keyring.root, lease, clock::now()).await?;
+        let advanced = heads.advance(&self.core, &keyring.root, lease, clock::now()).await;
+        self.metrics.audit_breaks.inc_by(heads.take_breaks());
+        advanced?;
         // Only now: after a failure what was written is not known, and it is read anew.
         self.heads = Some(heads);
         Ok(())

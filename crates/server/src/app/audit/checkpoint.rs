@@ -28,6 +28,7 @@ pub struct Heads {
     heads: BTreeMap<TenantId, BTreeMap<LaneId, Head>>,
     changed: BTreeSet<TenantId>,
     broken: BTreeSet<TenantId>,
+    breaks: u64,
 }
 
 impl Heads {
@@ -41,6 +42,7 @@ impl Heads {
             if !signer.verify(&checkpoint.body, &checkpoint.signature) {
                 tracing::error!(tenant.id = %checkpoint.tenant, "an audit checkpoint does not verify: the database was changed");
                 heads.broken.insert(checkpoint.tenant);
+                heads.breaks += 1;
                 continue;
             }
             let trailer: Trailer = serde_json::from_slice(&checkpoint.body).map_err(unreadable)?;
@@ -68,6 +70,11 @@ impl Heads {
         core.store.write_checkpoints(lease, &signed, cursors).await?;
         self.changed.clear();
         Ok(signed.len())
+    }
+
+    /// Links and checkpoints that did not verify since this was last asked.
+    pub fn take_breaks(&mut self) -> u64 {
+        std::mem::take(&mut self.breaks)
     }
 
     fn sign(&self, core: &Core, root: &Root, tenant: TenantId, now: Timestamp) -> Outcome<Checkpoint> {
@@ -99,6 +106,7 @@ impl Heads {
                 tracing::error!(tenant.id = %record.tenant, audit.lane = %batch.lane, audit.seq = record.seq,
                     "an audit event does not follow the one before it: the trail was changed");
                 self.broken.insert(record.tenant);
+                self.breaks += 1;
             }
             *head = Head { count: record.seq, hash: record.hash };
             self.changed.insert(record.tenant);
@@ -143,6 +151,7 @@ mod tests {
         forged.records[0].draft.event = b"x".to_vec();
         heads.follow(&forged);
         assert_eq!(heads.broken, BTreeSet::from([one]));
+        assert_eq!((heads.take_breaks(), heads.take_breaks()), (1, 0));
         assert_eq!(heads.cursors, Cursors::from([(LaneId::from_bytes([9; 16]), 3)]));
     }
 }
