@@ -1,5 +1,6 @@
 //! Services that prove to each other who they are: with every foreign TLS stack, and between network namespaces.
 
+mod agent;
 mod cell;
 mod foreign_eyes;
 mod matrix;

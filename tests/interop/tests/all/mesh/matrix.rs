@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::cell::{CASES, Cell, ROLES, STACKS, Stack};
+use super::cell::{CASES, Case, Cell, ROLES, Role, STACKS, Stack};
 use super::pair::Ground;
 use super::tools::tools;
 use crate::binaries::root;
@@ -13,7 +13,15 @@ use crate::program::say;
 
 /// Cells that cannot be played, and why.
 fn left_out(cell: Cell) -> Option<&'static str> {
-    (cell.stack == Stack::Agent).then_some("the agent is not there yet")
+    match (cell.stack, cell.role, cell.case) {
+        (Stack::Agent, Role::Client, Case::NoCertificate) => {
+            Some("an agent without a certificate is not ready and calls nobody")
+        }
+        (Stack::Agent, _, Case::NotYetValid | Case::ForbiddenUsage) => {
+            Some("the agent believes its platform alone, which does not issue such certificates")
+        }
+        _ => None,
+    }
 }
 
 #[test]
@@ -94,6 +102,7 @@ fn table(cells: &[Cell], outcomes: &[Option<Result<(), String>>]) -> String {
     let passed = outcomes.iter().flatten().filter(|outcome| outcome.is_ok()).count();
     let _ = writeln!(text, "\ninterop: {passed} of {} cells", cells.len());
     let mut reasons: Vec<&str> = cells.iter().filter_map(|cell| left_out(*cell)).collect();
+    reasons.sort_unstable();
     reasons.dedup();
     for reason in reasons {
         let count = cells.iter().filter(|cell| left_out(**cell) == Some(reason)).count();

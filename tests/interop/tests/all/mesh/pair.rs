@@ -3,8 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::agent::Agent;
 use super::cell::{Case, Cell, Role, STACKS, Stack};
 use super::peers::{Peer, Setup};
 use super::tools::{script, tool};
@@ -17,10 +19,15 @@ use crate::running::Running;
 pub struct Ground {
     folder: tempfile::TempDir,
     network: [u8; 3],
+    /// Started with its first cell. Its cells are played one after another: what it counts tells why it refused.
+    agent: Mutex<Option<Agent>>,
 }
 
 /// How long our end may take to say what it made of the other.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where the agent's row is among the stacks.
+const AGENT_ROW: usize = STACKS.len() - 1;
 
 const PEER: &str = "spiffe://qapi.internal/ns/users-api/sa/peer";
 const OURS: &str = "spiffe://qapi.internal/ns/users-api/sa/users-api";
@@ -28,8 +35,11 @@ const OURS: &str = "spiffe://qapi.internal/ns/users-api/sa/users-api";
 impl Ground {
     pub fn new() -> Self {
         let [.., high, low] = std::process::id().to_be_bytes();
-        let ground =
-            Self { folder: tempfile::tempdir().expect("a temporary folder"), network: [127, 64 + high % 128, low] };
+        let ground = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            network: [127, 64 + high % 128, low],
+            agent: Mutex::new(None),
+        };
         let addresses = (0..STACKS.len()).map(|row| ground.address(row).to_string());
         succeed(tool("python").arg("-B").arg(script("certificates.py")).arg(ground.folder.path()).args(addresses));
         ground
@@ -51,6 +61,9 @@ impl Ground {
         let place = |offset| SocketAddr::new(self.address(row), port(offset));
         let folder = self.file(&format!("cell-{number}"));
         std::fs::create_dir(&folder).expect("the folder can be written");
+        if cell.stack == Stack::Agent {
+            return self.play_agent(cell, &folder);
+        }
         let leaf =
             (cell.case != Case::NoCertificate || self.wrong_end_serves(cell)).then(|| self.file(cell.case.leaf()));
         let setup = Setup {
@@ -72,6 +85,14 @@ impl Ground {
         } else {
             self.our_server_meets(wrong_end, &setup, cell.case)
         }
+    }
+
+    fn play_agent(&self, cell: Cell, folder: &Path) -> Result<(), String> {
+        let mut agent = self.agent.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = || Agent::start(self.folder.path(), self.address(AGENT_ROW), &self.file("wrong-ca"));
+        agent.get_or_insert_with(start).play(cell.role, cell.case, folder, |setup, role| {
+            self.ours_command(role, setup.leaf.as_deref(), setup, OURS)
+        })
     }
 
     /// Who shows what is wrong.
