@@ -55,7 +55,9 @@ pub struct Calls {
 #[derive(Debug, Serialize)]
 pub struct AgentSections {
     identity: AgentIdentity,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     inbound: Vec<AgentInbound>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     outbound: Vec<AgentOutbound>,
 }
 

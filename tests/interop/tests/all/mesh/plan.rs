@@ -38,3 +38,17 @@ fn kubectl_reads_the_manifests_as_they_were_meant() {
     assert_eq!(read, objects.cloned().collect::<Vec<_>>());
     assert_eq!(read.len(), 4 + 5 + 4, "denials, services, authorities");
 }
+
+#[test]
+fn the_agent_takes_the_sections_that_the_plan_has_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    planned(&["--out", folder.path().to_str().unwrap()]);
+    let config = folder.path().join("agent-users-api-users-api.toml");
+    let sections = std::fs::read_to_string(&config).unwrap();
+    assert_eq!(sections.matches("[[inbound]]").count(), 1, "{sections}");
+    assert_eq!(sections.matches("[[outbound]]").count(), 2, "{sections}");
+    let own =
+        "[platform]\nurl = \"https://qapid.qapi.svc.cluster.local:8443\"\n[status]\nlisten = \"127.0.0.1:15020\"\n";
+    std::fs::write(&config, format!("{sections}{own}")).unwrap();
+    succeed(Command::new(binary("qapi-agent")).arg("--check").arg("--config").arg(&config));
+}
