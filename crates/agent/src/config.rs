@@ -8,8 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use crypto::x509::SpiffeId;
 use serde::Deserialize;
-use tls::spiffe::SpiffeId;
 
 /// The checked configuration.
 #[derive(Debug)]

@@ -25,7 +25,7 @@ pub mod pem;
 mod request;
 mod serial_number;
 mod signature;
-mod spiffe_id;
+mod spiffe;
 mod statement;
 mod time;
 mod usage;
@@ -41,7 +41,7 @@ pub use malformed::Malformed;
 pub use oid::Oid;
 pub use request::{Request, SigningRequest};
 pub use serial_number::SerialNumber;
-pub use spiffe_id::SpiffeId;
+pub use spiffe::{NotSpiffe, SpiffeId, TrustDomain};
 pub use statement::{Role, Statement};
 pub use usage::{KeyUsage, Purpose};
 

@@ -3,10 +3,10 @@
 use std::io;
 use std::time::Duration;
 
+use crypto::x509::SpiffeId;
 use rustls::{AlertDescription, PeerIncompatible};
 
 use crate::path;
-use crate::spiffe::SpiffeId;
 
 /// A handshake that failed or was refused by either side.
 #[derive(Debug, thiserror::Error)]

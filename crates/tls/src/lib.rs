@@ -17,7 +17,6 @@ pub mod pin;
 mod provider;
 pub mod public;
 pub mod snapshot;
-pub mod spiffe;
 pub mod trust;
 pub mod whom;
 

@@ -29,9 +29,7 @@ mod walk;
 use core::net::IpAddr;
 
 use crypto::algorithm::Algorithm;
-use crypto::x509::{Certificate, Crl, GeneralName, KeyUsage, Purpose};
-
-use crate::spiffe::{SpiffeId, TrustDomain};
+use crypto::x509::{Certificate, Crl, GeneralName, KeyUsage, Purpose, SpiffeId, TrustDomain};
 
 pub use refusal::{Reason, Refusal};
 pub use revocation::DenyList;

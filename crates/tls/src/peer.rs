@@ -1,8 +1,7 @@
 //! Whom a handshake met.
 
 use crypto::algorithm::Algorithm;
-
-use crate::spiffe::SpiffeId;
+use crypto::x509::SpiffeId;
 
 /// The other side of a connection, as its verified certificate and the handshake tell.
 #[derive(Clone, Debug, Eq, PartialEq)]

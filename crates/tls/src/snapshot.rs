@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use crypto::x509::TrustDomain;
 
 use crate::credentials::Credentials;
-use crate::spiffe::TrustDomain;
 use crate::trust::Trust;
 
 /// Credentials and trust of one moment.

@@ -3,10 +3,9 @@
 use std::sync::OnceLock;
 
 use crypto::algorithm::Algorithm;
-use crypto::x509::{Certificate, Crl, KeyId, SerialNumber};
+use crypto::x509::{Certificate, Crl, KeyId, SerialNumber, TrustDomain};
 
 use crate::path::{self, Floor, Refusal};
-use crate::spiffe::TrustDomain;
 
 /// The anchors of one trust domain with everything that is checked against them.
 #[derive(Clone)]

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use crypto::x509::{SpiffeId, TrustDomain};
 use rustls::pki_types::ServerName;
 
 use crate::path;
-use crate::spiffe::{SpiffeId, TrustDomain};
 
 /// Whom to accept.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use std::fmt;
 use std::str::FromStr;
 
-use crypto::x509::{AltName, SpiffeId};
+use crypto::x509::{AltName, SpiffeId, TrustDomain};
 use ipnet::IpNet;
 
 /// Names that a tenant can allow at most: they travel in every certificate of its authority.
@@ -18,7 +18,7 @@ pub const ALLOWED_AT_FIRST: [&str; 4] = ["svc.cluster.local", "localhost", "127.
 /// What a tenant's certificates may be called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePolicy {
-    trust_domain: String,
+    trust_domain: TrustDomain,
     allowed: Vec<Allowed>,
     learning: Learning,
 }
@@ -72,22 +72,19 @@ pub enum Standing {
 impl NamePolicy {
     /// A policy of these.
     pub fn new(trust_domain: &str, allowed: Vec<Allowed>, learning: Learning) -> Result<Self, BadPolicy> {
-        let id = format!("spiffe://{trust_domain}").parse::<SpiffeId>();
-        if !id.is_ok_and(|id| id.path().is_empty()) {
-            return Err(BadPolicy::TrustDomain);
-        }
+        let trust_domain = trust_domain.parse().map_err(|_| BadPolicy::TrustDomain)?;
         if allowed.len() > MOST_ALLOWED {
             return Err(BadPolicy::TooMany);
         }
         if !allowed.iter().any(|allowed| matches!(allowed, Allowed::Dns(_))) {
             return Err(BadPolicy::Unconstrained);
         }
-        Ok(Self { trust_domain: trust_domain.to_owned(), allowed, learning })
+        Ok(Self { trust_domain, allowed, learning })
     }
 
     /// The trust domain of the tenant's identities.
     pub fn trust_domain(&self) -> &str {
-        &self.trust_domain
+        self.trust_domain.as_str()
     }
 
     /// What is allowed.
@@ -122,7 +119,7 @@ impl NamePolicy {
                 if self.admits_dns(host) { Standing::Allowed } else { Standing::Never }
             }
             AltName::Uri(uri) => {
-                let own = |id: SpiffeId| id.trust_domain() == self.trust_domain && !id.path().is_empty();
+                let own = |id: SpiffeId| id.is_in(&self.trust_domain);
                 if uri.parse().is_ok_and(own) { Standing::Allowed } else { Standing::Never }
             }
         }
@@ -137,7 +134,7 @@ impl NamePolicy {
             AltName::Uri(text) | AltName::Email(text) => return Err(BadPolicy::Name(text.clone())),
         };
         let allowed = self.allowed.iter().cloned().chain([learned]).collect();
-        Self::new(&self.trust_domain, allowed, self.learning)
+        Self::new(self.trust_domain.as_str(), allowed, self.learning)
     }
 
     fn admits_dns(&self, name: &str) -> bool {

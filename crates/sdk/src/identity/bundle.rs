@@ -5,10 +5,9 @@ use std::cmp::Ordering;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use crypto::x509::{Certificate, KeyId, Malformed, SerialNumber, pem};
+use crypto::x509::{Certificate, KeyId, Malformed, NotSpiffe, SerialNumber, TrustDomain, pem};
 use serde::Deserialize;
 use tls::path;
-use tls::spiffe::{NotSpiffe, TrustDomain};
 use tls::trust::{Denied, Trust};
 
 /// A bundle as it was published.

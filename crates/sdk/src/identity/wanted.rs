@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use crypto::algorithm::Algorithm;
-use crypto::x509::{AltName, DistinguishedName};
-use tls::spiffe::{SpiffeId, TrustDomain};
+use crypto::x509::{AltName, DistinguishedName, SpiffeId, TrustDomain};
 
 /// The names of a service, and what else its certificates shall have.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use crypto::x509::SpiffeId;
 use tls::peer::Peer;
-use tls::spiffe::SpiffeId;
 
 /// Who sent the request.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
 use crypto::algorithm::Algorithm;
-use crypto::x509::Purpose;
+use crypto::x509::{Purpose, SpiffeId};
 use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
@@ -8,7 +8,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::*;
 use crate::credentials::Credentials;
 use crate::fixture::{Authority, DAY, Leaf, now};
-use crate::spiffe::SpiffeId;
 use crate::trust::{Denied, Trust};
 
 const SERVER: [&str; 2] = ["DNS:users-api", "URI:spiffe://qapi.internal/ns/users/sa/users-api"];

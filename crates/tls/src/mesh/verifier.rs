@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crypto::key::PublicKey;
-use crypto::x509::{Certificate, GeneralName, KeyId, Purpose};
+use crypto::x509::{Certificate, GeneralName, KeyId, Purpose, SpiffeId, TrustDomain};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -20,7 +20,6 @@ use crate::path::{self, Expectation};
 use crate::peer::Peer;
 use crate::provider::{self, MESH_SCHEMES};
 use crate::snapshot::Snapshot;
-use crate::spiffe::{SpiffeId, TrustDomain};
 use crate::whom::Whom;
 
 /// Which side of the connection is judged.

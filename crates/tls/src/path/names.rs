@@ -2,10 +2,9 @@
 
 use core::net::IpAddr;
 
-use crypto::x509::{Certificate, GeneralName, KeyUsage};
+use crypto::x509::{Certificate, GeneralName, KeyUsage, SpiffeId};
 
 use super::{Name, Reason, Refusal};
-use crate::spiffe::SpiffeId;
 
 /// RFC 5280 4.2.1.6: names in the form that their kind has.
 pub(super) fn check_form(certificate: &Certificate) -> Result<(), Refusal> {

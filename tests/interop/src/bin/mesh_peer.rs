@@ -11,13 +11,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use clap::{Parser, ValueEnum};
-use crypto::x509::pem;
+use crypto::x509::{SpiffeId, TrustDomain, pem};
 use tls::credentials::Credentials;
 use tls::handshake::Error;
 use tls::mesh::{ClientConnector, ServerAcceptor};
 use tls::peer::Peer;
 use tls::snapshot::{Live, Snapshot};
-use tls::spiffe::{SpiffeId, TrustDomain};
 use tls::trust::{Denied, Trust};
 use tls::whom::{Host, Whom};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
