@@ -195,13 +195,13 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Stranger(origin) = Stranger::from_request_parts(parts, state).await?;
+        let keyring = Arc::<SealState>::from_ref(state).keyring()?;
         let accept = parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let missing = |what: &'static str| move || Problem::not_found(what);
         let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| missing("resource")())?;
         let param = |wanted: &str| params.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
         let authority = param("id").map(str::parse).transpose().ok();
         let authority = authority.ok_or_else(missing("certificate authority"))?;
-        let keyring = Arc::<SealState>::from_ref(state).keyring()?;
         let slug = param("slug").unwrap_or(DEFAULT_SLUG);
         let ctx = Arc::<Authority>::from_ref(state).tenant_of_slug(&keyring, origin, slug).await?;
         Ok(Self { ctx, authority, accept })
