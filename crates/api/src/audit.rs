@@ -61,7 +61,7 @@ pub struct AuditLogEntry {
     pub action: String,
     /// `keys`, `secrets`, ...
     pub category: String,
-    /// A mail address or `apikey:<name>`.
+    /// A mail address, `apikey:<name>`, or the SPIFFE id of a service that showed its certificate.
     pub actor: String,
     /// `user`, `apiKey` or `other`.
     pub actor_type: String,

@@ -9,7 +9,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::error::{ErrorBody, ErrorCode};
-use crate::routes::{self, Access, Answer, Method, Route};
+use crate::routes::{self, Access, Answer, Route};
 
 /// The whole document.
 pub fn document() -> Value {
@@ -43,6 +43,7 @@ pub fn document() -> Value {
             "securitySchemes": {
                 "apiKey": { "type": "apiKey", "in": "header", "name": "X-Api-Key" },
                 "bearer": { "type": "http", "scheme": "bearer" },
+                "mutualTLS": { "type": "mutualTLS" },
             },
         },
     }))
@@ -75,6 +76,7 @@ fn security(access: Access) -> Value {
     match access {
         Access::Anonymous => json!([]),
         Access::Authenticated => json!([{ "apiKey": [] }, { "bearer": [] }]),
+        Access::Certificate => json!([{ "mutualTLS": [] }]),
         // OpenAPI 3.1 lets every scheme name the roles an operation requires.
         Access::Scope(scope) => json!([{ "apiKey": [scope] }, { "bearer": [scope] }]),
     }
@@ -95,7 +97,7 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
     if let Some(query) = route.query {
         parameters.extend(query_parameters(query(generator), generator));
     }
-    if takes_idempotency_key(route) {
+    if route.takes_idempotency_key() {
         parameters.push(json!({ "$ref": "#/components/parameters/IdempotencyKey" }));
     }
     parameters
@@ -169,7 +171,7 @@ fn common_errors(route: &Route) -> impl Iterator<Item = ErrorCode> {
     let known = (route.access != Access::Anonymous).then_some([Unauthorized, IpNotAllowed, Sealed]);
     let scoped = route.required_scope().map(|_| InsufficientScope);
     let repeated =
-        takes_idempotency_key(route).then_some([InvalidRequest, Conflict, ValueNotReplayable, IdempotencyKeyReused]);
+        route.takes_idempotency_key().then_some([InvalidRequest, Conflict, ValueNotReplayable, IdempotencyKeyReused]);
     let every = [RateLimitExceeded, Internal, Unavailable];
     with_body
         .into_iter()
@@ -179,12 +181,6 @@ fn common_errors(route: &Route) -> impl Iterator<Item = ErrorCode> {
         .chain(scoped)
         .chain(repeated.into_iter().flatten())
         .chain(every)
-}
-
-/// Which requests can be sent again under a key: those that do something for somebody, and answer with something that
-/// can be kept.
-fn takes_idempotency_key(route: &Route) -> bool {
-    route.method == Method::Post && route.access != Access::Anonymous && !matches!(route.answer, Answer::Media(_))
 }
 
 fn error_response(error: &Schema) -> Value {

@@ -49,6 +49,8 @@ pub enum Access {
     Anonymous,
     /// Any valid credential.
     Authenticated,
+    /// A service's own certificate, shown in the handshake of the mTLS listener.
+    Certificate,
     /// A credential with this scope.
     Scope(&'static str),
 }
@@ -136,6 +138,11 @@ impl Route {
         self
     }
 
+    const fn by_certificate(mut self) -> Self {
+        self.access = Access::Certificate;
+        self
+    }
+
     const fn scope(mut self, scope: &'static str) -> Self {
         self.access = Access::Scope(scope);
         self
@@ -183,13 +190,20 @@ impl Route {
     pub const fn required_scope(&self) -> Option<&'static str> {
         match self.access {
             Access::Scope(scope) => Some(scope),
-            Access::Anonymous | Access::Authenticated => None,
+            Access::Anonymous | Access::Authenticated | Access::Certificate => None,
         }
     }
 
     /// The path as the published document spells it: without the mark of parameters that take slashes.
     pub fn published_path(&self) -> String {
         self.path.replace("{*", "{")
+    }
+
+    /// Whether a request can be sent again under a key: one that does something for whoever has an API key, and answers
+    /// with something that can be kept.
+    pub fn takes_idempotency_key(&self) -> bool {
+        let by_key = !matches!(self.access, Access::Anonymous | Access::Certificate);
+        self.method == Method::Post && by_key && !matches!(self.answer, Answer::Media(_))
     }
 
     /// The names of the path's parameters, in their order.

@@ -51,6 +51,9 @@ pub struct DevArguments {
     /// A loopback address for HTTPS too, with a certificate of the platform's own authority.
     #[arg(long, value_name = "ADDRESS")]
     pub tls_listen: Option<SocketAddr>,
+    /// A loopback address for services, which show certificates of the platform's own authority.
+    #[arg(long, value_name = "ADDRESS")]
+    pub mtls_listen: Option<SocketAddr>,
     /// Log level or directives.
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log: String,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
-use tls::TlsConfig;
+use tls::{MtlsConfig, TlsConfig};
 
 pub mod tls;
 
@@ -19,6 +19,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// HTTPS for other machines; none when absent.
     pub tls: Option<TlsConfig>,
+    /// mTLS for services; none when absent.
+    pub mtls: Option<MtlsConfig>,
     /// Where Prometheus metrics are served; nowhere when absent.
     pub metrics_listen: Option<SocketAddr>,
     /// The origin that share links point to.
@@ -260,9 +262,11 @@ impl Config {
                  an agent or proxy fetch it there, or set server.danger_plaintext_metrics = true"
             );
         }
+        let (tls, mtls) = file.tls.map(tls::TlsSection::checked).transpose()?.unzip();
         Ok(Self {
             listen: server.listen,
-            tls: file.tls.map(tls::TlsSection::checked).transpose()?,
+            tls,
+            mtls: mtls.flatten(),
             metrics_listen: server.metrics_listen,
             portal_origin: checked_origin(&server.portal_origin)?,
             casing: server.casing,
@@ -284,6 +288,7 @@ impl Config {
         Ok(Self {
             listen,
             tls: None,
+            mtls: None,
             metrics_listen: Some(SocketAddr::new(listen.ip(), 0)),
             portal_origin: format!("http://{listen}"),
             casing: CasingRule::Auto,
@@ -371,6 +376,7 @@ mod tests {
         let tls = reachable.tls.unwrap();
         assert!(!tls.listen.ip().is_loopback() && tls.strictness == ::tls::public::Strictness::Compatible);
         assert!(matches!(tls.source, tls::Source::Files { classical: Some(_), .. }));
+        assert_eq!(reachable.mtls.map(|mtls| mtls.listen.port()), Some(8444));
         let folder = tempfile::tempdir().unwrap();
         let url = folder.path().join("database-url");
         std::fs::write(&url, "postgres://qapi@localhost/qapi\n").unwrap();

@@ -19,7 +19,7 @@ use store::Store;
 use store::api_keys::ApiKey;
 
 use crate::config::LimitsSection;
-use crate::ctx::{Ctx, Origin};
+use crate::ctx::{Ctx, Origin, Service};
 use crate::freshness::{Freshness, Stand};
 use crate::keyring::root::Root;
 use crate::problem::{Outcome, Problem};
@@ -85,7 +85,7 @@ impl Credentials {
         self.take(principal.id, known.rate_per_minute, &origin)?;
         self.note_use(&principal, origin.now);
         let keys = keyring.tenant(&self.store, principal.tenant).await?;
-        Ok(Ctx { origin, principal, keyring, keys })
+        Ok(Ctx { origin, service: None, principal, keyring, keys })
     }
 
     /// Lets an anonymous request through, within its address's rate.
@@ -98,6 +98,16 @@ impl Credentials {
             .entry(counted_as(origin.address))
             .or_insert_with(|| Bucket::full(self.anonymous_per_minute, origin.now));
         bucket.take(origin.now).map(|_| ()).map_err(exhausted)
+    }
+
+    /// Recognises a service by the certificate that the listener was shown, within its address's rate.
+    pub async fn of_a_service(&self, shown: Option<Arc<Service>>, origin: Origin) -> Outcome<(Ctx, Arc<Service>)> {
+        let keyring = self.seal.keyring()?;
+        self.admit_anonymous(&origin)?;
+        let unknown = || Problem::new(ErrorCode::Unauthorized, "Show a certificate to the listener for services.");
+        let service = shown.ok_or_else(unknown)?;
+        let keys = keyring.tenant(&self.store, service.tenant).await?;
+        Ok((Ctx::of_a_service(origin, Arc::clone(&service), keyring, keys), service))
     }
 
     /// What is left of the caller's rate.

@@ -15,6 +15,7 @@ use domain::rate::Allowance;
 use domain::scope::Scopes;
 use domain::time::Timestamp;
 
+use crate::app::authority::platforms::Peer;
 use crate::keyring::{Keyring, TenantKeys};
 
 /// What is known of a request before anybody is recognised.
@@ -50,6 +51,8 @@ impl Origin {
 pub struct Ctx {
     /// Where it comes from.
     pub origin: Origin,
+    /// The certificate that it came with; without one it came with a credential, or from nobody.
+    pub service: Option<Arc<Service>>,
     /// Who asks.
     pub principal: Principal,
     /// The platform's keys.
@@ -58,7 +61,24 @@ pub struct Ctx {
     pub keys: Arc<TenantKeys>,
 }
 
+/// A service that the mTLS listener let in: whose certificate it showed. Only that listener makes one.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// The tenant whose authority signed the certificate.
+    pub tenant: TenantId,
+    /// The service's id in the certificate.
+    pub spiffe_id: String,
+    /// The certificate.
+    pub peer: Peer,
+}
+
 impl Ctx {
+    /// The context of a service that showed its certificate. It has no scopes: the certificate is good for its own renewal
+    /// and nothing else.
+    pub fn of_a_service(origin: Origin, service: Arc<Service>, keyring: Arc<Keyring>, keys: Arc<TenantKeys>) -> Self {
+        Self { service: Some(service), ..Self::of_the_platform(origin, keyring, keys) }
+    }
+
     /// The context of what the platform does by itself, within one tenant. It has no scopes: nothing can be authorized
     /// with it.
     pub fn of_the_platform(origin: Origin, keyring: Arc<Keyring>, keys: Arc<TenantKeys>) -> Self {
@@ -69,12 +89,12 @@ impl Ctx {
             scopes: Scopes::default(),
             limits: Arc::new(Limits::default()),
         };
-        Self { origin, principal, keyring, keys }
+        Self { origin, service: None, principal, keyring, keys }
     }
 
     /// Whether nobody asked, and the platform acts by itself.
     pub fn is_of_the_platform(&self) -> bool {
-        *self.principal.id.as_bytes() == PLATFORM
+        self.service.is_none() && *self.principal.id.as_bytes() == PLATFORM
     }
 
     /// The tenant, decided by the credential.

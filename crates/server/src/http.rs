@@ -21,9 +21,16 @@ mod shares;
 mod tenants;
 mod transit;
 
+use std::convert::Infallible;
+
+use api::error::ErrorCode;
 use axum::Router;
+use axum::extract::State;
 
 use crate::platform::Platform;
+use crate::problem::{Outcome, Problem};
+use crate::trail::{Entry, Trail};
+use extract::Proven;
 
 /// Every route of the public listener.
 pub fn router() -> Router<Platform> {
@@ -41,4 +48,25 @@ pub fn router() -> Router<Platform> {
         .merge(api_keys::router())
         .merge(tenants::router())
         .merge(operator::router())
+}
+
+/// Every route of the listener for services. What takes an API key is not among them: on this listener the certificate is
+/// the only credential, and it is good for its own renewal. A key that is sent along is not looked at.
+pub fn services_router() -> Router<Platform> {
+    Router::new()
+        .merge(health::anonymous())
+        .merge(certificates::published())
+        .merge(certificates::of_services())
+        .fallback(beyond)
+}
+
+/// A service that wants more than its certificate is good for.
+async fn beyond(State(trail): State<Trail>, Proven(ctx, _): Proven) -> Problem {
+    let entry = Entry::new(ctx.origin.operation, "auth", "Route");
+    let message = "Here a service renews its own certificate, and reads what anybody may.";
+    let refused: Outcome<Infallible> = Err(Problem::new(ErrorCode::Forbidden, message));
+    match trail.conclude(&ctx, entry, refused).await {
+        Err(problem) => problem,
+        Ok(never) => match never {},
+    }
 }

@@ -4,7 +4,7 @@
 //! the old one stays and the log says why.
 
 mod files;
-mod issued;
+pub mod issued;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -17,6 +17,7 @@ mod https;
 mod keyring;
 mod logs;
 mod metrics;
+mod mtls;
 mod platform;
 mod problem;
 mod seal;

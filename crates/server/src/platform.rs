@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::{Core, Services};
 use crate::background;
-use crate::config::tls::TlsConfig;
+use crate::config::tls::{MtlsConfig, TlsConfig};
 use crate::config::{Config, StoreConfig};
 use crate::credentials::Credentials;
 use crate::freshness::Freshness;
@@ -24,6 +24,7 @@ use crate::http::extract::BodyLimit;
 use crate::http::health::Environment;
 use crate::http::serve::{Service, Transport, serve};
 use crate::https::Supply;
+use crate::mtls::Keeper;
 use crate::problem::{Outcome, Problem};
 use crate::seal::SealRecord;
 use crate::seal_state::{Progress, SealState};
@@ -162,14 +163,18 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
         Some(tls) => Some(https(&platform, tls, service, &stop).await?),
         None => None,
     };
+    let mtls = match &config.mtls {
+        Some(mtls) => Some(services(&platform, mtls, config, &stop).await?),
+        None => None,
+    };
     println!("ready http://{address}");
     stop_signal().await?;
     tracing::info!("stopping");
     platform.services.authority.stop_waiting();
     stopper.send_replace(true);
     server.await?;
-    if let Some(https) = https {
-        https.await?;
+    for listener in https.into_iter().chain(mtls) {
+        listener.await?;
     }
     background.await?;
     platform.store.close().await;
@@ -190,6 +195,24 @@ async fn https(
     println!("https https://{}", listener.local_addr()?);
     let service = Service { transport: Transport::Https(supply.acceptor()), ..service };
     tokio::spawn(supply.keep(stop.clone()));
+    Ok(tokio::spawn(serve(listener, service, stop.clone())))
+}
+
+/// Serves services alone, over mTLS. The handle ends when the listener has drained.
+#[expect(clippy::print_stdout, reason = "scripts wait for this line")]
+async fn services(
+    platform: &Platform,
+    mtls: &MtlsConfig,
+    config: &Config,
+    stop: &watch::Receiver<bool>,
+) -> anyhow::Result<JoinHandle<()>> {
+    let listen = mtls.listen;
+    let keeper = Keeper::start(platform, mtls).await;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    println!("mtls https://{}", listener.local_addr()?);
+    let router = http::services_router().with_state(platform.clone());
+    let service = platform.service(router, config, Transport::Services(keeper.door()));
+    tokio::spawn(keeper.keep(stop.clone()));
     Ok(tokio::spawn(serve(listener, service, stop.clone())))
 }
 

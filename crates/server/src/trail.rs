@@ -108,12 +108,17 @@ pub struct Scene<'a> {
 enum Actor<'a> {
     Credential(&'a Principal),
     ShareLink(ShareLinkId),
+    Service(&'a str),
     Platform,
 }
 
 impl<'a> From<&'a Ctx> for Scene<'a> {
     fn from(ctx: &'a Ctx) -> Self {
-        let actor = if ctx.is_of_the_platform() { Actor::Platform } else { Actor::Credential(&ctx.principal) };
+        let actor = match &ctx.service {
+            Some(service) => Actor::Service(&service.spiffe_id),
+            None if ctx.is_of_the_platform() => Actor::Platform,
+            None => Actor::Credential(&ctx.principal),
+        };
         Self { origin: &ctx.origin, keys: &ctx.keys, actor }
     }
 }
@@ -135,6 +140,7 @@ impl<'a> Scene<'a> {
                 (format!("apikey:{}", principal.name).into(), "apiKey", Some(principal.id.to_string()))
             }
             Actor::ShareLink(link) => ("share-link".into(), "other", Some(link.to_string())),
+            Actor::Service(id) => (id.to_owned().into(), "other", None),
             Actor::Platform => ("system".into(), "other", None),
         }
     }

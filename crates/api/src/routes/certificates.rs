@@ -8,7 +8,8 @@ use crate::certificates::{
     RevokeCertificate, RotateAuthority, SpiffeBundle, UpdateNamePolicy,
 };
 use crate::error::ErrorCode::{
-    self, Conflict, IdempotencyKeyReused, NameNotAllowed, NotFound, Unsupported, UsageNotAllowed, ValueNotReplayable,
+    self, Conflict, Forbidden, IdempotencyKeyReused, NameNotAllowed, NotFound, Unsupported, UsageNotAllowed,
+    ValueNotReplayable,
 };
 
 const ISSUES: &[ErrorCode] =
@@ -53,6 +54,13 @@ routes! {
         .takes(schema::<RenewCertificate>())
         .creates(schema::<IssuedCertificate>())
         .fails(ISSUES);
+    /// The same names under a new key, for the service itself.
+    CERTIFICATE_RENEW_OWN = Route::post("renewOwnCertificate", "/api/v1/certificates/renew", "certificates")
+        .by_certificate()
+        .does("Renew the certificate that the mTLS listener was shown: its names, for the key of a request.")
+        .takes(schema::<RenewCertificate>())
+        .creates(schema::<IssuedCertificate>())
+        .fails(&[Forbidden, Unsupported, NameNotAllowed, UsageNotAllowed, Conflict]);
     /// No longer to be trusted.
     CERTIFICATE_REVOKE = Route::post("revokeCertificate", "/api/v1/certificates/{id}/revoke", "certificates")
         .scope("certificates:write")

@@ -43,7 +43,7 @@ use crate::keyring::Keyring;
 use crate::problem::{Outcome, Problem};
 
 pub use asking::Asked;
-pub use bundle::REFRESH_HINT_S;
+pub use bundle::{Believed, REFRESH_HINT_S};
 pub use showing::Encoding;
 
 /// The authorities of all tenants.

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use super::DevArguments;
 use super::init::write_private;
 use crate::config::Config;
-use crate::config::tls::TlsConfig;
+use crate::config::tls::{MtlsConfig, TlsConfig};
 use crate::platform::{self, Draft, Platform, exists, open_store};
 use crate::problem::Problem;
 use crate::seal::{Given, Kind};
@@ -25,6 +25,7 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     let mut config = Config::dev(dir, listener.local_addr()?)?;
     config.log.level = arguments.log;
     config.tls = arguments.tls_listen.map(TlsConfig::dev).transpose()?;
+    config.mtls = arguments.mtls_listen.map(MtlsConfig::dev).transpose()?;
     logs::start(&config.log)?;
     let unseal_file = dir.join("unseal.key");
     tracing::warn!(

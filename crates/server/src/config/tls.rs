@@ -13,6 +13,7 @@ use tls::public::Strictness;
 #[serde(deny_unknown_fields)]
 pub(super) struct TlsSection {
     listen: SocketAddr,
+    mtls_listen: Option<SocketAddr>,
     #[serde(default)]
     names: Vec<String>,
     certificate_file: Option<PathBuf>,
@@ -32,6 +33,15 @@ pub struct TlsConfig {
     pub source: Source,
     /// Whether peers that are not quantum-safe are served.
     pub strictness: Strictness,
+}
+
+/// The listener for services, which asks everybody for a certificate of ours.
+#[derive(Debug, Clone)]
+pub struct MtlsConfig {
+    /// Where services come in.
+    pub listen: SocketAddr,
+    /// The names of its own certificate.
+    pub names: Vec<AltName>,
 }
 
 /// Where the listener's certificates come from.
@@ -60,16 +70,27 @@ pub struct Pair {
 impl TlsConfig {
     /// What `qapid dev` serves: loopback, by its own authority.
     pub fn dev(listen: SocketAddr) -> anyhow::Result<Self> {
-        if !listen.ip().is_loopback() {
-            bail!("dev listens on loopback only, {listen} is not: use `qapid serve --config FILE`");
-        }
-        let names = ["localhost".to_owned(), listen.ip().to_string()];
-        Ok(Self { listen, source: Source::Issued(read(&names)?), strictness: Strictness::Compatible })
+        Ok(Self { listen, source: Source::Issued(dev_names(listen)?), strictness: Strictness::Compatible })
     }
 }
 
+impl MtlsConfig {
+    /// What `qapid dev` serves: loopback.
+    pub fn dev(listen: SocketAddr) -> anyhow::Result<Self> {
+        Ok(Self { listen, names: dev_names(listen)? })
+    }
+}
+
+fn dev_names(listen: SocketAddr) -> anyhow::Result<Vec<AltName>> {
+    if !listen.ip().is_loopback() {
+        bail!("dev listens on loopback only, {listen} is not: use `qapid serve --config FILE`");
+    }
+    read(&["localhost".to_owned(), listen.ip().to_string()])
+}
+
 impl TlsSection {
-    pub(super) fn checked(self) -> anyhow::Result<TlsConfig> {
+    pub(super) fn checked(self) -> anyhow::Result<(TlsConfig, Option<MtlsConfig>)> {
+        let mtls = self.mtls()?;
         let classical = match (self.classical_certificate_file, self.classical_key_file) {
             (Some(certificate), Some(key)) => Some(Pair { certificate, key }),
             (None, None) => None,
@@ -79,7 +100,7 @@ impl TlsSection {
             bail!("tls.strict = true never shows a classical certificate: leave out classical_certificate_file");
         }
         let source = match (self.certificate_file, self.key_file) {
-            (Some(certificate), Some(key)) if self.names.is_empty() => {
+            (Some(certificate), Some(key)) if self.names.is_empty() || mtls.is_some() => {
                 Source::Files { quantum_safe: Pair { certificate, key }, classical }
             }
             (None, None) if !self.names.is_empty() && classical.is_none() => Source::Issued(read(&self.names)?),
@@ -87,11 +108,21 @@ impl TlsSection {
                 "tls: give either names, for certificates of the platform's own, or certificate_file and key_file"
             ),
         };
-        Ok(TlsConfig {
+        let config = TlsConfig {
             listen: self.listen,
             source,
             strictness: if self.strict { Strictness::QuantumSafe } else { Strictness::Compatible },
-        })
+        };
+        Ok((config, mtls))
+    }
+
+    /// Its certificate is always the platform's own, so it has to be told its names, whatever the other listener shows.
+    fn mtls(&self) -> anyhow::Result<Option<MtlsConfig>> {
+        let Some(listen) = self.mtls_listen else { return Ok(None) };
+        if self.names.is_empty() {
+            bail!("tls.mtls_listen needs tls.names: services look for one of them in its certificate");
+        }
+        Ok(Some(MtlsConfig { listen, names: read(&self.names)? }))
     }
 }
 

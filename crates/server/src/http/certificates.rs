@@ -15,7 +15,7 @@ use crypto::x509::pem;
 use domain::authz::{ManageAuthorities, ReadAuthorities, ReadCertificates, WriteCertificates};
 use domain::ids::{AuthorityId, CertificateId};
 
-use super::extract::{Allowed, Body, Path, Query, Stranger};
+use super::extract::{Allowed, Body, Path, Proven, Query, Stranger};
 use super::mount::Mount as _;
 use super::reply::{Answer, Reply};
 use crate::app::authority::{Asked, Authority, Encoding};
@@ -34,6 +34,7 @@ pub fn router() -> Router<Platform> {
         .mount(&routes::CERTIFICATE_LIST, list)
         .mount(&routes::CERTIFICATE_GET, get)
         .mount(&routes::CERTIFICATE_RENEW, renew)
+        .merge(of_services())
         .mount(&routes::CERTIFICATE_REVOKE, revoke)
         .mount(&routes::CA_LIST, authorities)
         .mount(&routes::CA_CREATE, create)
@@ -41,6 +42,17 @@ pub fn router() -> Router<Platform> {
         .mount(&routes::CA_ROTATE, rotate)
         .mount(&routes::CA_POLICY, policy)
         .mount(&routes::CA_POLICY_UPDATE, update_policy)
+        .merge(published())
+}
+
+/// What a service may do with its certificate.
+pub fn of_services() -> Router<Platform> {
+    Router::new().mount(&routes::CERTIFICATE_RENEW_OWN, renew_own)
+}
+
+/// What anybody may read.
+pub fn published() -> Router<Platform> {
+    Router::new()
         .mount(&routes::CA_CERTIFICATE, anchor)
         .mount(&routes::PKI_CA_PEM, anchor)
         .mount(&routes::CA_CERTIFICATE_OF, anchor)
@@ -75,6 +87,15 @@ async fn renew(
 ) -> Answer {
     let issued = authority.renew(&who.ctx, &who.auth, id, &request, &query).await?;
     Reply::created(&who.ctx.origin, format!("/api/v1/certificates/{}", issued.id), &issued)
+}
+
+async fn renew_own(
+    State(authority): Service,
+    Proven(ctx, service): Proven,
+    Body(request): Body<wire::RenewCertificate>,
+) -> Answer {
+    let issued = authority.renew_by_identity(&ctx, &service.peer, &request).await?;
+    Reply::created(&ctx.origin, format!("/api/v1/certificates/{}", issued.id), &issued)
 }
 
 async fn list(

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::credentials::Credentials;
-use crate::ctx::{Ctx, Origin};
+use crate::ctx::{Ctx, Origin, Service};
 use crate::problem::Problem;
 use crate::trail::{Entry, Trail};
 
@@ -75,6 +75,24 @@ pub async fn recognise(parts: &Parts, credentials: &Credentials) -> Result<Ctx, 
     }
     let origin = origin(parts)?;
     credentials.recognise(token(&parts.headers), origin).await
+}
+
+/// A service that showed its certificate to the mTLS listener. On other listeners there is none: there a certificate proves
+/// nothing, and neither does a header.
+pub struct Proven(pub Ctx, pub Arc<Service>);
+
+impl<S> FromRequestParts<S> for Proven
+where
+    S: Send + Sync,
+    Arc<Credentials>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let shown = parts.extensions.get::<Arc<Service>>().map(Arc::clone);
+        let (ctx, service) = Arc::<Credentials>::from_ref(state).of_a_service(shown, origin(parts)?).await?;
+        Ok(Self(ctx, service))
+    }
 }
 
 /// A request of which nobody asks who makes it.

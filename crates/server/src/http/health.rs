@@ -21,13 +21,17 @@ use crate::seal_state::SealState;
 
 /// The routes.
 pub fn router() -> Router<Platform> {
+    anonymous().mount(&routes::RATE_LIMIT, rate_limit)
+}
+
+/// Those that ask nobody who they are.
+pub fn anonymous() -> Router<Platform> {
     Router::new()
         .mount(&routes::HEALTH, health)
         .mount(&routes::HEALTH_LIVE, live)
         .mount(&routes::HEALTH_READY, health)
         .mount(&routes::VERSION, version)
         .mount(&routes::OPENAPI, openapi)
-        .mount(&routes::RATE_LIMIT, rate_limit)
 }
 
 /// The version of this build.

@@ -6,7 +6,7 @@ use std::future::ready;
 use std::task::{Context, Poll};
 
 use api::limits::IDEMPOTENCY_KEY_CHARS;
-use api::routes::{Access, Answer, Method, Route, keys};
+use api::routes::{Method, Route, keys};
 use axum::body::Body;
 use axum::extract::{FromRequest as _, MatchedPath, Request};
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderMap, LOCATION};
@@ -90,11 +90,7 @@ fn plan(request: &Request) -> Outcome<Option<Plan>> {
         return Ok(repeated.map(|route| Plan { route, key: None }));
     };
     let route = api::routes::all().find(|route| route.method == Method::Post && route.path == path);
-    let Some(route) =
-        route.filter(|route| route.access != Access::Anonymous && !matches!(route.answer, Answer::Media(_)))
-    else {
-        return Ok(None);
-    };
+    let Some(route) = route.filter(|route| route.takes_idempotency_key()) else { return Ok(None) };
     let key = header.to_str().map(str::trim).unwrap_or_default();
     if key.is_empty() || key.len() > IDEMPOTENCY_KEY_CHARS {
         return Err(Problem::invalid(format!(

@@ -32,8 +32,9 @@ use tracing::Instrument as _;
 
 use crate::clock;
 use crate::config::CasingRule;
-use crate::ctx::Origin;
+use crate::ctx::{self, Origin};
 use crate::metrics::Metrics;
+use crate::mtls::Door;
 use crate::problem::Problem;
 
 /// What the listener needs.
@@ -60,6 +61,21 @@ pub enum Transport {
     Plain,
     /// TLS, with whoever comes.
     Https(Arc<PublicAcceptor>),
+    /// mTLS, with services alone.
+    Services(Arc<Door>),
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone)]
+struct Caller {
+    address: IpAddr,
+    service: Option<Arc<ctx::Service>>,
+}
+
+impl From<IpAddr> for Caller {
+    fn from(address: IpAddr) -> Self {
+        Self { address, service: None }
+    }
 }
 
 /// A client that does not finish its headers is let go.
@@ -112,7 +128,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: Service, mut s
         tracing::debug!(%error, "no TCP_NODELAY");
     }
     match service.transport.clone() {
-        Transport::Plain => http(stream, peer.ip(), service, stop).await,
+        Transport::Plain => http(stream, peer.ip().into(), service, stop).await,
         Transport::Https(acceptor) => {
             let shaken = tokio::select! {
                 shaken = acceptor.accept(stream) => shaken,
@@ -121,7 +137,23 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: Service, mut s
             match shaken {
                 Ok((stream, session)) => {
                     service.metrics.handshake(&session);
-                    http(stream, peer.ip(), service, stop).await;
+                    http(stream, peer.ip().into(), service, stop).await;
+                }
+                Err(error) => refused(&service.metrics, &error),
+            }
+        }
+        Transport::Services(door) => {
+            let entered = tokio::select! {
+                entered = door.accept(stream) => entered,
+                () = stopped(&mut stop) => return,
+            };
+            match entered {
+                Ok(entered) => {
+                    service.metrics.handshake(&entered.session);
+                    let caller = Caller { address: peer.ip(), service: Some(entered.service) };
+                    // A connection is worth no more than the certificate it began with.
+                    let served = http(entered.stream, caller, service, stop);
+                    let _ended = tokio::time::timeout(entered.lifetime, served).await;
                 }
                 Err(error) => refused(&service.metrics, &error),
             }
@@ -135,11 +167,11 @@ fn refused(metrics: &Metrics, error: &tls::handshake::Error) {
     tracing::debug!(reason = error.reason(), error = %crate::problem::report(error), "handshake failed");
 }
 
-async fn http<IO>(io: IO, address: IpAddr, service: Service, mut stop: watch::Receiver<bool>)
+async fn http<IO>(io: IO, caller: Caller, service: Service, mut stop: watch::Receiver<bool>)
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    let answer = service_fn(move |request| respond(service.clone(), address, request));
+    let answer = service_fn(move |request| respond(service.clone(), caller.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -163,14 +195,17 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
-async fn respond(service: Service, address: IpAddr, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn respond(service: Service, caller: Caller, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let started = Instant::now();
-    let origin = origin(&service, address, request.headers());
+    let origin = origin(&service, caller.address, request.headers());
     let request_id = origin.request_id.to_string();
     let span = tracing::info_span!("request", request.id = %request_id, method = %request.method());
     let (mut parts, body) = request.into_parts();
     let answer = if names_one_host(&parts) {
         parts.extensions.insert(origin.clone());
+        if let Some(service) = caller.service {
+            parts.extensions.insert(service);
+        }
         let request = Request::from_parts(parts, Body::new(body));
         routed(service.router, request).instrument(span.clone()).await
     } else {

@@ -18,9 +18,9 @@ use crate::platform::Platform;
 use crate::problem::{Outcome, Problem};
 
 /// What is renewed when two thirds of its life are over, like every certificate of a day.
-const RENEWED_BEFORE_MS: i64 = 8 * 3_600_000;
+pub const RENEWED_BEFORE_MS: i64 = 8 * 3_600_000;
 /// How long after a failure it is tried again.
-const PAUSE_MS: i64 = 60_000;
+pub const PAUSE_MS: i64 = 60_000;
 
 /// The certificates for some names.
 pub struct Issued {
@@ -43,7 +43,7 @@ impl Issued {
             return Ok(None);
         }
         self.due = Timestamp::from_millis(now.millis().saturating_add(PAUSE_MS));
-        let context = self.context(now).await.map_err(Problem::for_operator)?;
+        let context = own_context(&self.platform, now, "httpsCertificate").await.map_err(Problem::for_operator)?;
         let quantum_safe = self.issue(&context, PlatformKey::QuantumSafe).await?;
         let classical = match self.strictness {
             Strictness::QuantumSafe => None,
@@ -64,26 +64,27 @@ impl Issued {
         let issued = self.platform.services.authority.issue_for_platform(context, &self.names, key).await;
         issued.map_err(Problem::for_operator)
     }
+}
 
-    async fn context(&self, now: Timestamp) -> Outcome<Ctx> {
-        let keyring = self.platform.seal.keyring()?;
-        let mut id = [0; 16];
-        self.platform.entropy.fill(&mut id);
-        let origin = Origin {
-            request_id: RequestId::from_random(id),
-            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            user_agent: None,
-            now,
-            casing: Casing::Camel,
-            snake_body: Arc::default(),
-            operation: "httpsCertificate",
-            allowance: Arc::default(),
-        };
-        self.platform.services.authority.default_tenant(&keyring, origin).await
-    }
+/// The context of what the platform issues for itself.
+pub async fn own_context(platform: &Platform, now: Timestamp, operation: &'static str) -> Outcome<Ctx> {
+    let keyring = platform.seal.keyring()?;
+    let mut id = [0; 16];
+    platform.entropy.fill(&mut id);
+    let origin = Origin {
+        request_id: RequestId::from_random(id),
+        address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        user_agent: None,
+        now,
+        casing: Casing::Camel,
+        snake_body: Arc::default(),
+        operation,
+        allowance: Arc::default(),
+    };
+    platform.services.authority.default_tenant(&keyring, origin).await
 }
 
 /// The leaf, and its self-signed authority for clients that know it by its fingerprint.
-fn credentials(issued: &PlatformCertificate) -> anyhow::Result<Credentials> {
+pub fn credentials(issued: &PlatformCertificate) -> anyhow::Result<Credentials> {
     Ok(Credentials::new(&issued.key, vec![issued.certificate.clone(), issued.anchor.clone()])?)
 }

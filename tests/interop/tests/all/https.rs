@@ -230,6 +230,7 @@ fn what_cannot_be_served_keeps_the_server_from_starting() {
         (&format!("strict = true\n{CLASSICAL}"), "tls.strict"),
         ("colour = \"x\"\n", "unknown field"),
         ("names = [\"vault.example\"]\n", "either names"),
+        ("mtls_listen = \"127.0.0.1:0\"\n", "tls.mtls_listen needs tls.names"),
     ] {
         let site = Site::new(more);
         let refused = run(Command::new(binary("qapid")).arg("serve").arg("--config").arg(site.installation.config()));

@@ -13,6 +13,8 @@ use crate::server::list;
 pub enum Access {
     Anybody,
     Authenticated,
+    /// A service, by the certificate of its handshake with another listener.
+    Certificate,
     Scope(&'static str),
 }
 
@@ -49,7 +51,7 @@ const fn row(method: &'static str, path: &'static str, access: Access, about: Ab
 }
 
 use About::{Body, Ciphertext, Ciphertexts, Creation, Listing, Nothing, Path};
-use Access::{Anybody, Authenticated, Scope};
+use Access::{Anybody, Authenticated, Certificate, Scope};
 
 const SECRETS_READ: Access = Scope("secrets:read");
 const SECRETS_WRITE: Access = Scope("secrets:write");
@@ -142,6 +144,7 @@ pub const OPERATIONS: &[Operation] = &[
     row("GET", "/api/v1/certificates", CERTIFICATES_READ, Listing),
     row("GET", "/api/v1/certificates/{id}", CERTIFICATES_READ, Path),
     row("POST", "/api/v1/certificates/{id}/renew", CERTIFICATES_WRITE, Path),
+    row("POST", "/api/v1/certificates/renew", Certificate, Nothing),
     row("GET", "/api/v1/cas", CERTIFICATES_READ, Listing),
     row("POST", "/api/v1/cas", ADMIN, Nothing),
     row("GET", "/api/v1/cas/{id}", CERTIFICATES_READ, Path),

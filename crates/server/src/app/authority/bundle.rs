@@ -7,6 +7,7 @@ use api::certificates as wire;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use crypto::x509::pem;
+use domain::ids::TenantId;
 use domain::pki::authority::Kind;
 use domain::pki::deny_list::{Denied, DenyList, signing_input};
 use domain::time::Timestamp;
@@ -104,6 +105,41 @@ fn anchors(loaded: &Loaded, now: Timestamp) -> Vec<&LoadedAuthority> {
     let mut anchors: Vec<_> = loaded.current(now).filter(|key| key.kind != Kind::Classical).collect();
     anchors.sort_by_key(|key| (key.kind == Kind::Root, std::cmp::Reverse(key.row.generation)));
     anchors
+}
+
+impl Authority {
+    /// Whom services of a tenant are believed through; nothing where the tenant has no authority. Roots are left out: what
+    /// is shown here is signed by an issuing authority, and nothing else is let in.
+    pub async fn believed(&self, tenant: TenantId, now: Timestamp) -> Outcome<Option<Arc<Believed>>> {
+        let Some(loaded) = self.peek(tenant).await? else { return Ok(None) };
+        let found = loaded.believed.get_or_try_init(|| self.read_believed(&loaded, now)).await?;
+        Ok(Some(Arc::clone(found)))
+    }
+
+    async fn read_believed(&self, loaded: &Loaded, now: Timestamp) -> Outcome<Arc<Believed>> {
+        let revoked = self.core.store.revocations(&reader(loaded.tenant), loaded.row.seq_at).await?;
+        let denied = revoked.into_iter().filter_map(|revoked| {
+            let issuer = loaded.get(revoked.ca)?;
+            Some((issuer.row.key_identifier.clone(), revoked.serial))
+        });
+        let issuing = anchors(loaded, now).into_iter().filter(|key| key.kind == Kind::Issuing);
+        Ok(Arc::new(Believed {
+            trust_domain: loaded.policy.trust_domain().to_owned(),
+            anchors: issuing.map(|key| (key.row.key_identifier.clone(), key.row.certificate.clone())).collect(),
+            denied: denied.collect(),
+        }))
+    }
+}
+
+/// What the listener for services knows of one tenant.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Believed {
+    /// The trust domain that its services are of.
+    pub trust_domain: String,
+    /// The self-signed certificates of what issues, by their key identifiers.
+    pub anchors: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Issuer's key identifier and serial number of what is revoked.
+    pub denied: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 fn denied(loaded: &Loaded, revoked: &StoredRevocation) -> Option<Denied> {

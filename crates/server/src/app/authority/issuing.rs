@@ -288,7 +288,11 @@ fn intent_row(
     statement: &Statement,
 ) -> StoredCertificate {
     let at = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(SECOND_MS));
-    let by = if ctx.is_of_the_platform() { "system".to_owned() } else { format!("apikey:{}", ctx.principal.name) };
+    let by = match &ctx.service {
+        Some(service) => service.spiffe_id.clone(),
+        None if ctx.is_of_the_platform() => "system".to_owned(),
+        None => format!("apikey:{}", ctx.principal.name),
+    };
     StoredCertificate {
         id,
         ca,

@@ -12,6 +12,7 @@ use domain::time::Timestamp;
 use store::authorities::{StoredAuthority, StoredPolicy};
 use tokio::sync::OnceCell;
 
+use super::bundle::Believed;
 use super::{Authority, reader};
 use crate::ctx::Ctx;
 use crate::freshness::Stand;
@@ -32,6 +33,7 @@ pub struct Loaded {
     pub keys: Vec<LoadedAuthority>,
     pub(super) facts: Vec<authority::Authority>,
     pub(super) bundle: OnceCell<Arc<api::certificates::Bundle>>,
+    pub(super) believed: OnceCell<Arc<Believed>>,
     stand: Stand,
 }
 
@@ -58,7 +60,7 @@ impl Authority {
         if let Some(loaded) = self.standing(ctx.tenant())? {
             return Ok(loaded);
         }
-        if let Some(loaded) = self.read(ctx).await? {
+        if let Some(loaded) = self.read(ctx.tenant()).await? {
             return Ok(loaded);
         }
         match self.make(ctx).await {
@@ -67,7 +69,15 @@ impl Authority {
             Err(problem) if problem.code == api::error::ErrorCode::Conflict => {}
             Err(problem) => return Err(problem),
         }
-        self.read(ctx).await?.ok_or_else(|| Problem::internal("making authorities", "they are not there"))
+        self.read(ctx.tenant()).await?.ok_or_else(|| Problem::internal("making authorities", "they are not there"))
+    }
+
+    /// The tenant's authorities, if it has any.
+    pub(super) async fn peek(&self, tenant: TenantId) -> Outcome<Option<Arc<Loaded>>> {
+        match self.standing(tenant)? {
+            Some(loaded) => Ok(Some(loaded)),
+            None => self.read(tenant).await,
+        }
     }
 
     fn standing(&self, tenant: TenantId) -> Outcome<Option<Arc<Loaded>>> {
@@ -79,8 +89,7 @@ impl Authority {
         self.loaded.read().ok()?.get(&tenant).map(Arc::clone)
     }
 
-    async fn read(&self, ctx: &Ctx) -> Outcome<Option<Arc<Loaded>>> {
-        let tenant = ctx.tenant();
+    async fn read(&self, tenant: TenantId) -> Outcome<Option<Arc<Loaded>>> {
         let stand = self.freshness.stand(tenant)?;
         let auth = reader(tenant);
         let Some(row) = self.core.store.ca_policy(&auth).await? else { return Ok(None) };
@@ -100,6 +109,7 @@ impl Authority {
             facts: keys.iter().map(LoadedAuthority::facts).collect(),
             keys,
             bundle: OnceCell::new(),
+            believed: OnceCell::new(),
             stand,
         });
         if let Ok(mut all) = self.loaded.write() {

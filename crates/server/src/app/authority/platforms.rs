@@ -105,7 +105,7 @@ impl Authority {
         let issuer = issuer.ok_or_else(stranger)?;
         let auth = reader(ctx.tenant());
         let old = self.core.store.certificate_of_serial(&auth, issuer.row.id, peer.serial_number.as_bytes()).await?;
-        let old = old.filter(|old| old.not_after > ctx.now()).ok_or_else(stranger)?;
+        let old = old.filter(|old| old.not_after > ctx.now() && old.revoked_at.is_none()).ok_or_else(stranger)?;
         entry.resource(old.id, old.names.first().map_or("", String::as_str)).note("by its own certificate");
         let names = old.names.iter().filter_map(|name| name.parse::<AltName>().ok());
         let limits = Limits::new(names.map(|name| Limit::to_certificate_name(name.value())).collect());
