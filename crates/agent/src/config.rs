@@ -40,6 +40,8 @@ pub struct Config {
 pub struct Platform {
     /// The address of the platform.
     pub url: String,
+    /// Where it lets services in by their certificates; the API key renews them unless told.
+    pub mtls_url: Option<String>,
     /// The tenant's slug, where it is not the default one.
     pub tenant: Option<String>,
     /// A file that holds the API key.

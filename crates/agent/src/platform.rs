@@ -12,6 +12,9 @@ pub fn access(platform: &Platform) -> anyhow::Result<sdk::Config> {
     if let Some(key) = key(platform)? {
         access = access.with_key(key.trim());
     }
+    if let Some(url) = &platform.mtls_url {
+        access = access.with_mtls_url(url.clone());
+    }
     if let Some(path) = &platform.authorities_file {
         access = access.with_authorities(path.clone());
     }

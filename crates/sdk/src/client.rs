@@ -134,21 +134,10 @@ impl Client {
         let retry_after = retry_after.and_then(|text| text.parse().ok()).map(Duration::from_secs);
         let busy = [429, 503].contains(&status).then_some(Failure::Busy { retry_after });
         let body = tokio::time::timeout(self.timeout, read_whole(response)).await;
-        let body = body.ok().and_then(Result::ok).unwrap_or_default();
-        let Ok(body) = serde_json::from_slice::<ErrorBody>(&body) else {
-            return (busy, Error::Foreign { status });
-        };
-        let refusal = Refusal {
-            code: body.error,
-            message: body.message,
-            status,
-            request_id: body.request_id,
-            retry_after,
-            details: body.details,
-        };
+        let error = said_no(status, retry_after, &body.ok().and_then(Result::ok).unwrap_or_default());
         // A sealed server does not unseal itself while we wait.
-        let busy = busy.filter(|_| refusal.code != api::error::ErrorCode::Sealed.as_str());
-        (busy, Error::Refused(Box::new(refusal)))
+        let busy = busy.filter(|_| error.code() != Some(api::error::ErrorCode::Sealed));
+        (busy, error)
     }
 
     fn unreachable(&self, source: Box<dyn std::error::Error + Send + Sync>) -> Error {
@@ -180,8 +169,21 @@ impl Download {
     }
 }
 
+/// What an answer that is not a success says.
+pub(crate) fn said_no(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Error {
+    let Ok(body) = serde_json::from_slice::<ErrorBody>(body) else { return Error::Foreign { status } };
+    Error::Refused(Box::new(Refusal {
+        code: body.error,
+        message: body.message,
+        status,
+        request_id: body.request_id,
+        retry_after,
+        details: body.details,
+    }))
+}
+
 /// Collects an answer into memory that is wiped afterwards.
-async fn read_whole(
+pub(crate) async fn read_whole(
     response: Response<Incoming>,
 ) -> Result<Zeroizing<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
     let mut body = response.into_body();

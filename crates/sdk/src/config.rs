@@ -9,6 +9,7 @@ use api::secret::SecretText;
 pub struct Config {
     pub(crate) base_url: String,
     pub(crate) key: Option<SecretText>,
+    pub(crate) mtls_url: Option<String>,
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,
     pub(crate) authorities: Option<PathBuf>,
@@ -22,6 +23,7 @@ impl Config {
     pub(crate) fn duplicate(&self) -> Self {
         Self {
             base_url: self.base_url.clone(),
+            mtls_url: self.mtls_url.clone(),
             key: self.key.as_ref().map(|key| SecretText::copy_from(key.expose())),
             timeout: self.timeout,
             retries: self.retries,
@@ -37,6 +39,7 @@ impl Config {
         Self {
             base_url: base_url.into(),
             key: None,
+            mtls_url: None,
             timeout: Duration::from_secs(30),
             retries: 3,
             authorities: None,
@@ -50,6 +53,14 @@ impl Config {
     #[must_use]
     pub fn with_key(mut self, key: &str) -> Self {
         self.key = Some(SecretText::copy_from(key));
+        self
+    }
+
+    /// Where the server lets services in by their certificates: `https://host:port`. An identity is renewed there, and its
+    /// API key is only needed for the first certificate.
+    #[must_use]
+    pub fn with_mtls_url(mut self, url: impl Into<String>) -> Self {
+        self.mtls_url = Some(url.into());
         self
     }
 

@@ -24,6 +24,7 @@ mod bundle;
 mod candidate;
 mod check;
 mod clock;
+mod door;
 pub mod plan;
 mod rotation;
 mod status;
@@ -164,6 +165,11 @@ impl ServiceIdentity {
     /// Whether the service can prove who it is: its certificate is valid now, and peers accept it.
     pub fn is_ready(&self) -> bool {
         self.inner.status.borrow().is_ready(self.now_s())
+    }
+
+    /// A new certificate now, before it is due: after a key may have been seen, say. The one in use stays until then.
+    pub async fn renew(&self) -> Result<(), Failed> {
+        self.inner.renew().await
     }
 
     /// The identity at the last look.
@@ -311,7 +317,9 @@ impl Inner {
     /// A new certificate in the place of the one in use.
     async fn renew(&self) -> Result<(), Failed> {
         let candidate = Candidate::new(&self.wanted, &self.random).map_err(Failed::Certificate)?;
-        let issued = self.authority.issue(candidate.request(), &self.wanted).await.map_err(Failed::Platform)?;
+        let showing = self.held().snapshot();
+        let issued = self.authority.renew(candidate.request(), &self.wanted, showing).await;
+        let issued = issued.map_err(Failed::Platform)?;
         // The bundle after the certificate, as at the start.
         let published = self.authority.bundle().await.map_err(Failed::Platform)?;
         self.take(&published)?;

@@ -4,14 +4,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use api::certificates::{Bundle, IssueCertificate, ReadBundle};
+use api::certificates::{Bundle, IssueCertificate, ReadBundle, RenewCertificate};
+use tls::snapshot::Snapshot;
 
 use super::bundle::Published;
 use super::candidate::Issued;
+use super::door::Door;
 use super::wanted::Wanted;
 use crate::client::Client;
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, report};
 
 /// What an answer of the authority is awaited as.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -20,6 +22,12 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 
 pub trait Authority: Send + Sync + 'static {
     /// A certificate for this request.
     fn issue<'a>(&'a self, request: String, wanted: &'a Wanted) -> Answer<'a, Issued>;
+    /// A certificate for this request in place of the one that the snapshot shows; by another credential where that one is
+    /// not enough.
+    fn renew<'a>(&'a self, request: String, wanted: &'a Wanted, showing: Snapshot) -> Answer<'a, Issued> {
+        drop(showing);
+        self.issue(request, wanted)
+    }
     /// The trust bundle of this moment.
     fn bundle(&self) -> Answer<'_, Published>;
     /// The trust bundle as soon as its sequence is beyond `after`, or after a while whichever it is.
@@ -29,6 +37,8 @@ pub trait Authority: Send + Sync + 'static {
 /// The platform over HTTP. Its clients try once: when to try again is the identity's own decision.
 pub struct Platform {
     issuing: Client,
+    door: Option<Door>,
+    has_key: bool,
     waiting: Client,
     tenant: Option<String>,
 }
@@ -38,6 +48,8 @@ impl Platform {
     pub fn new(access: Config, tenant: Option<String>) -> Result<Self, Error> {
         let access = access.with_retries(0);
         Ok(Self {
+            door: access.mtls_url.as_deref().map(Door::new).transpose()?,
+            has_key: access.key.is_some(),
             issuing: Client::new(access.duplicate().with_timeout(ISSUE_TIMEOUT))?,
             waiting: Client::new(access.with_timeout(WAIT + ISSUE_TIMEOUT))?,
             tenant,
@@ -53,6 +65,30 @@ impl Platform {
         };
         Ok(published(bundle))
     }
+
+    /// Renews at the listener that knows the service by its certificate.
+    async fn renew_at(
+        &self,
+        door: &Door,
+        request: String,
+        wanted: &Wanted,
+        mut showing: Snapshot,
+    ) -> Result<Issued, Error> {
+        if self.tenant.is_some() {
+            // The listener's own certificate is of the default tenant's trust domain, which is believed for this alone.
+            let bundle = published(self.issuing.trust_bundle(&ReadBundle::default()).await?);
+            let trusted = bundle.check().map_err(|error| Error::Config(report(&error)))?;
+            showing = showing.with_trust(trusted.trust);
+        }
+        let wish = RenewCertificate {
+            csr: Some(request),
+            validity_hours: wanted.validity_hours,
+            ..RenewCertificate::default()
+        };
+        let renewed = tokio::time::timeout(ISSUE_TIMEOUT, door.renew(showing, &wish)).await;
+        let renewed = renewed.map_err(|_| door.timed_out(ISSUE_TIMEOUT))??;
+        Ok(Issued { certificate: renewed.certificate, chain: renewed.chain })
+    }
 }
 
 impl Authority for Platform {
@@ -65,6 +101,19 @@ impl Authority for Platform {
             };
             let issued = self.issuing.issue_certificate(&wish).await?;
             Ok(Issued { certificate: issued.certificate, chain: issued.chain })
+        })
+    }
+
+    fn renew<'a>(&'a self, request: String, wanted: &'a Wanted, showing: Snapshot) -> Answer<'a, Issued> {
+        let Some(door) = &self.door else { return self.issue(request, wanted) };
+        Box::pin(async move {
+            match self.renew_at(door, request.clone(), wanted, showing).await {
+                Err(error) if self.has_key => {
+                    tracing::warn!(error = report(&error), "not renewed by the certificate; asking with the API key");
+                    self.issue(request, wanted).await
+                }
+                renewed => renewed,
+            }
         })
     }
 

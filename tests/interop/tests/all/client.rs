@@ -154,7 +154,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn parse(bytes: &[u8], what: String) -> Option<Self> {
+    pub fn parse(bytes: &[u8], what: String) -> Option<Self> {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&bytes[..end]);
         let mut lines = head.split("\r\n");

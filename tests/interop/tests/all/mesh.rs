@@ -2,6 +2,7 @@
 
 mod agent;
 mod cell;
+mod door;
 mod foreign_eyes;
 mod matrix;
 mod network;

@@ -1,0 +1,272 @@
+//! The listener for services: OpenSSL and our SDK renew certificates there, and get nothing else.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::tools::tool;
+use crate::client::{Answer, Client};
+use crate::program::{both, succeed};
+use crate::server::{Server, eventually, list};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Within so many seconds a revoked certificate is refused.
+const SECONDS: Duration = Duration::from_secs(5);
+const RENEW: &str = "/api/v1/certificates/renew";
+const STRONG: &[&str] = &["-tls1_3", "-groups", "X25519MLKEM768"];
+
+struct Scene {
+    server: Server,
+    folder: tempfile::TempDir,
+    address: String,
+}
+
+/// A service by its files.
+struct Service {
+    id: String,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start_dev_with(&folder.path().join("data"), &["--mtls-listen", "127.0.0.1:0"]);
+        let announced = server.stdout.wait_for("mtls https://", PATIENCE).expect("the listener is announced");
+        let anchor = server.client().anonymous().get("/api/v1/ca/certificate").expect(200).text();
+        std::fs::write(folder.path().join("anchor.pem"), anchor).unwrap();
+        Self { address: announced.trim().to_owned(), server, folder }
+    }
+
+    /// A new key of OpenSSL's, and the request for it.
+    fn request(&self, file: &str, name: &str) -> (PathBuf, String) {
+        let key = self.folder.path().join(format!("{file}.key"));
+        let request = self.folder.path().join(format!("{file}.csr"));
+        let mut command = tool("openssl");
+        command.args(["req", "-new", "-newkey", "ML-DSA-65", "-nodes", "-config", "/dev/null"]);
+        command.args(["-subj", &format!("/CN={name}"), "-addext", &format!("subjectAltName=DNS:{name}")]);
+        succeed(command.arg("-keyout").arg(&key).arg("-out").arg(&request));
+        (key, std::fs::read_to_string(&request).unwrap())
+    }
+
+    /// A service whose first certificate came by an API key.
+    fn service(&self, client: &Client, name: &str) -> Service {
+        let (key, csr) = self.request(name, name);
+        let issued = client.post("/api/v1/certificates", &json!({ "csr": csr })).expect(201).json();
+        let service = self.keep(name, key, &issued);
+        // A name that is new has made the authority certify itself anew; the listener follows.
+        eventually(SECONDS, || self.ask(Some(&service), STRONG, "GET /health", "").ok());
+        service
+    }
+
+    fn keep(&self, file: &str, key: PathBuf, issued: &Value) -> Service {
+        let certificate = self.folder.path().join(format!("{file}.pem"));
+        std::fs::write(&certificate, issued["certificate"].as_str().unwrap()).unwrap();
+        Service { id: issued["id"].as_str().unwrap().to_owned(), certificate, key }
+    }
+
+    /// One request of OpenSSL's; what it said when no answer came.
+    fn ask(&self, who: Option<&Service>, tls: &[&str], head: &str, body: &str) -> Result<Answer, String> {
+        let mut command = tool("openssl");
+        command.args(["s_client", "-quiet", "-verify_return_error", "-verify_hostname", "localhost"]).args(tls);
+        command.args(["-connect", &self.address, "-CAfile"]).arg(self.folder.path().join("anchor.pem"));
+        if let Some(who) = who {
+            command.arg("-cert").arg(&who.certificate).arg("-key").arg(&who.key);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("openssl runs");
+        let request = format!(
+            "{head} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Api-Key: {}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.server.admin_key(),
+            body.len()
+        );
+        // A client that was refused may be gone before it is told what to ask.
+        let _gone = child.stdin.take().expect("a pipe").write_all(request.as_bytes());
+        let output = child.wait_with_output().expect("openssl ends");
+        let start = output.stdout.windows(5).position(|window| window == b"HTTP/").ok_or_else(|| both(&output))?;
+        Answer::parse(&output.stdout[start..], head.to_owned()).ok_or_else(|| both(&output))
+    }
+
+    #[track_caller]
+    fn asked(&self, who: &Service, head: &str, body: &Value) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.ask(Some(who), STRONG, head, &body).unwrap_or_else(|said| panic!("{head} has no answer: {said}"))
+    }
+
+    #[track_caller]
+    fn renew(&self, who: &Service, file: &str, name: &str) -> Service {
+        let (key, csr) = self.request(file, name);
+        let renewed = self.asked(who, &format!("POST {RENEW}"), &json!({ "csr": csr })).expect(201).json();
+        self.keep(file, key, &renewed)
+    }
+}
+
+#[test]
+fn a_service_renews_by_its_certificate_and_is_named_in_the_trail() {
+    let scene = Scene::new();
+    let admin = scene.server.client();
+    let first = scene.service(&admin, "users-api");
+    let second = scene.renew(&first, "users-api-2", "users-api");
+    let third = scene.renew(&second, "users-api-3", "users-api");
+    let names = |service: &Service| {
+        let shown = admin.get(&format!("/api/v1/certificates/{}", service.id)).expect(200).json();
+        shown["subjectAlternativeNames"].clone()
+    };
+    assert_eq!(names(&first), names(&third));
+    eventually(PATIENCE, || {
+        let log = admin.get("/api/v1/audit-logs").expect(200).json();
+        let by_itself = json!("spiffe://qapi.internal/ns/default/sa/users-api");
+        let renewed = list(&log, "items").iter().filter(|event| event["action"] == "CertificateRenewed");
+        let actors: Vec<_> = renewed.map(|event| event["actor"].clone()).collect();
+        (actors == [by_itself.clone(), by_itself]).then_some(())
+    });
+    let metrics = scene.server.metrics();
+    let counted = r#"qapi_tls_handshakes_total{certificate="ML-DSA-65",group="X25519MLKEM768"}"#;
+    assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[test]
+fn a_certificate_is_good_for_its_own_renewal_and_for_what_anybody_may_read() {
+    let scene = Scene::new();
+    let admin = scene.server.client();
+    let (own, other) = (scene.service(&admin, "users-api"), scene.service(&admin, "orders-api"));
+    let (_, foreign) = scene.request("foreign", "orders-api");
+    let renew = format!("POST {RENEW}");
+    scene.asked(&own, &renew, &json!({ "csr": foreign })).refused(403, "name_not_allowed");
+    assert_eq!(scene.asked(&own, &renew, &json!({})).status, 400, "no key is made for a service");
+    // Each of these comes with an administrator's API key, which is not looked at here.
+    for head in [
+        format!("POST /api/v1/certificates/{}/renew", other.id),
+        format!("POST /api/v1/certificates/{}/renew", own.id),
+        format!("POST /api/v1/certificates/{}/revoke", other.id),
+        "POST /api/v1/certificates".to_owned(),
+        "GET /api/v1/certificates".to_owned(),
+        "GET /api/v1/secrets".to_owned(),
+        "POST /api/v1/encrypt".to_owned(),
+        "POST /operator/seal".to_owned(),
+        "GET /nowhere".to_owned(),
+    ] {
+        scene.asked(&own, &head, &Value::Null).refused(403, "forbidden");
+    }
+    for path in ["/health", "/health/live", "/api/v1/ca/bundle", "/api/v1/ca/certificate"] {
+        scene.asked(&own, &format!("GET {path}"), &Value::Null).expect(200);
+    }
+    admin.post(RENEW, &json!({ "csr": foreign })).refused(401, "unauthorized");
+}
+
+#[test]
+fn who_has_no_certificate_or_no_hybrid_group_is_not_let_in() {
+    let scene = Scene::new();
+    let own = scene.service(&scene.server.client(), "users-api");
+    let foreign = self_signed(&scene);
+    let bundle = "GET /api/v1/ca/bundle";
+    assert!(scene.ask(Some(&own), STRONG, bundle, "").is_ok());
+    for (who, tls, reason) in [
+        (None, STRONG, "no_certificate"),
+        (Some(&foreign), STRONG, "unknown_trust_domain"),
+        (Some(&own), &["-tls1_3", "-groups", "X25519"][..], "group"),
+        (Some(&own), &["-tls1_2"][..], "version"),
+    ] {
+        let refused = scene.ask(who, tls, bundle, "");
+        assert!(refused.is_err(), "{tls:?} is let in");
+        let counted = format!("qapi_tls_refused_handshakes_total{{reason=\"{reason}\"}}");
+        let metrics = scene.server.metrics();
+        assert!(metrics.contains(&counted), "{tls:?}: no {reason} in {metrics}");
+    }
+}
+
+fn self_signed(scene: &Scene) -> Service {
+    let file = |name: &str| scene.folder.path().join(name);
+    let mut command = tool("openssl");
+    command.args(["req", "-x509", "-newkey", "ML-DSA-65", "-nodes", "-config", "/dev/null", "-subj", "/CN=users-api"]);
+    command.args(["-addext", "subjectAltName=URI:spiffe://elsewhere/ns/default/sa/users-api"]);
+    succeed(command.arg("-keyout").arg(file("foreign.key")).arg("-out").arg(file("foreign.pem")));
+    Service { id: String::new(), certificate: file("foreign.pem"), key: file("foreign.key") }
+}
+
+#[test]
+fn a_denied_certificate_is_refused_within_seconds() {
+    let scene = Scene::new();
+    let admin = scene.server.client();
+    let own = scene.service(&admin, "users-api");
+    scene.asked(&own, "GET /health", &Value::Null).expect(200);
+    admin.post(&format!("/api/v1/certificates/{}/revoke", own.id), &json!({})).expect(200);
+    eventually(SECONDS, || scene.ask(Some(&own), STRONG, "GET /health", "").err());
+    let metrics = scene.server.metrics();
+    assert!(metrics.contains(r#"qapi_tls_refused_handshakes_total{reason="denied"}"#), "{metrics}");
+}
+
+#[test]
+fn a_tenants_services_come_in_until_it_is_suspended() {
+    let scene = Scene::new();
+    let (platform, tenant) = (scene.server.client(), scene.server.tenant("shop"));
+    // Its trust domain is not its own: who signed decides whose service it is.
+    tenant.patch("/api/v1/ca/policy", &json!({ "trustDomain": "qapi.internal" })).expect(200);
+    scene.service(&platform, "orders-api");
+    let own = scene.service(&tenant, "users-api");
+    let renewed = scene.renew(&own, "users-api-2", "users-api");
+    tenant.get(&format!("/api/v1/certificates/{}", renewed.id)).expect(200);
+    platform.get(&format!("/api/v1/certificates/{}", renewed.id)).refused(404, "not_found");
+    let tenants = platform.get("/api/v1/tenants").expect(200).json();
+    let shop = list(&tenants, "tenants").iter().find(|tenant| tenant["slug"] == "shop").expect("the tenant");
+    platform.post(&format!("/api/v1/tenants/{}/suspend", shop["id"].as_str().unwrap()), &json!({})).expect(200);
+    eventually(SECONDS, || scene.ask(Some(&renewed), STRONG, "GET /health", "").err());
+}
+
+#[test]
+fn an_identity_of_the_sdk_renews_without_its_api_key() {
+    let scene = Scene::new();
+    for (client, slug) in [(scene.server.client(), None), (scene.server.tenant("shop"), Some("shop"))] {
+        let body = json!({"name": "first", "scopes": ["certificates:write"]});
+        let made = client.post("/api/v1/api-keys", &body).expect(201);
+        let access = sdk::Config::new(scene.server.base_url())
+            .with_key(&made.text_of("key"))
+            .with_mtls_url(format!("https://localhost:{}", scene.address.rsplit_once(':').unwrap().1));
+        let mut wanted = sdk::identity::Wanted::new("orders-api").unwrap();
+        if let Some(slug) = slug {
+            wanted = wanted.of_tenant(slug);
+        }
+        let revoked = || client.post(&format!("/api/v1/api-keys/{}/revoke", made.text_of("id")), &json!({}));
+        renews(access, wanted, &client, &|| drop(revoked()));
+    }
+}
+
+#[test]
+fn an_identity_that_cannot_renew_by_its_certificate_asks_with_its_key() {
+    let server = Server::start_dev();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let access = sdk::Config::new(server.base_url())
+        .with_key(server.admin_key())
+        .with_mtls_url(format!("https://localhost:{}", nobody.port()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let wanted = sdk::identity::Wanted::new("orders-api").unwrap();
+    runtime.block_on(async {
+        let identity = sdk::identity::ServiceIdentity::start(wanted, access).await.unwrap();
+        let first = identity.status().serial_number;
+        identity.renew().await.unwrap();
+        assert_ne!(first, identity.status().serial_number);
+    });
+}
+
+/// The API key is taken away after the first certificate; then the certificate is.
+fn renews(access: sdk::Config, wanted: sdk::identity::Wanted, admin: &Client, take_key: &dyn Fn()) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let identity = runtime.block_on(sdk::identity::ServiceIdentity::start(wanted, access)).unwrap();
+    take_key();
+    let first = identity.status().serial_number;
+    eventually(SECONDS, || runtime.block_on(identity.renew()).ok());
+    let second = identity.status().serial_number;
+    assert_ne!(first, second);
+    runtime.block_on(identity.renew()).unwrap();
+    let third = identity.status().serial_number;
+    assert_ne!(second, third);
+    let listed = admin.get("/api/v1/certificates").expect(200).json();
+    let current = list(&listed, "certificates").iter().find(|one| one["serialNumber"] == third.as_str());
+    let id = current.expect("the newest certificate is listed")["id"].as_str().unwrap();
+    admin.post(&format!("/api/v1/certificates/{id}/revoke"), &json!({})).expect(200);
+    eventually(SECONDS, || runtime.block_on(identity.renew()).err());
+}
