@@ -23,9 +23,25 @@ fn every_method_of_the_official_python_sdk_works() {
     assert!(count.contains("sdk python: 60 of 60"), "{count}");
 }
 
+/// The SDK's TLS knows no ML-DSA: it is shown the classical chain. That it takes an authority of ours at all is due to a
+/// feature of its HTTP client, which `tests/peers` switches on.
+#[test]
+fn the_official_rust_sdk_works_over_https() {
+    let count = driven_over_https(&mut Command::new(peer("official-sdk-rust")));
+    assert!(count.contains("sdk rust: 71 of 71"), "{count}");
+}
+
 /// The SDK's runtime knows no ML-DSA: it is shown the classical chain, and told of its authority as Python programs are.
 #[test]
 fn the_official_python_sdk_works_over_https() {
+    let mut command = Command::new(python("requirements-sdk.txt"));
+    command.arg("-B").arg(root().join("tests/interop/peers/official_sdk.py"));
+    let count = driven_over_https(&mut command);
+    assert!(count.contains("sdk python: 60 of 60"), "{count}");
+}
+
+/// Drives an SDK against a server that certifies itself, whose classical anchor `SSL_CERT_FILE` names.
+fn driven_over_https(command: &mut Command) -> String {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_dev_with(&folder.path().join("data"), &["--tls-listen", "127.0.0.1:0"]);
     let https = server.stdout.wait_for("https ", Duration::from_secs(30)).expect("the HTTPS listener is announced");
@@ -35,11 +51,9 @@ fn the_official_python_sdk_works_over_https() {
     let anchor = server.client().get(&format!("/api/v1/cas/{id}/certificate")).expect(200).text();
     let file = folder.path().join("classical.pem");
     std::fs::write(&file, anchor).unwrap();
-    let mut command = Command::new(python("requirements-sdk.txt"));
-    command.arg("-B").arg(root().join("tests/interop/peers/official_sdk.py")).env("SSL_CERT_FILE", file);
-    let count = driven_at(&https, &server, &mut command);
-    assert!(count.contains("sdk python: 60 of 60"), "{count}");
+    let count = driven_at(&https, &server, command.env("SSL_CERT_FILE", file));
     assert!(server.metrics().contains(r#"qapi_tls_handshakes_total{certificate="ECDSA-P256""#));
+    count
 }
 
 fn driven(server: &Server, command: &mut Command) -> String {
