@@ -32,7 +32,9 @@ pub struct Client {
 
 /// Answers larger than this are not read into memory; backups and exports are streamed.
 const LARGEST_ANSWER_BYTES: usize = 64 << 20;
-const POOL_IDLE: Duration = Duration::from_secs(30);
+/// The server closes a connection that brings no request for 15 seconds, and a request that meets the closing is lost. So
+/// none is sent on a connection that is near it.
+const POOL_IDLE: Duration = Duration::from_secs(10);
 
 impl Client {
     /// A client; nothing is sent yet.

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tower::Service;
 
 use super::expiring::{Expires, Expiring};
+use super::server::HEADER_TIMEOUT;
 use crate::identity::ServiceIdentity;
 
 /// A client of other services. Connections are kept and reused as long as the certificates of both ends are valid.
@@ -113,6 +114,9 @@ impl MeshConnector {
     }
 }
 
-const POOL_IDLE: Duration = Duration::from_secs(30);
+/// Well before the server at the other end closes it, because a request that meets the closing is lost.
+const POOL_IDLE: Duration = Duration::from_secs(10);
+const _: () =
+    assert!(POOL_IDLE.as_secs() < HEADER_TIMEOUT.as_secs(), "servers close connections that clients still use");
 const CONNECT: Duration = Duration::from_secs(5);
 const DRAIN: Duration = Duration::from_secs(10);

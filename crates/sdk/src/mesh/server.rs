@@ -106,5 +106,5 @@ fn log_end(ended: Result<(), hyper::Error>) {
 }
 
 const PAUSE: Duration = Duration::from_millis(20);
-/// A client that does not finish its headers is let go.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// A client that does not finish its headers is let go, and one that sends nothing after an answer.
+pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
