@@ -167,11 +167,6 @@ impl ServiceIdentity {
         self.inner.status.borrow().is_ready(self.now_s())
     }
 
-    /// A new certificate now, before it is due: after a key may have been seen, say. The one in use stays until then.
-    pub async fn renew(&self) -> Result<(), Failed> {
-        self.inner.renew().await
-    }
-
     /// The identity at the last look.
     pub fn status(&self) -> Status {
         self.inner.status.borrow().clone()
@@ -190,6 +185,12 @@ impl ServiceIdentity {
     /// Handshakes that failed, by side and reason.
     pub fn refusals(&self) -> Vec<(Side, &'static str, u64)> {
         self.inner.refusals.counts()
+    }
+
+    /// Takes a new key and a new certificate now, however long the one in use is valid: for a key that somebody may have
+    /// seen, or ahead of a day without the platform. If this fails, what is in use stays so.
+    pub async fn renew(&self) -> Result<(), Failed> {
+        self.inner.renew().await
     }
 
     /// Key, chain and anchors in PEM; nothing unless the key was asked for as one that may leave the process.

@@ -64,6 +64,20 @@ async fn a_service_starts_with_the_names_it_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renewal_that_is_asked_for_does_not_wait_for_the_last_hours() {
+    let scene = begin().await;
+    let (serial, key) = (scene.serial(), scene.key_in_use());
+    scene.set_away(true);
+    assert!(scene.identity.renew().await.is_err());
+    assert_eq!(scene.serial(), serial, "what is in use stays so");
+    scene.set_away(false);
+    scene.identity.renew().await.unwrap();
+    assert!(scene.serial() != serial && scene.key_in_use() != key);
+    hours(19).await;
+    assert_eq!(scene.identity.status().renewals, 1, "the next is due by the new certificate");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_start_is_tried_five_times_and_then_fails() {
     let clock = Arc::new(PausedClock::at(START_S));
     let authority = TestAuthority::new(Arc::clone(&clock) as Arc<dyn Clock>);
