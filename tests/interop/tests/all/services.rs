@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::binaries::binary;
 use crate::client::Client;
+use crate::program::succeed;
 use crate::running::Running;
 use crate::server::{Server, eventually, list};
 
@@ -283,6 +284,16 @@ fn a_rotated_authority_costs_no_request() {
     eventually(PATIENCE, || (served.load(Ordering::Relaxed) > already + 20).then_some(()));
     stop.store(true, Ordering::Relaxed);
     traffic.join().expect("no request failed");
+}
+
+#[test]
+fn a_fleet_changes_all_its_certificates_while_it_is_asked_and_no_request_fails() {
+    let scene = Scene::new();
+    let mut fleet = Command::new(binary("rotation"));
+    fleet.arg("20").env("QUANTUMAPI_BASE_URL", scene.server.base_url()).env("QUANTUMAPI_KEY", &scene.key);
+    let told = succeed(&mut fleet);
+    assert!(told.starts_with("rotation: 20 identities, 20 renewed in "), "{told}");
+    assert!(told.ends_with(" requests, 0 failed\n"), "{told}");
 }
 
 #[test]
