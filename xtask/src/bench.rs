@@ -4,12 +4,17 @@
 //! core does not move much. So every row names a peer: a bare axum echo of the same body, a bare endpoint that does
 //! the same cryptography without authentication and audit, the primitive itself, or the database engine itself.
 //! Rounds of peer and product alternate, and the middle of three counts. Audit is on and durable throughout.
+//! What services have of it is measured beside: the agent against no agent, a fleet that changes its certificates, and
+//! handshakes against OpenSSL's.
 //! docs/performance.md explains the method and keeps the last results.
 
+mod agent;
 mod client;
 mod footprint;
+mod handshakes;
 mod load;
 mod process;
+mod rotation;
 mod rows;
 
 use anyhow::Result;
@@ -20,20 +25,32 @@ use crate::workspace;
 const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
 
+/// The soft limit for both: every service of the rotation listens, and waits for the platform's next bundle.
+const OPEN_FILES: &str = "--nofile=8192:";
+
 /// Builds everything in release and runs the measurement pinned to its own core.
 pub fn run(rows: &[&str]) -> Result<()> {
     if cfg!(debug_assertions) {
         return build_and_pin(rows);
     }
     rows::run(rows)?;
-    footprint::run(rows)
+    footprint::run(rows)?;
+    agent::run(rows)?;
+    rotation::run(rows)
 }
 
 fn build_and_pin(rows: &[&str]) -> Result<()> {
-    let packages = ["-p", "server", "-p", "cli", "-p", "xtask", "--bins", "--example", "bare"];
+    if wanted(rows, handshakes::NAME) {
+        handshakes::run()?;
+    }
+    if !rows.is_empty() && rows.iter().all(|row| handshakes::NAME.contains(row)) {
+        return Ok(());
+    }
+    let packages =
+        ["-p", "server", "-p", "cli", "-p", "agent", "-p", "examples", "-p", "xtask", "--bins", "--example", "bare"];
     workspace::run("cargo", &[&["build", "--release", "--locked"], packages.as_slice()].concat())?;
     let xtask = workspace::target_dir().join("release/xtask").display().to_string();
-    let mut args = vec!["-c", LOAD_CORE, &xtask, "bench"];
+    let mut args = vec!["-c", LOAD_CORE, "prlimit", OPEN_FILES, &xtask, "bench"];
     args.extend(rows);
     workspace::run("taskset", &args)
 }

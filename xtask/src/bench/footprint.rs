@@ -19,6 +19,7 @@ pub fn run(rows: &[&str]) -> Result<()> {
     let data = scratch("footprint")?;
     drop(Running::qapid(&data)?);
 
+    print_header();
     let mut starts = Vec::new();
     for _ in 0..STARTS {
         let server = Running::qapid(&data)?;
@@ -55,6 +56,11 @@ fn vault_get(client: &Client, id: &str) -> Result<f64> {
     Ok(median(took))
 }
 
-fn print_row(name: &str, value: f64, unit: &str, at_most: f64) {
+pub fn print_header() {
+    println!("| footprint | value | bar | |");
+    println!("|---|---|---|---|");
+}
+
+pub fn print_row(name: &str, value: f64, unit: &str, at_most: f64) {
     println!("| {name} | {value:.1} {unit} | at most {at_most:.0} {unit} | {} |", verdict(value <= at_most));
 }

@@ -14,9 +14,11 @@ use crate::workspace;
 /// The kernel tells times to processes in this unit, whatever its own clock does (`USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
 
-/// A server that said `ready http://ADDRESS`.
+/// A server that said `ready http://ADDRESS`, or `ready ADDRESS`.
 pub struct Running {
     child: Child,
+    /// What it said before.
+    announced: Vec<String>,
     /// Held open: a server that prints into a closed pipe would end.
     _output: BufReader<ChildStdout>,
     pub address: String,
@@ -35,6 +37,17 @@ impl Running {
         Self::start("qapid", &["dev", "--data-dir", &data, "--listen", "127.0.0.1:0"])
     }
 
+    /// An agent with this configuration.
+    pub fn agent(config: &Path) -> Result<Self> {
+        Self::start("qapi-agent", &["--config", &config.display().to_string()])
+    }
+
+    /// The rest of the line that starts so, among those that it said before it was ready.
+    pub fn announced(&self, start: &str) -> Result<&str> {
+        let mut rests = self.announced.iter().filter_map(|line| line.strip_prefix(start));
+        rests.next().with_context(|| format!("never said {start:?}"))
+    }
+
     fn start(binary: &str, args: &[&str]) -> Result<Self> {
         let began = Instant::now();
         let mut child = Command::new("taskset")
@@ -46,12 +59,13 @@ impl Running {
             .spawn()
             .with_context(|| format!("start {binary}"))?;
         let mut output = BufReader::new(child.stdout.take().context("no standard output")?);
-        let mut line = String::new();
+        let (mut line, mut announced) = (String::new(), Vec::new());
         while output.read_line(&mut line)? > 0 {
-            if let Some(address) = line.trim_end().strip_prefix("ready http://") {
-                let address = address.trim_end_matches('/').to_owned();
-                return Ok(Self { child, _output: output, address, ready_after: began.elapsed() });
+            if let Some(address) = line.trim_end().strip_prefix("ready ") {
+                let address = address.trim_start_matches("http://").trim_end_matches('/').to_owned();
+                return Ok(Self { child, announced, _output: output, address, ready_after: began.elapsed() });
             }
+            announced.push(line.trim_end().to_owned());
             line.clear();
         }
         bail!("{binary} ended before it was ready: {}", child.wait()?)
