@@ -20,8 +20,8 @@ pub struct IssueInputs {
     #[arg(long, value_name = "DN")]
     subject: Option<String>,
     /// service-mtls-24h, server, client or mesh-compat
-    #[arg(long, value_name = "PROFILE")]
-    profile: Option<String>,
+    #[arg(long = "cert-profile", value_name = "PROFILE")]
+    certificate_profile: Option<String>,
     /// Algorithm of the key that the platform makes: ML-DSA-65 unless given
     #[arg(long, value_name = "ALGORITHM")]
     algorithm: Option<String>,
@@ -86,7 +86,7 @@ pub async fn issue(inputs: IssueInputs, client: &sdk::Client, printer: &mut Prin
         subject_alternative_names: Some(Words(inputs.names)).filter(|names| !names.0.is_empty()),
         algorithm: inputs.algorithm,
         ttl: inputs.ttl.map(Ttl),
-        profile: inputs.profile,
+        profile: inputs.certificate_profile,
         ca_id: inputs.ca,
         strict: Some(inputs.strict).filter(|strict| *strict),
         csr,
