@@ -104,6 +104,8 @@ class Tour:
             ("show the audit trail", self.show_trail),
             ("export the trail and verify it offline", self.verify_trail),
             ("search the database files for the plaintexts", self.search_files),
+            ("issue a service's certificate and judge it offline", self.certify),
+            ("revoke it and see its peers told", self.revoke_certificate),
             ("revoke an API key and see it refused", self.revoke),
         ]
 
@@ -228,6 +230,26 @@ class Tour:
                 require(form not in content, f"{path.name} holds a plaintext")
         require(seen_control, "the search finds nothing at all, not even a secret's name")
         return f"{len(forms):,} spellings in {searched / 2**20:.1f} MiB: none (names are found, as documented)"
+
+    def certify(self):
+        self.service = f"users-{self.run_id}.shop.svc.cluster.local"
+        leaf, key, anchor = (self.work / name for name in ("leaf.pem", "leaf.key", "ca.pem"))
+        files = ["--cert-file", str(leaf), "--key-file", str(key), "--anchor-file", str(anchor)]
+        self.certificate = self.cli.json("certs", "issue", self.service, *files)
+        judge = ["certs", "verify", "--anchor", str(anchor), "--purpose", "server"]
+        self.cli.text(*judge, "--name", f"dns:{self.service}", str(leaf), offline=True)
+        refused = self.cli.run(*judge, "--name", "dns:payments.shop.svc.cluster.local", str(leaf), offline=True)
+        require(refused.returncode == 1, "the certificate was taken for another service")
+        return f"{self.certificate['algorithm']}, {self.certificate['spiffeId']}; not taken for anybody else"
+
+    def revoke_certificate(self):
+        before = self.cli.json("certs", "bundle")["sequence"]
+        self.cli.text("certs", "revoke", self.certificate["id"], "--reason", "keyCompromise")
+        bundle = self.cli.json("certs", "bundle", "--after", str(before), "--wait", "20")
+        denied = json.loads(base64.b64decode(bundle["denyList"]["payload"]))["denied"]
+        serials = [entry["serialNumber"] for entry in denied]
+        require(self.certificate["serialNumber"] in serials, "the deny list does not name the certificate")
+        return f"in the signed deny list of bundle {bundle['sequence']}"
 
     def revoke(self):
         made = self.cli.json("apikeys", "create", f"pipeline-{self.run_id}", "--scope", "secrets:read")
