@@ -99,11 +99,11 @@ impl Store {
         self.read_one(sql(text).bind(auth.tenant().as_bytes())).await?.as_ref().map(policy).transpose()
     }
 
-    /// Every key of every authority, the oldest first, retired ones included.
+    /// Every key of every authority, the oldest first, retired ones included. Those made together stand in order of their names.
     pub async fn authorities<A: Action>(&self, auth: &Authorized<A>) -> Result<Vec<StoredAuthority>> {
         let text = "SELECT id, kind, name, generation, algorithm, subject, key_identifier, public, sealed, kek_version, \
                     certificate, intermediate, not_before, not_after, active_from, retires_at, retired_at, created_at \
-                    FROM ca WHERE tenant = $1 ORDER BY created_at, id LIMIT $2";
+                    FROM ca WHERE tenant = $1 ORDER BY created_at, name, generation, id LIMIT $2";
         let statement = sql(text).bind(auth.tenant().as_bytes()).bind(MOST_AUTHORITIES);
         self.scan(statement).await?.iter().map(authority).collect()
     }
