@@ -143,6 +143,28 @@ actions! {
     ReadAuthorities => CertificatesRead,
     /// Make and rotate authorities, and change the policy of names.
     ManageAuthorities => Admin,
+    /// Read applications and the APIs that tokens are for.
+    ReadApplications => ApplicationsRead,
+    /// Create, change and delete them, and rotate their secrets.
+    WriteApplications => ApplicationsWrite,
+    /// Choose what only an administrator may: a classical algorithm for an application's tokens, the rotation of the keys that sign them.
+    ManageTokens => Admin,
+    /// Read end users, their sessions and their history.
+    ReadEndUsers => EndUsersRead,
+    /// Create, change, block and delete end users.
+    WriteEndUsers => EndUsersWrite,
+    /// Read roles.
+    ReadRoles => RolesRead,
+    /// Create, change and delete roles.
+    WriteRoles => RolesWrite,
+    /// Read the tenant's own people.
+    ReadUsers => UsersRead,
+    /// Invite, change and remove them.
+    WriteUsers => UsersWrite,
+    /// Read trusts in other issuers.
+    ReadTrusts => TrustsRead,
+    /// Create, change and delete them.
+    WriteTrusts => TrustsWrite,
     /// Create and change tenants.
     ManageTenants => PlatformAdmin,
     /// Seal, back up and inspect the platform.

@@ -82,4 +82,32 @@ ids! {
     AuthorityId,
     /// An issued certificate.
     CertificateId,
+    /// An application: an OAuth client, and the realm of its end users.
+    ApplicationId,
+    /// A secret of an application.
+    ApplicationSecretId,
+    /// An API that tokens are for.
+    ResourceServerId,
+    /// A person.
+    AccountId,
+    /// A role.
+    RoleId,
+    /// One role of one person.
+    RoleAssignmentId,
+    /// A second factor.
+    FactorId,
+    /// An event of an account's history.
+    LoginEventId,
+    /// A letter.
+    MailId,
+    /// A browser that somebody signed in with.
+    SessionId,
+    /// What an application was allowed: the family of a code and its tokens.
+    GrantId,
+    /// A key that signs tokens.
+    TokenKeyId,
+    /// A trust in another issuer.
+    TrustId,
+    /// A back-channel logout that an application is to be told of.
+    LogoutNoticeId,
 }

@@ -39,6 +39,26 @@ pub enum Scope {
     Admin,
     /// Tenants, seal and backup of the whole platform. Never implied by `admin`.
     PlatformAdmin,
+    /// Read applications and the APIs that tokens are for.
+    ApplicationsRead,
+    /// Create, change and delete them.
+    ApplicationsWrite,
+    /// Read end users, their sessions and their history.
+    EndUsersRead,
+    /// Create, change, block and delete end users.
+    EndUsersWrite,
+    /// Read roles.
+    RolesRead,
+    /// Create, change and delete roles.
+    RolesWrite,
+    /// Read the tenant's own people.
+    UsersRead,
+    /// Invite, change and remove them.
+    UsersWrite,
+    /// Read trusts in other issuers.
+    TrustsRead,
+    /// Create, change and delete them.
+    TrustsWrite,
 }
 
 /// The text names no scope.
@@ -46,7 +66,7 @@ pub enum Scope {
 #[error("unknown scope")]
 pub struct UnknownScope;
 
-const NAMES: [(Scope, &str); 16] = [
+const NAMES: [(Scope, &str); 26] = [
     (Scope::SecretsRead, "secrets:read"),
     (Scope::SecretsWrite, "secrets:write"),
     (Scope::KeysRead, "keys:read"),
@@ -63,6 +83,16 @@ const NAMES: [(Scope, &str); 16] = [
     (Scope::CertificatesWrite, "certificates:write"),
     (Scope::Admin, "admin"),
     (Scope::PlatformAdmin, "platform:admin"),
+    (Scope::ApplicationsRead, "applications:read"),
+    (Scope::ApplicationsWrite, "applications:write"),
+    (Scope::EndUsersRead, "endusers:read"),
+    (Scope::EndUsersWrite, "endusers:write"),
+    (Scope::RolesRead, "roles:read"),
+    (Scope::RolesWrite, "roles:write"),
+    (Scope::UsersRead, "users:read"),
+    (Scope::UsersWrite, "users:write"),
+    (Scope::TrustsRead, "trusts:read"),
+    (Scope::TrustsWrite, "trusts:write"),
 ];
 
 /// The umbrella of the contract and its other spellings (2.3): the four cryptographic verbs.

@@ -74,6 +74,13 @@ pub const MIGRATIONS: &[Migration] = &[
         files: &[Part::Main],
         postgres: "",
     },
+    Migration {
+        version: 6,
+        name: "identity",
+        sql: include_str!("migrate/0006_identity.sql"),
+        files: &[Part::Main],
+        postgres: "",
+    },
 ];
 
 /// Why a schema cannot be used.

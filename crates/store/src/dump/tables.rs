@@ -63,6 +63,59 @@ tables! {
         "algorithm" "$7", "subject" "$8", "names" "$9", "is_server_made" "$10", "not_before" "$11", "not_after" "$12",
         "certificate" "$13", "requested_by" "$14", "renewed_from" "$15", "revoked_at" "$16", "reason" "$17",
         "created_at" "$18";
+    "application" by "tenant, id": "tenant" "$1", "id" "$2", "client_id" "$3", "name" "$4", "kind" "$5",
+        "environment" "$6", "state" "$7", "settings" "$8", "tokens_not_before" "$9", "grants_not_before" "$10",
+        "ver" "$11", "created_at" "$12", "updated_at" "$13";
+    "application_secret" by "tenant, id": "tenant" "$1", "id" "$2", "application" "$3", "hash" "$4",
+        "created_at" "$5", "expires_at" "$6", "revoked_at" "$7";
+    "resource_server" by "tenant, id": "tenant" "$1", "id" "$2", "identifier" "$3", "name" "$4", "token_format" "$5",
+        "token_lifetime_s" "$6", "scopes" "$7", "ver" "$8", "created_at" "$9", "updated_at" "$10";
+    "account" by "tenant, id": "tenant" "$1", "id" "$2", "realm" "$3", "email" "$4", "is_email_verified" "$5",
+        "state" "$6", "role" "$7", "profile" "$8", "password" "$9", "password_at" "$10", "must_change_password" "$11",
+        "has_second_factor" "$12", "tokens_not_before" "$13", "grants_not_before" "$14", "login_count" "$15",
+        "last_login_at" "$16", "blocked_at" "$17", "ver" "$18", "created_at" "$19", "updated_at" "$20";
+    "role" by "tenant, id": "tenant" "$1", "id" "$2", "application" "$3", "name" "$4", "description" "$5",
+        "permissions" "$6", "is_default" "$7", "ver" "$8", "created_at" "$9", "updated_at" "$10";
+    "role_assignment" by "tenant, id": "tenant" "$1", "id" "$2", "account" "$3", "role" "$4", "assigned_at" "$5";
+    "account_factor" by "tenant, id": "tenant" "$1", "id" "$2", "account" "$3", "kind" "$4", "state" "$5",
+        "sealed" "$6", "last_step" "$7", "created_at" "$8", "used_at" "$9";
+    "account_code" by "tenant, hash": "tenant" "$1", "hash" "$2", "account" "$3", "purpose" "$4", "state" "$5",
+        "attempts" "$6", "created_at" "$7", "expires_at" "$8";
+    "login_throttle" by "tenant, subject": "tenant" "$1", "subject" "$2", "failures" "$3", "failed_at" "$4";
+    "login_event" by "tenant, id": "tenant" "$1", "id" "$2", "account" "$3", "at" "$4", "kind" "$5",
+        "is_success" "$6", "reason" "$7", "sealed" "$8";
+    "mail" by "tenant, id": "tenant" "$1", "id" "$2", "state" "$3", "attempts" "$4", "next_at" "$5", "sealed" "$6",
+        "created_at" "$7";
+    "session" by "tenant, id": "tenant" "$1", "id" "$2", "hash" "$3", "sid" "$4", "realm" "$5", "account" "$6",
+        "state" "$7", "reason" "$8", "acr" "$9", "amr" "$10", "authenticated_at" "$11", "created_at" "$12",
+        "seen_at" "$13", "idle_ms" "$14", "expires_at" "$15", "ended_at" "$16", "sealed" "$17";
+    "consent" by "tenant, account, application": "tenant" "$1", "account" "$2", "application" "$3", "scopes" "$4",
+        "created_at" "$5", "updated_at" "$6";
+    "pushed_request" by "tenant, hash": "tenant" "$1", "hash" "$2", "application" "$3", "state" "$4", "sealed" "$5",
+        "created_at" "$6", "expires_at" "$7";
+    "interaction" by "tenant, hash": "tenant" "$1", "hash" "$2", "application" "$3", "session" "$4", "state" "$5",
+        "sealed" "$6", "created_at" "$7", "expires_at" "$8";
+    "token_grant" by "tenant, id": "tenant" "$1", "id" "$2", "application" "$3", "account" "$4", "session" "$5",
+        "kind" "$6", "state" "$7", "reason" "$8", "terms" "$9", "created_at" "$10", "expires_at" "$11",
+        "ended_at" "$12";
+    "authorization_code" by "tenant, hash": "tenant" "$1", "hash" "$2", "application" "$3", "token_grant" "$4",
+        "state" "$5", "sealed" "$6", "created_at" "$7", "expires_at" "$8";
+    "refresh_token" by "tenant, hash": "tenant" "$1", "hash" "$2", "application" "$3", "token_grant" "$4",
+        "state" "$5", "successor" "$6", "created_at" "$7", "spent_at" "$8", "expires_at" "$9";
+    "access_token" by "tenant, hash": "tenant" "$1", "hash" "$2", "application" "$3", "token_grant" "$4",
+        "account" "$5", "claims" "$6", "issued_at" "$7", "expires_at" "$8";
+    "revoked_token" by "tenant, token": "tenant" "$1", "token" "$2", "revoked_at" "$3", "expires_at" "$4";
+    "device_code" by "tenant, hash": "tenant" "$1", "hash" "$2", "user_code" "$3", "application" "$4",
+        "token_grant" "$5", "state" "$6", "request" "$7", "interval_ms" "$8", "polled_at" "$9", "created_at" "$10",
+        "expires_at" "$11";
+    "spent_assertion" by "tenant, hash": "tenant" "$1", "hash" "$2", "expires_at" "$3";
+    "token_key" by "tenant, id": "tenant" "$1", "id" "$2", "kid" "$3", "algorithm" "$4", "state" "$5", "public" "$6",
+        "sealed" "$7", "kek_version" "$8", "created_at" "$9", "active_from" "$10", "retired_at" "$11",
+        "published_until" "$12";
+    "trust" by "tenant, id": "tenant" "$1", "id" "$2", "name" "$3", "kind" "$4", "issuer" "$5", "state" "$6",
+        "settings" "$7", "not_before" "$8", "ver" "$9", "created_at" "$10", "updated_at" "$11";
+    "logout_notice" by "tenant, id": "tenant" "$1", "id" "$2", "application" "$3", "account" "$4", "sid" "$5",
+        "state" "$6", "attempts" "$7", "next_at" "$8", "created_at" "$9";
     "idempotency" by "tenant, principal, k": "tenant" "$1", "principal" "$2", "k" "$3", "request" "$4", "status" "$5",
         "answer" "$6", "created_at" "$7", "expires_at" "$8";
     "audit_outbox" by "tenant, id": "tenant" "$1", "id" "$2", "at" "$3", "body" "$4";
