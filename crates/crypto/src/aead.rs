@@ -17,6 +17,14 @@ pub(crate) const TAG_LEN: usize = 16;
 pub(crate) struct MessageKeys(Zeroizing<[u8; KEY_LEN + COMMITMENT_LEN]>);
 
 impl MessageKeys {
+    /// The key of a published vector, without a derivation.
+    #[cfg(test)]
+    pub(crate) fn given(key: [u8; KEY_LEN]) -> Self {
+        let mut keys = Self(Zeroizing::new([0; KEY_LEN + COMMITMENT_LEN]));
+        keys.0[..KEY_LEN].copy_from_slice(&key);
+        keys
+    }
+
     /// Key and commitment; the nonce is the caller's.
     pub(crate) fn derive(salt: &[u8], ikm: &[u8], info: &[u8]) -> Result<Self, Error> {
         let mut okm = Zeroizing::new([0; KEY_LEN + COMMITMENT_LEN]);
