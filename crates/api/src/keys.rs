@@ -180,6 +180,9 @@ pub struct Key {
     /// After a rotation: when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotated_at: Option<WireTime>,
+    /// What was asked for and not done; absent when there is nothing to say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Query of `GET /keys`.
@@ -298,7 +301,8 @@ pub struct RotateKey {
     /// A new name for the key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Whether the key becomes the default; stays as it is unless told.
+    /// Whether the key becomes the default; stays as it is unless told. A credential that is confined to named keys does
+    /// not choose the default: its key is rotated all the same, and `warnings` says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set_as_default: Option<bool>,
 }

@@ -229,7 +229,6 @@ fn who_is_confined_to_some_keys_reaches_no_others_by_renaming_or_as_the_default(
     let path = format!("/api/v1/keys/{id}");
     confined.patch(&path, &json!({"name": "theirs/one"})).refused(403, "forbidden");
     confined.post(&format!("{path}/rotate"), &json!({"name": "theirs/one"})).refused(403, "forbidden");
-    confined.post(&format!("{path}/rotate"), &json!({"setAsDefault": true})).refused(403, "forbidden");
     confined.post(&format!("{path}/set-default"), &json!({"keyType": "encryption"})).refused(403, "forbidden");
     let read = confined.get(&path).expect(200).json();
     assert_eq!((&read["name"], &read["version"], &read["isDefault"]), (&json!("mine/one"), &json!(1), &json!(false)));
@@ -237,7 +236,34 @@ fn who_is_confined_to_some_keys_reaches_no_others_by_renaming_or_as_the_default(
     confined.post(&format!("{path}/rotate"), &json!({"setAsDefault": false})).expect(200);
     admin.post(&format!("{path}/set-default"), &json!({"keyType": "encryption"})).expect(204);
     // What is the default already may be rotated as such.
-    confined.post(&format!("{path}/rotate"), &json!({"setAsDefault": true})).expect(200);
+    let rotated = confined.post(&format!("{path}/rotate"), &json!({"setAsDefault": true})).expect(200).json();
+    assert_eq!((&rotated["isDefault"], rotated.get("warnings")), (&json!(true), None));
+}
+
+/// The official Python client asks for the default with every rotation.
+#[test]
+fn who_is_confined_rotates_their_key_and_leaves_the_default_where_it_is() {
+    let server = Server::start_dev();
+    let admin = server.client();
+    let confined = new_key(&admin, &["keys:write", "keys:read"], &["keys:mine/*"]);
+    let body = json!({"name": "mine/one", "keyType": "encryption", "algorithm": "AES-256-GCM", "setAsDefault": false});
+    let id = confined.post("/api/v1/keys", &body).expect(201).text_of("id");
+    let default = || -> Vec<String> {
+        let keys = admin.get("/api/v1/keys?keyType=encryption").expect(200).json();
+        let of = |key: &serde_json::Value| (key["isDefault"] == true).then(|| key["id"].as_str().unwrap().to_owned());
+        keys["keys"].as_array().unwrap().iter().filter_map(of).collect()
+    };
+    let before = default();
+    assert!(before.len() == 1 && before[0] != id, "{before:?}");
+    let path = format!("/api/v1/keys/{id}/rotate");
+    let rotated = confined.post(&path, &json!({"set_as_default": true})).expect(200).json();
+    assert_eq!((&rotated["newVersion"], &rotated["isDefault"]), (&json!(2), &json!(false)));
+    assert!(rotated["warnings"][0].as_str().unwrap().starts_with("setAsDefault was not followed"), "{rotated}");
+    assert_eq!(default(), before);
+    // An unconfined caller is followed, and has nothing to be warned of.
+    let rotated = admin.post(&path, &json!({"setAsDefault": true})).expect(200).json();
+    assert_eq!((&rotated["isDefault"], rotated.get("warnings")), (&json!(true), None));
+    assert_eq!(default(), [id]);
 }
 
 #[test]

@@ -125,6 +125,7 @@ mod tests {
             new_version: None,
             previous_version: None,
             rotated_at: None,
+            warnings: Vec::new(),
         }
     }
 

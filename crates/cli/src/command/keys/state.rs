@@ -25,7 +25,10 @@ pub async fn rotate(inputs: RotateInputs, client: &sdk::Client, printer: &mut Pr
     let id = lookup::key_id(client, &inputs.reference).await?;
     let body = RotateKey { name: None, set_as_default: inputs.default.then_some(true) };
     let key = client.rotate_key(id, &body).await?;
-    printer.body(&key, |key| format!("rotated {} to version {}", key.name, key.version))
+    printer.body(&key, |key| {
+        let warnings: String = key.warnings.iter().map(|warning| format!("\nwarning: {warning}")).collect();
+        format!("rotated {} to version {}{warnings}", key.name, key.version)
+    })
 }
 
 #[derive(Args)]

@@ -59,6 +59,9 @@ impl Keys {
         let name = request.name.as_deref().map(KeyName::parse).transpose()?;
         entry.resource(before.row.id, &before.row.name).algorithm(before.algorithm);
         let (id, algorithm, now) = (before.row.id, before.algorithm, ctx.now());
+        // One official client asks for the default with every rotation. Whoever is confined is not given it, and is told,
+        // but their key still gets its new version.
+        let wants_default = request.set_as_default == Some(true);
         // The material is made before the transaction: its place names the version, so a lost race makes it again.
         for _ in 0..ROTATION_TRIES {
             let current =
@@ -66,7 +69,7 @@ impl Keys {
             let next = self.next_version(ctx, id, current.current_version + 1, algorithm)?;
             entry.version(next.version);
             let (wanted, name) = (next.version, name.clone());
-            let (make_default, may_replace) = (request.set_as_default.unwrap_or(false), may_set_default(auth));
+            let make_default = wants_default && !auth.is_confined();
             let statements = [retire_version(auth, id, current.current_version, now), insert_version(auth, id, &next)];
             let clear = clear_default(auth, &current.key_type);
             let decision: Decision = Arc::new(move |mut key: NamedKey| {
@@ -87,7 +90,6 @@ impl Keys {
                     (key.name, key.folded) = (name.as_str().to_owned(), name.folded());
                 }
                 if make_default && !key.is_default {
-                    may_replace.clone()?;
                     key.is_default = true;
                     writes.insert(0, clear.clone());
                 }
@@ -96,7 +98,13 @@ impl Keys {
             match self.decide(ctx, auth, id, "rotate key", expected, decision, entry).await {
                 Err(problem) if problem.message == LOST_RACE => tokio::task::yield_now().await,
                 Err(problem) => return Err(problem),
-                Ok(()) => return self.rotated(ctx, auth, id, wanted).await,
+                Ok(()) => {
+                    let mut key = self.rotated(ctx, auth, id, wanted).await?;
+                    if wants_default && auth.is_confined() && !key.is_default {
+                        key.warnings.push(NOT_DEFAULT.to_owned());
+                    }
+                    return Ok(key);
+                }
             }
         }
         Err(Problem::new(ErrorCode::Conflict, "The key is being rotated by many at once; try again."))
@@ -353,6 +361,9 @@ impl Keys {
 
 /// Rotations that may lose the race for the next version before one gives up: more than will ever be at once.
 const ROTATION_TRIES: usize = 1_000;
+/// What a confined credential is told instead of being refused.
+const NOT_DEFAULT: &str = "setAsDefault was not followed: a credential that is confined to named keys does not choose the \
+                           tenant's default. The key was rotated.";
 const LOST_RACE: &str = "Another rotation was faster.";
 
 async fn apply(

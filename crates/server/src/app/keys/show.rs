@@ -385,6 +385,7 @@ fn spell(ctx: &Ctx, row: &NamedKey, public_key: Option<String>, version_count: u
         new_version: None,
         previous_version: None,
         rotated_at: None,
+        warnings: Vec::new(),
     })
 }
 
