@@ -10,6 +10,9 @@ use serde::Deserialize;
 
 use tls::{MtlsConfig, TlsConfig};
 
+pub use http::{ForwardedHeader, HttpSection};
+
+pub mod http;
 pub mod tls;
 
 /// The checked configuration.
@@ -21,6 +24,8 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// mTLS for services; none when absent.
     pub mtls: Option<MtlsConfig>,
+    /// Proxies in front, and patience with clients.
+    pub http: HttpSection,
     /// Where Prometheus metrics are served; nowhere when absent.
     pub metrics_listen: Option<SocketAddr>,
     /// The origin that share links point to.
@@ -87,6 +92,8 @@ pub enum CasingRule {
 struct File {
     server: ServerSection,
     tls: Option<tls::TlsSection>,
+    #[serde(default)]
+    http: http::HttpFile,
     store: StoreSection,
     #[serde(default)]
     seal: SealSection,
@@ -267,6 +274,7 @@ impl Config {
             listen: server.listen,
             tls,
             mtls: mtls.flatten(),
+            http: file.http.checked()?,
             metrics_listen: server.metrics_listen,
             portal_origin: checked_origin(&server.portal_origin)?,
             casing: server.casing,
@@ -289,6 +297,7 @@ impl Config {
             listen,
             tls: None,
             mtls: None,
+            http: HttpSection::default(),
             metrics_listen: Some(SocketAddr::new(listen.ip(), 0)),
             portal_origin: format!("http://{listen}"),
             casing: CasingRule::Auto,
@@ -362,6 +371,11 @@ mod tests {
             ("https://vault.example.com", "vault.example.com", "portal_origin"),
             ("https://vault.example.com", "https://vault.example.com/path", "portal_origin"),
             ("\"sqlite\"", "\"postgres\"", "unknown field"),
+            ("[store]", "[http]\ntrusted_proxies = [\"everywhere\"]\n[store]", "no network"),
+            ("[store]", "[http]\ntrusted_proxies = [\"0.0.0.0/0\"]\n[store]", "believe everybody"),
+            ("[store]", "[http]\ntrusted_proxies = [\"10.0.0.1\", \"::/0\"]\n[store]", "believe everybody"),
+            ("[store]", "[http]\nforwarded_header = \"x-real-ip\"\n[store]", "unknown variant"),
+            ("[store]", "[http]\nwrite_timeout_seconds = 0\n[store]", "write_timeout_seconds"),
         ] {
             let error = format!("{:#}", Config::parse(&MINIMAL.replace(from, to)).unwrap_err());
             assert!(error.contains(complaint), "{error}");
@@ -382,6 +396,7 @@ mod tests {
         std::fs::write(&url, "postgres://qapi@localhost/qapi\n").unwrap();
         let sample = include_str!("../../../deploy/config/postgres.toml");
         let postgres = Config::parse(&sample.replace("/etc/qapi/database-url", url.to_str().unwrap())).unwrap();
+        assert_eq!(postgres.http.trusted_proxies.len(), 1);
         let StoreConfig::Postgres { url, danger_plaintext } = postgres.store else { panic!("another engine") };
         assert_eq!((url.0.as_str(), danger_plaintext), ("postgres://qapi@localhost/qapi", false));
     }

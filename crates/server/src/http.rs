@@ -1,6 +1,7 @@
 //! HTTP: parse, call one application function, wrap. Nothing is decided here.
 
 pub mod extract;
+pub mod forwarded;
 pub mod mount;
 pub mod reply;
 pub mod serve;

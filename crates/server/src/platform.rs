@@ -223,6 +223,8 @@ impl Platform {
             entropy: Arc::clone(&self.entropy),
             metrics: Arc::clone(&self.metrics),
             casing: config.casing,
+            proxies: Arc::new((&config.http).into()),
+            write_timeout: config.http.write_timeout,
             connections: config.limits.connections,
             transport,
         }

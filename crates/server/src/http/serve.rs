@@ -27,9 +27,11 @@ use tls::public::PublicAcceptor;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
+use super::forwarded::{Proxies, Unreadable};
 use crate::clock;
 use crate::config::CasingRule;
 use crate::ctx::{self, Origin};
@@ -48,6 +50,10 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     /// When answers carry twins.
     pub casing: CasingRule,
+    /// Whom to believe about whose requests they bring.
+    pub proxies: Arc<Proxies>,
+    /// How long a client may take nothing of its answer.
+    pub write_timeout: Duration,
     /// Connections held at once.
     pub connections: usize,
     /// What bytes go through before they are HTTP.
@@ -75,6 +81,13 @@ struct Caller {
 impl From<IpAddr> for Caller {
     fn from(address: IpAddr) -> Self {
         Self { address, service: None }
+    }
+}
+
+impl Caller {
+    /// Who asks: whoever is at the other end, or whom a proxy there speaks for. Services come themselves.
+    fn client(&self, proxies: &Proxies, headers: &HeaderMap) -> Result<IpAddr, Unreadable> {
+        if self.service.is_some() { Ok(self.address) } else { proxies.client(self.address, headers) }
     }
 }
 
@@ -171,6 +184,10 @@ async fn http<IO>(io: IO, caller: Caller, service: Service, mut stop: watch::Rec
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
+    // Whoever does not read holds a connection and what is buffered for it. Each byte taken gives new time, so that long
+    // answers may be slow; and while nothing is to be written, as for those who wait for a change, no time runs.
+    let mut io = Box::pin(TimeoutStream::new(io));
+    io.as_mut().set_write_timeout_pinned(Some(service.write_timeout));
     let answer = service_fn(move |request| respond(service.clone(), caller.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -197,11 +214,14 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 async fn respond(service: Service, caller: Caller, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     let started = Instant::now();
-    let origin = origin(&service, caller.address, request.headers());
+    let client = caller.client(&service.proxies, request.headers());
+    let origin = origin(&service, client.unwrap_or(caller.address), request.headers());
     let request_id = origin.request_id.to_string();
     let span = tracing::info_span!("request", request.id = %request_id, method = %request.method());
     let (mut parts, body) = request.into_parts();
-    let answer = if names_one_host(&parts) {
+    let answer = if client.is_err() {
+        axum::response::IntoResponse::into_response(Problem::invalid("The proxy does not say whose request this is."))
+    } else if names_one_host(&parts) {
         parts.extensions.insert(origin.clone());
         if let Some(service) = caller.service {
             parts.extensions.insert(service);

@@ -14,6 +14,7 @@ mod binaries;
 mod certificate_peers;
 mod certificates;
 mod client;
+mod connections;
 mod installation;
 mod postgres;
 mod program;
