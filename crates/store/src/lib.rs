@@ -7,7 +7,9 @@
 //! The crate has no clock and no random source of its own: both are arguments, except for the database's time, by which leases are
 //! kept.
 
+pub mod accounts;
 pub mod api_keys;
+pub mod applications;
 pub mod audit_index;
 pub mod authorities;
 pub mod batch;

@@ -76,6 +76,15 @@ impl Row {
     }
 }
 
+/// A word of a closed set.
+pub(crate) fn word<T: std::str::FromStr>(row: &Row, column: usize) -> Result<T> {
+    opt_word(row, column)?.ok_or_else(|| null(column))
+}
+
+pub(crate) fn opt_word<T: std::str::FromStr>(row: &Row, column: usize) -> Result<Option<T>> {
+    row.opt_text(column)?.map(|text| text.parse().map_err(|_| kind(column, "a word of its set"))).transpose()
+}
+
 fn null(column: usize) -> Error {
     Error::corrupt(format!("column {column} is null"))
 }

@@ -1,0 +1,196 @@
+//! Applications and people.
+
+use domain::authz::{Authorized, ReadApplications, WriteApplications, WriteEndUsers, on_behalf_of_the_platform};
+use domain::identity::account::{AccountRealm, State};
+use domain::identity::application::{self, Environment, Kind, Settings};
+use domain::ids::{AccountId, ApplicationId, ApplicationSecretId, TenantId};
+use domain::time::Timestamp;
+use store::accounts::{AccountCounts, AccountFilter, StoredAccount, erase_account, insert_account, update_account};
+use store::applications::{
+    StoredApplication, StoredApplicationSecret, delete_application, expire_application_secrets, insert_application,
+    insert_application_secret, update_application,
+};
+use store::{Error, Stmt, Store};
+
+use super::bed::{Bed, store_suite};
+
+store_suite! {
+    a_deleted_application_is_found_by_nobody_and_its_cutoffs_stand,
+    a_change_over_another_revision_touches_nothing,
+    a_rotated_secret_works_until_its_overlap_ends,
+    one_address_is_one_person_of_a_realm,
+    filters_find_people_by_what_they_are,
+    only_somebody_who_is_shut_out_is_erased,
+    cutoffs_only_move_forward,
+}
+
+const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+fn writer() -> Authorized<WriteApplications> {
+    on_behalf_of_the_platform(TenantId::from_bytes([1; 16]))
+}
+
+fn reader() -> Authorized<ReadApplications> {
+    on_behalf_of_the_platform(TenantId::from_bytes([1; 16]))
+}
+
+fn people() -> Authorized<WriteEndUsers> {
+    on_behalf_of_the_platform(TenantId::from_bytes([1; 16]))
+}
+
+async fn touched(store: &Store, statements: Vec<Stmt>) -> store::Result<Vec<u64>> {
+    store
+        .write("test", move |tx| {
+            let statements = statements.clone();
+            Box::pin(async move { tx.exec_all(statements).await })
+        })
+        .await
+}
+
+fn application(id: u8) -> StoredApplication {
+    StoredApplication {
+        id: ApplicationId::from_bytes([id; 16]),
+        client_id: format!("client-{id}"),
+        name: "Portal".to_owned(),
+        kind: Kind::WebApp,
+        environment: Environment::Development,
+        state: application::State::Active,
+        settings: Settings::of_kind(Kind::WebApp),
+        tokens_not_before: Timestamp::from_millis(0),
+        grants_not_before: Timestamp::from_millis(0),
+        revision: 1,
+        created_at: NOW.plus_millis(id.into()),
+        updated_at: NOW,
+    }
+}
+
+fn realm() -> AccountRealm {
+    AccountRealm::Application(ApplicationId::from_bytes([1; 16]))
+}
+
+fn account(id: u8) -> StoredAccount {
+    StoredAccount {
+        id: AccountId::from_bytes([id; 16]),
+        realm: realm(),
+        email: [id; 32],
+        is_email_verified: id.is_multiple_of(2),
+        state: State::Active,
+        role: None,
+        profile: b"sealed".to_vec(),
+        has_password: false,
+        must_change_password: false,
+        has_second_factor: false,
+        tokens_not_before: Timestamp::from_millis(0),
+        grants_not_before: Timestamp::from_millis(0),
+        login_count: 0,
+        last_login_at: None,
+        blocked_at: None,
+        revision: 1,
+        created_at: NOW.plus_millis(id.into()),
+        updated_at: NOW,
+    }
+}
+
+async fn a_deleted_application_is_found_by_nobody_and_its_cutoffs_stand(bed: Bed) {
+    let row = application(1);
+    let twin = StoredApplication { id: ApplicationId::from_bytes([9; 16]), ..row.clone() };
+    touched(&bed.store, vec![insert_application(&writer(), &row).unwrap()]).await.unwrap();
+    let clash = touched(&bed.store, vec![insert_application(&writer(), &twin).unwrap()]).await;
+    assert!(matches!(clash, Err(Error::Unique)), "{clash:?}");
+    let found = bed.store.application_by_client_id(&reader(), "client-1").await.unwrap().unwrap();
+    assert_eq!((found.id, found.settings, found.kind), (row.id, row.settings, Kind::WebApp));
+    assert_eq!(touched(&bed.store, vec![delete_application(&writer(), row.id, NOW)]).await.unwrap(), [1]);
+    assert_eq!(touched(&bed.store, vec![delete_application(&writer(), row.id, NOW)]).await.unwrap(), [0]);
+    assert!(bed.store.application(&reader(), row.id).await.unwrap().is_none());
+    assert!(bed.store.application_by_client_id(&reader(), "client-1").await.unwrap().is_none());
+    assert_eq!(bed.store.count_applications(&reader()).await.unwrap(), 0);
+}
+
+async fn a_change_over_another_revision_touches_nothing(bed: Bed) {
+    let row = application(1);
+    let renamed = StoredApplication { name: "Shop".to_owned(), ..row.clone() };
+    touched(&bed.store, vec![insert_application(&writer(), &row).unwrap()]).await.unwrap();
+    let update = || update_application(&writer(), &renamed).unwrap();
+    assert_eq!(touched(&bed.store, vec![update()]).await.unwrap(), [1]);
+    assert_eq!(touched(&bed.store, vec![update()]).await.unwrap(), [0]);
+    let listed = bed.store.applications(&reader(), 10, 0).await.unwrap();
+    assert_eq!(listed.iter().map(|row| (row.name.as_str(), row.revision)).collect::<Vec<_>>(), [("Shop", 2)]);
+    assert!(bed.store.applications(&reader(), 10, 1).await.unwrap().is_empty());
+}
+
+async fn a_rotated_secret_works_until_its_overlap_ends(bed: Bed) {
+    let secret = |id: u8| StoredApplicationSecret {
+        id: ApplicationSecretId::from_bytes([id; 16]),
+        application: ApplicationId::from_bytes([1; 16]),
+        hash: [id; 32],
+        created_at: NOW.plus_millis(id.into()),
+        expires_at: None,
+    };
+    let until = NOW.plus_millis(100);
+    let statements = vec![
+        insert_application_secret(&writer(), &secret(1)),
+        expire_application_secrets(&writer(), secret(1).application, until),
+        insert_application_secret(&writer(), &secret(2)),
+    ];
+    assert_eq!(touched(&bed.store, statements).await.unwrap(), [1, 1, 1]);
+    let at = async |now| {
+        let rows = bed.store.application_secrets(&reader(), secret(1).application, now).await.unwrap();
+        rows.iter().map(|row| row.hash[0]).collect::<Vec<_>>()
+    };
+    assert_eq!(at(NOW).await, [2, 1]);
+    assert_eq!(at(until).await, [2]);
+}
+
+async fn one_address_is_one_person_of_a_realm(bed: Bed) {
+    let row = account(1);
+    touched(&bed.store, vec![insert_account(&people(), &row)]).await.unwrap();
+    let twin = StoredAccount { id: AccountId::from_bytes([9; 16]), ..row.clone() };
+    let clash = touched(&bed.store, vec![insert_account(&people(), &twin)]).await;
+    assert!(matches!(clash, Err(Error::Unique)), "{clash:?}");
+    let elsewhere = StoredAccount { realm: AccountRealm::Tenant, ..twin };
+    touched(&bed.store, vec![insert_account(&people(), &elsewhere)]).await.unwrap();
+    let found = async |realm| bed.store.account_by_email(&people(), realm, &row.email).await.unwrap().unwrap().id;
+    assert_eq!((found(realm()).await, found(AccountRealm::Tenant).await), (row.id, elsewhere.id));
+}
+
+async fn filters_find_people_by_what_they_are(bed: Bed) {
+    let states = [State::Active, State::Blocked, State::Deleted, State::Invited];
+    for (id, state) in (1u8..).zip(states) {
+        touched(&bed.store, vec![insert_account(&people(), &StoredAccount { state, ..account(id) })]).await.unwrap();
+    }
+    for (is_blocked, is_email_verified, found) in [
+        (None, None, &[4u8, 2, 1][..]),
+        (Some(true), None, &[3, 2]),
+        (Some(false), None, &[4, 1]),
+        (Some(false), Some(true), &[4]),
+        (None, Some(false), &[1]),
+    ] {
+        let filter = AccountFilter { is_blocked, is_email_verified, role: None };
+        let rows = bed.store.accounts(&people(), realm(), filter, 10, 0).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.id.as_bytes()[0]).collect::<Vec<_>>(), found, "{filter:?}");
+        assert_eq!(bed.store.count_accounts(&people(), realm(), filter).await.unwrap(), found.len() as u64);
+    }
+    let counts = bed.store.account_counts(&people(), realm(), NOW).await.unwrap();
+    assert_eq!(counts, AccountCounts { total: 3, verified: 2, blocked: 1, active: 0 });
+}
+
+async fn only_somebody_who_is_shut_out_is_erased(bed: Bed) {
+    let row = account(1);
+    touched(&bed.store, vec![insert_account(&people(), &row)]).await.unwrap();
+    assert_eq!(touched(&bed.store, erase_account(&people(), row.id)).await.unwrap().first(), Some(&0));
+    let blocked = StoredAccount { state: State::Blocked, blocked_at: Some(NOW), ..row.clone() };
+    assert_eq!(touched(&bed.store, vec![update_account(&people(), &blocked)]).await.unwrap(), [1]);
+    assert_eq!(touched(&bed.store, erase_account(&people(), row.id)).await.unwrap().first(), Some(&1));
+    assert!(bed.store.account(&people(), row.id).await.unwrap().is_none());
+}
+
+async fn cutoffs_only_move_forward(bed: Bed) {
+    let row = account(1);
+    touched(&bed.store, vec![insert_account(&people(), &row)]).await.unwrap();
+    let cut = StoredAccount { tokens_not_before: NOW, grants_not_before: NOW, ..row.clone() };
+    let late = StoredAccount { revision: 2, ..row.clone() };
+    assert_eq!(touched(&bed.store, vec![update_account(&people(), &cut)]).await.unwrap(), [1]);
+    assert_eq!(touched(&bed.store, vec![update_account(&people(), &late)]).await.unwrap(), [1]);
+    let found = bed.store.account(&people(), row.id).await.unwrap().unwrap();
+    assert_eq!((found.tokens_not_before, found.grants_not_before, found.revision), (NOW, NOW, 3));
+}
