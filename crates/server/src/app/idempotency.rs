@@ -65,6 +65,15 @@ pub enum Begun {
     Again(Answered),
 }
 
+/// How often an answer may be shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Shown {
+    /// It holds a value that nobody is shown twice.
+    Once,
+    /// It holds none.
+    AnyNumberOfTimes,
+}
+
 /// The right to serve a request, and the duty to say how it ended.
 pub enum Ticket {
     /// Its key is taken in the store.
@@ -129,8 +138,8 @@ impl Replays {
 
     /// Keeps the answer of a request that was served. What was done is done: if the answer cannot be kept, that is
     /// logged, and the client still gets it.
-    pub async fn served(&self, ctx: &Ctx, route: &'static Route, ticket: Ticket, answer: &Answered) {
-        let shows_once = route.errors.contains(&ErrorCode::ValueNotReplayable) || answer.body.len() > ANSWER_MAX;
+    pub async fn served(&self, ctx: &Ctx, ticket: Ticket, answer: &Answered, shown: Shown) {
+        let shows_once = shown == Shown::Once || answer.body.len() > ANSWER_MAX;
         let kept = match ticket {
             Ticket::Stored(claim) if shows_once => self.keep(ctx, &claim, answer.status, None).await,
             Ticket::Stored(claim) => match self.seal(ctx, &row(&claim), answer) {

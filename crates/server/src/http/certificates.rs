@@ -75,7 +75,7 @@ async fn issue(
     Body(request): Body<wire::IssueCertificate>,
 ) -> Answer {
     let issued = authority.issue(&who.ctx, &who.auth, Asked::to_issue(&request, &query)).await?;
-    Reply::created(&who.ctx.origin, format!("/api/v1/certificates/{}", issued.id), &issued)
+    created(&who.ctx, &issued)
 }
 
 async fn renew(
@@ -86,7 +86,7 @@ async fn renew(
     Body(request): Body<wire::RenewCertificate>,
 ) -> Answer {
     let issued = authority.renew(&who.ctx, &who.auth, id, &request, &query).await?;
-    Reply::created(&who.ctx.origin, format!("/api/v1/certificates/{}", issued.id), &issued)
+    created(&who.ctx, &issued)
 }
 
 async fn renew_own(
@@ -94,8 +94,13 @@ async fn renew_own(
     Proven(ctx, service): Proven,
     Body(request): Body<wire::RenewCertificate>,
 ) -> Answer {
-    let issued = authority.renew_by_identity(&ctx, &service.peer, &request).await?;
-    Reply::created(&ctx.origin, format!("/api/v1/certificates/{}", issued.id), &issued)
+    created(&ctx, &authority.renew_by_identity(&ctx, &service.peer, &request).await?)
+}
+
+/// A certificate for the key of a request is shown to whoever repeats it; a key that was made here is shown once.
+fn created(ctx: &Ctx, issued: &wire::IssuedCertificate) -> Answer {
+    let reply = Reply::created(&ctx.origin, format!("/api/v1/certificates/{}", issued.id), issued)?;
+    Ok(if issued.private_key.is_none() { reply.shows_nothing() } else { reply })
 }
 
 async fn list(

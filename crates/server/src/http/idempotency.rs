@@ -5,11 +5,13 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::task::{Context, Poll};
 
+use api::error::ErrorCode;
 use api::limits::IDEMPOTENCY_KEY_CHARS;
 use api::routes::{Method, Route, keys};
 use axum::body::Body;
 use axum::extract::{FromRequest as _, MatchedPath, Request};
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderMap, LOCATION};
+use axum::http::response::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
@@ -23,7 +25,8 @@ use tower::{Layer, Service, ServiceExt as _};
 use tracing::Instrument as _;
 
 use super::extract::{RawBody, recognise};
-use crate::app::idempotency::{Answered, Asked, Begun, Ticket};
+use super::reply::ShowsNothing;
+use crate::app::idempotency::{Answered, Asked, Begun, Shown, Ticket};
 use crate::ctx::Ctx;
 use crate::platform::Platform;
 use crate::problem::{Outcome, Problem};
@@ -160,8 +163,14 @@ async fn serve(
         headers: KEPT_HEADERS.iter().filter_map(header).collect(),
         body: STANDARD.encode(&body),
     };
-    replays.served(&ctx, route, ticket, &answered).await;
+    replays.served(&ctx, ticket, &answered, shown(route, &parts)).await;
     Response::from_parts(parts, Body::from(body))
+}
+
+/// A route that may show a value once is taken to have done so, unless its handler says otherwise.
+fn shown(route: &Route, parts: &Parts) -> Shown {
+    let may_show = route.errors.contains(&ErrorCode::ValueNotReplayable);
+    if may_show && parts.extensions.get::<ShowsNothing>().is_none() { Shown::Once } else { Shown::AnyNumberOfTimes }
 }
 
 fn replayed(answer: &Answered) -> Outcome<Response> {
@@ -181,8 +190,6 @@ fn replayed(answer: &Answered) -> Outcome<Response> {
 
 #[cfg(test)]
 mod tests {
-    use api::error::ErrorCode;
-
     use super::*;
 
     #[test]

@@ -16,6 +16,10 @@ pub type Answer = Result<Reply, Problem>;
 /// A successful answer.
 pub struct Reply(Response);
 
+/// Marks an answer of a route that may show a value once, and did not this time: it may be given again.
+#[derive(Clone, Copy, Debug)]
+pub struct ShowsNothing;
+
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         self.0
@@ -70,6 +74,12 @@ impl Reply {
     /// The same with another status.
     pub fn status(mut self, status: StatusCode) -> Self {
         *self.0.status_mut() = status;
+        self
+    }
+
+    /// Says that nothing in the body is shown only this once.
+    pub fn shows_nothing(mut self) -> Self {
+        self.0.extensions_mut().insert(ShowsNothing);
         self
     }
 

@@ -125,6 +125,7 @@ fn a_request_gets_a_certificate_and_its_key_stays_where_it_is() {
     let renew = format!("/api/v1/certificates/{}/renew", text(&issued, "id"));
     let renewed = client.post(&renew, &json!({ "csr": BASE64.encode(&der) })).expect(201).json();
     assert_eq!(renewed["subjectAlternativeNames"], issued["subjectAlternativeNames"]);
+    repeated_requests_get_one_certificate(&client, &foreign, &renew);
     let block = x509::pem::blocks(text(&renewed, "certificate")).unwrap().remove(0);
     let certificate = x509::Certificate::parse(&block.der).unwrap();
     assert_eq!(certificate.public_key(), key.public_key().as_ref());
@@ -136,6 +137,23 @@ fn a_request_gets_a_certificate_and_its_key_stays_where_it_is() {
     let other = json!({ "csr": BASE64.encode(other.sign(&key, &System).unwrap()) });
     let refused = client.post(&renew, &other).refused(403, "name_not_allowed");
     assert_eq!(refused["details"]["names"], json!(["DNS:admin-api"]));
+}
+
+/// Nothing secret is in the answer to a request, so a client that lost it gets it again, and no second certificate.
+fn repeated_requests_get_one_certificate(client: &Client, csr: &str, renew: &str) {
+    for path in ["/api/v1/certificates", "/v1/pki/issue", renew] {
+        let send = || client.request("POST", path).header("Idempotency-Key", path).json(&json!({ "csr": csr })).send();
+        let (first, again) = (send().expect(201), send().expect(201));
+        assert_eq!(first.json(), again.json(), "{path}");
+        assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), (None, Some("true")));
+        let other =
+            client.request("POST", path).header("Idempotency-Key", path).json(&json!({ "csr": csr, "ttl": "1h" }));
+        other.send().refused(422, "idempotency_key_reused");
+    }
+    let key_of_ours = client.request("POST", renew).header("Idempotency-Key", "ours");
+    key_of_ours.json(&json!({})).send().expect(201);
+    let again = client.request("POST", renew).header("Idempotency-Key", "ours");
+    again.json(&json!({})).send().refused(409, "value_not_replayable");
 }
 
 /// The generator of the operating system, through the standard library.
