@@ -9,6 +9,7 @@
 pub mod credentials;
 #[cfg(test)]
 mod fixture;
+mod frame;
 pub mod handshake;
 pub mod mesh;
 pub mod path;

@@ -8,6 +8,7 @@
 //! In TLS 1.3 the client's handshake succeeds before the server has judged the client's certificate. A refusal comes with
 //! the client's first read, where [`handshake::Error`] recognises it.
 
+mod lent;
 mod verifier;
 
 use std::future::Future;
@@ -27,12 +28,15 @@ use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use crate::frame::Framed;
 use crate::handshake::Error;
 use crate::peer::Peer;
 use crate::provider;
 use crate::snapshot::{Live, Snapshot};
 use crate::whom::{Host, Whom};
 use verifier::{Role, Verdict, Verifier};
+
+pub use lent::{Expected, Witness, lend};
 
 /// A server's side of a connection.
 pub type ServerStream<IO> = tokio_rustls::server::TlsStream<IO>;
@@ -45,7 +49,6 @@ struct Side {
     live: Arc<Live>,
     provider: Arc<CryptoProvider>,
     time: Arc<dyn TimeProvider>,
-    alpn: Vec<Vec<u8>>,
     timeout: Duration,
 }
 
@@ -61,13 +64,6 @@ impl ServerAcceptor {
     /// An acceptor with what is current in `live` at each handshake.
     pub fn new(live: Arc<Live>) -> Self {
         Self(Side::new(live))
-    }
-
-    /// The application protocols it speaks, most wanted first; none are negotiated unless told.
-    #[must_use]
-    pub fn with_alpn(mut self, protocols: Vec<Vec<u8>>) -> Self {
-        self.0.alpn = protocols;
-        self
     }
 
     /// How long a handshake may take; ten seconds unless told.
@@ -101,7 +97,6 @@ impl ServerAcceptor {
             .with_cert_resolver(Arc::new(credentials));
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        config.alpn_protocols.clone_from(&self.0.alpn);
         Ok(config)
     }
 }
@@ -110,20 +105,6 @@ impl ClientConnector {
     /// A connector with what is current in `live` at each handshake.
     pub fn new(live: Arc<Live>) -> Self {
         Self(Side::new(live))
-    }
-
-    /// The application protocols it speaks, most wanted first; none are negotiated unless told.
-    #[must_use]
-    pub fn with_alpn(mut self, protocols: Vec<Vec<u8>>) -> Self {
-        self.0.alpn = protocols;
-        self
-    }
-
-    /// How long a handshake may take; ten seconds unless told.
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.0.timeout = timeout;
-        self
     }
 
     /// Shakes hands on a fresh connection. Only a host is named to the server; services are recognised, not asked for.
@@ -174,7 +155,6 @@ impl ClientConnector {
             .with_custom_certificate_verifier(verifier)
             .with_client_cert_resolver(Arc::new(credentials));
         config.resumption = Resumption::disabled();
-        config.alpn_protocols.clone_from(&self.0.alpn);
         Ok(config)
     }
 }
@@ -185,13 +165,18 @@ impl Side {
             live,
             provider: Arc::new(provider::mesh()),
             time: Arc::new(DefaultTimeProvider),
-            alpn: Vec::new(),
             timeout: HANDSHAKE_TIMEOUT,
         }
     }
 
-    fn verifier(&self, snapshot: Arc<Snapshot>, role: Role, whom: &Whom, verdict: Arc<Verdict>) -> Arc<Verifier> {
-        Arc::new(Verifier { snapshot, role, whom: whom.clone(), verdict })
+    fn verifier(
+        &self,
+        snapshot: Arc<Snapshot>,
+        role: Role,
+        whom: &Whom,
+        verdict: Arc<Verdict>,
+    ) -> Arc<Framed<Verifier>> {
+        Arc::new(Framed(Verifier { snapshot, role, whom: whom.clone(), verdict }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whom a handshake met.
 
 use crypto::algorithm::Algorithm;
-use crypto::x509::SpiffeId;
+use crypto::x509::{SpiffeId, TrustDomain};
 
 /// The other side of a connection, as its verified certificate and the handshake tell.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -12,6 +12,10 @@ pub struct Peer {
     pub dns_names: Vec<String>,
     /// The identifier of the key that signed the certificate.
     pub issuer_key_id: Vec<u8>,
+    /// The identifier of the anchor's key, which speaks for the certificate in the end.
+    pub anchor_key_id: Vec<u8>,
+    /// The trust domain whose anchor it is.
+    pub trust_domain: TrustDomain,
     /// The certificate's serial number, as the bytes of the DER integer.
     pub serial: Vec<u8>,
     /// The last second of the certificate's validity, in seconds since 1970. A connection should not outlive it.

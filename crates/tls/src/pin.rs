@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use crypto::hash::sha256;
 use crypto::x509::{Certificate, Purpose};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::CertificateError;
+use rustls::pki_types::CertificateDer;
 use rustls::version::TLS13;
-use rustls::{CertificateError, DigitallySignedStruct, PeerMisbehaved, SignatureScheme};
 
+use crate::frame::{Framed, Judge, Shown};
 use crate::path::{self, Expectation, MAX_INTERMEDIATES, Trust};
-use crate::provider::{self, MESH_SCHEMES};
+use crate::provider;
 use crate::whom::Host;
 use crate::{Connector, Error};
 
@@ -65,62 +65,27 @@ pub fn connector(authority: Fingerprint) -> Result<Connector, Error> {
         .with_protocol_versions(&[&TLS13])
         .map_err(Error::Protocol)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Pinned(authority)))
+        .with_custom_certificate_verifier(Arc::new(Framed(Pinned(authority))))
         .with_no_client_auth();
     Ok(hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build())
 }
 
-#[derive(Debug)]
 struct Pinned(Fingerprint);
 
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
+impl Judge for Pinned {
+    fn judge(&self, shown: &Shown<'_>) -> Result<(), rustls::Error> {
         let read = |der: &CertificateDer<'_>| Certificate::parse(der).map_err(|_| CertificateError::BadEncoding);
-        let sent = intermediates.iter().take(MAX_INTERMEDIATES).map(read).collect::<Result<Vec<_>, _>>()?;
+        let sent = shown.others.iter().take(MAX_INTERMEDIATES).map(read).collect::<Result<Vec<_>, _>>()?;
         let (anchors, others): (Vec<_>, Vec<_>) =
             sent.into_iter().partition(|certificate| Fingerprint::of(certificate.der()) == self.0);
         if anchors.is_empty() {
             return Err(CertificateError::UnknownIssuer.into());
         }
-        let expected =
-            Expectation { names: vec![Host::from(server_name).name()], ..Expectation::peer(Purpose::ServerAuth) };
-        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        path::verify(&read(end_entity)?, &others, &Trust { anchors, ..Trust::default() }, &expected, now)
+        let names = shown.name.map(|name| Host::from(name).name()).into_iter().collect();
+        let expected = Expectation { names, ..Expectation::peer(Purpose::ServerAuth) };
+        path::verify(&read(shown.leaf)?, &others, &Trust { anchors, ..Trust::default() }, &expected, shown.now)
             .map_err(|refusal| CertificateError::Other(rustls::OtherError(Arc::new(refusal))))?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let leaf = Certificate::parse(cert).map_err(|_| CertificateError::BadEncoding)?;
-        match leaf.public_key() {
-            Some(key) if provider::proves(key, message, signed) => Ok(HandshakeSignatureValid::assertion()),
-            _ => Err(CertificateError::BadSignature.into()),
-        }
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        MESH_SCHEMES.to_vec()
+        Ok(())
     }
 }
 
@@ -129,6 +94,8 @@ const PREFIX: &str = "sha256:";
 #[cfg(test)]
 mod tests {
     use crypto::algorithm::Algorithm;
+    use rustls::client::danger::ServerCertVerifier as _;
+    use rustls::pki_types::{ServerName, UnixTime};
 
     use super::*;
     use crate::fixture::{Authority, DAY, Leaf, now};
@@ -138,7 +105,7 @@ mod tests {
         let end_entity = CertificateDer::from(credentials.chain().next().unwrap().to_vec());
         let sent: Vec<_> = sent.iter().map(|sent| CertificateDer::from(sent.certificate.clone())).collect();
         let name = ServerName::try_from(name).unwrap();
-        Pinned(pin).verify_server_cert(&end_entity, &sent, &name, &[], UnixTime::now()).is_ok()
+        Framed(Pinned(pin)).verify_server_cert(&end_entity, &sent, &name, &[], UnixTime::now()).is_ok()
     }
 
     #[test]

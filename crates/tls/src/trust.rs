@@ -6,6 +6,7 @@ use crypto::algorithm::Algorithm;
 use crypto::x509::{Certificate, Crl, KeyId, SerialNumber, TrustDomain};
 
 use crate::path::{self, Floor, Refusal};
+use crate::peer::Peer;
 
 /// The anchors of one trust domain with everything that is checked against them.
 #[derive(Clone)]
@@ -93,6 +94,16 @@ impl Trust {
     /// What is known, read. Trust that cannot be read believes nobody: a damaged revocation list must not let anybody in.
     pub(crate) fn known(&self) -> Result<&Known, Refusal> {
         self.known.get_or_init(|| self.read()).as_ref().map_err(Clone::clone)
+    }
+
+    /// Whether neither a peer's number nor its authority is refused.
+    pub(crate) fn believes(&self, peer: &Peer) -> bool {
+        let Ok(known) = self.known() else { return false };
+        let is_anchor = |anchor: &Certificate| {
+            anchor.public_key().is_some_and(|key| KeyId::of(key).as_bytes() == peer.anchor_key_id)
+        };
+        let (issuer, serial) = (KeyId::from_bytes(&peer.issuer_key_id), SerialNumber::from_bytes(&peer.serial));
+        known.trust.anchors.iter().any(is_anchor) && !known.trust.denied.has(issuer, serial)
     }
 
     fn read(&self) -> Result<Known, Refusal> {

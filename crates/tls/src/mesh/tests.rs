@@ -315,3 +315,38 @@ impl ServerCertVerifier for Credulous {
         crate::provider::MESH_SCHEMES.to_vec()
     }
 }
+
+#[tokio::test]
+async fn belief_in_a_peer_ends_with_its_number_or_its_authority_and_with_nothing_else() {
+    let pair = Pair::new();
+    let (other, again) = (Authority::new(Algorithm::MlDsa65), Pair::new());
+    let (served, _) = pair.meet_with((&pair.server, pair.trust()), (&pair.client, pair.trust())).await;
+    let peer = served.unwrap();
+    let denied = |serial: &[u8]| Denied { issuer_key_id: peer.issuer_key_id.clone(), serial: serial.to_vec() };
+    let both = || {
+        Trust::new(
+            "qapi.internal".parse().unwrap(),
+            vec![other.certificate.clone(), pair.authority.certificate.clone()],
+        )
+    };
+    let rows = [
+        ("another number is denied", both().with_denied(vec![denied(&[1, 2, 3])]), false),
+        ("an authority comes", both(), false),
+        ("its number is denied", both().with_denied(vec![denied(&peer.serial)]), true),
+        ("its authority leaves", trust(&other), true),
+        ("another authority takes the place of its own", trust(&again.authority), true),
+    ];
+    for (situation, next, ends) in rows {
+        let live = live(&pair.server, pair.trust());
+        let mut disbelief = Box::pin(live.disbelief(peer.clone()));
+        assert!(is_pending(&mut disbelief).await, "{situation}: before");
+        live.swap(Snapshot::new(pair.server.clone(), next.clone()));
+        assert_eq!(!is_pending(&mut disbelief).await, ends, "{situation}");
+        // Who looks only after the exchange sees it, too.
+        assert_eq!(!is_pending(&mut Box::pin(live.disbelief(peer.clone()))).await, ends, "{situation}: late");
+    }
+}
+
+async fn is_pending(future: &mut (impl Future<Output = ()> + Unpin)) -> bool {
+    std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx).is_pending())).await
+}

@@ -3,22 +3,18 @@
 //! A verifier lives for one handshake, so that its verdict can be read afterwards: rustls reports a refusal as an alert, and
 //! the reason would be lost.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crypto::key::PublicKey;
 use crypto::x509::{Certificate, GeneralName, KeyId, Purpose, SpiffeId, TrustDomain};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{
-    CertificateError, CommonState, DigitallySignedStruct, DistinguishedName, PeerMisbehaved, SignatureScheme,
-};
+use rustls::pki_types::CertificateDer;
+use rustls::{CertificateError, CommonState, DigitallySignedStruct};
 
+use crate::frame::{Judge, Shown};
 use crate::handshake::{Error, Refusal};
 use crate::path::{self, Expectation};
 use crate::peer::Peer;
-use crate::provider::{self, MESH_SCHEMES};
+use crate::provider;
 use crate::snapshot::Snapshot;
 use crate::whom::Whom;
 
@@ -41,47 +37,47 @@ pub(super) struct Verifier {
 pub(super) struct Verdict(Mutex<Option<Result<Verified, Error>>>);
 
 /// What a certificate says that was found valid.
-struct Verified {
+pub(super) struct Verified {
+    trust_domain: TrustDomain,
     spiffe_id: Option<SpiffeId>,
     dns_names: Vec<String>,
     issuer_key_id: Vec<u8>,
+    anchor_key_id: Vec<u8>,
     serial: Vec<u8>,
-    not_after: i64,
+    pub(super) not_after: i64,
     key: PublicKey,
 }
 
-impl Verifier {
-    fn judge(&self, leaf: &[u8], others: &[CertificateDer<'_>], now: UnixTime) -> Result<(), rustls::Error> {
-        let outcome = self.verify(leaf, others, now);
+impl Judge for Verifier {
+    fn judge(&self, shown: &Shown<'_>) -> Result<(), rustls::Error> {
+        let outcome = verify(&self.snapshot, self.role, &self.whom, shown);
         let answer = outcome.as_ref().map(|_| ()).map_err(alert);
         self.verdict.set(outcome);
         answer
     }
 
-    fn verify(&self, leaf: &[u8], others: &[CertificateDer<'_>], now: UnixTime) -> Result<Verified, Error> {
-        let verified = path(self, leaf, others, now).map_err(Error::Certificate)?;
-        match (&self.whom, &verified.spiffe_id) {
-            (Whom::Host(_), _) => Ok(verified),
-            (whom, Some(id)) if whom.welcomes(id) => Ok(verified),
-            (_, id) => Err(Error::Unwelcome(id.clone())),
+    fn proves(&self, _: &CertificateDer<'_>, message: &[u8], signed: &DigitallySignedStruct) -> bool {
+        let proves = self.verdict.proves(message, signed);
+        if !proves {
+            self.verdict.set(Err(Error::Signature));
         }
+        proves
     }
+}
 
-    /// The name that the certificate must have. Services are recognised afterwards, by their ids.
-    fn names(&self) -> Vec<path::Name> {
-        match &self.whom {
-            Whom::Host(host) => vec![host.name()],
-            _ => Vec::new(),
-        }
-    }
-
-    /// Whether the peer has the key of the certificate that was found valid.
-    fn prove(&self, message: &[u8], signed: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if self.verdict.proves(message, signed) {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        self.verdict.set(Err(Error::Signature));
-        Err(CertificateError::BadSignature.into())
+/// Judges what a peer showed: that a path speaks for it, and that it is welcome.
+pub(super) fn verify(snapshot: &Snapshot, role: Role, whom: &Whom, shown: &Shown<'_>) -> Result<Verified, Error> {
+    // The name that the certificate must have. Services are recognised afterwards, by their ids.
+    let names = match whom {
+        Whom::Host(host) => vec![host.name()],
+        _ => Vec::new(),
+    };
+    let expectation = Expectation { names, ..Expectation::peer(role.purpose()) };
+    let verified = path(snapshot, &expectation, shown).map_err(Error::Certificate)?;
+    match (whom, &verified.spiffe_id) {
+        (Whom::Host(_), _) => Ok(verified),
+        (whom, Some(id)) if whom.welcomes(id) => Ok(verified),
+        (_, id) => Err(Error::Unwelcome(id.clone())),
     }
 }
 
@@ -117,6 +113,8 @@ impl Verdict {
             spiffe_id: verified.spiffe_id,
             dns_names: verified.dns_names,
             issuer_key_id: verified.issuer_key_id,
+            anchor_key_id: verified.anchor_key_id,
+            trust_domain: verified.trust_domain,
             serial: verified.serial,
             not_after: verified.not_after,
             certificate_algorithm: verified.key.algorithm(),
@@ -126,20 +124,20 @@ impl Verdict {
 }
 
 /// Validates the path from a leaf to an anchor of its trust domain: the one its SPIFFE id is of, or ours when it has none.
-fn path(verifier: &Verifier, leaf: &[u8], others: &[CertificateDer<'_>], now: UnixTime) -> Result<Verified, Refusal> {
-    let leaf = Certificate::parse(leaf).map_err(path::Refusal::from)?;
-    let sent: Result<Vec<_>, _> = others.iter().map(|other| Certificate::parse(other)).collect();
-    let snapshot = &verifier.snapshot;
+fn path(snapshot: &Snapshot, expectation: &Expectation, shown: &Shown<'_>) -> Result<Verified, Refusal> {
+    let leaf = Certificate::parse(shown.leaf).map_err(path::Refusal::from)?;
+    let sent: Result<Vec<_>, _> = shown.others.iter().map(|other| Certificate::parse(other)).collect();
     let domain = trust_domain(&leaf).unwrap_or_else(|| snapshot.home().clone());
     let trust = snapshot.trust(&domain).ok_or(Refusal::UnknownTrustDomain)?;
     let known = trust.known()?;
     let intermediates = [sent.map_err(path::Refusal::from)?, known.intermediates.clone()].concat();
-    let expectation = Expectation { names: verifier.names(), ..Expectation::peer(verifier.role.purpose()) };
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    let verified = path::verify(&leaf, &intermediates, &known.trust, &expectation, now)?;
-    let issuer = verified.path.get(1).unwrap_or(&leaf).public_key().map(KeyId::of);
+    let verified = path::verify(&leaf, &intermediates, &known.trust, expectation, shown.now)?;
+    let key_id = |certificate: Option<&Certificate>| certificate.and_then(Certificate::public_key).map(KeyId::of);
+    let bytes = |id: Option<KeyId>| id.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
     Ok(Verified {
-        issuer_key_id: issuer.map(|id| id.as_bytes().to_vec()).unwrap_or_default(),
+        issuer_key_id: bytes(key_id(verified.path.get(1).or(Some(&leaf)))),
+        anchor_key_id: bytes(key_id(verified.path.last())),
+        trust_domain: domain,
         spiffe_id: verified.spiffe_id,
         dns_names: verified.dns_names,
         serial: leaf.serial_number().as_bytes().to_vec(),
@@ -162,7 +160,7 @@ fn no_key() -> path::Refusal {
 }
 
 /// What rustls sends the peer. The reason itself stays here.
-fn alert(error: &Error) -> rustls::Error {
+pub(super) fn alert(error: &Error) -> rustls::Error {
     let reason = match error {
         Error::Certificate(Refusal::Path(refusal)) => Some(refusal.reason),
         Error::Certificate(Refusal::UnknownTrustDomain) => Some(path::Reason::NoPath),
@@ -189,85 +187,3 @@ impl Role {
         }
     }
 }
-
-impl fmt::Debug for Verifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Verifier({:?}, {:?})", self.role, self.whom)
-    }
-}
-
-impl ClientCertVerifier for Verifier {
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        // No hints: they would tell everybody who knocks which authorities there are.
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, rustls::Error> {
-        self.judge(end_entity, intermediates, now).map(|()| ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(NOT_IN_TLS_1_2.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        _cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.prove(message, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        MESH_SCHEMES.to_vec()
-    }
-}
-
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        self.judge(end_entity, intermediates, now).map(|()| ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(NOT_IN_TLS_1_2.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        _cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.prove(message, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        MESH_SCHEMES.to_vec()
-    }
-}
-
-/// draft-ietf-tls-mldsa section 3: an ML-DSA signature in TLS 1.2 is an illegal parameter. It cannot come this far.
-const NOT_IN_TLS_1_2: PeerMisbehaved = PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme;

@@ -21,6 +21,11 @@ impl DenyList {
         self.0.is_empty()
     }
 
+    /// Whether the certificate of this number and this issuer's key is denied.
+    pub fn has(&self, issuer: KeyId, serial: SerialNumber) -> bool {
+        self.0.contains(&(issuer, serial))
+    }
+
     /// Whether this certificate of this issuer is denied. The issuer is known by the identifier of its key, by the one it
     /// gives itself, and by the one the certificate has for it.
     pub fn contains(&self, certificate: &Certificate, issuer: &Certificate) -> bool {
