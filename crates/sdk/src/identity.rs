@@ -17,7 +17,7 @@
 //!   again, 1 second to 5 minutes apart, while the certificate stays in use.
 //! - What the authority gives is checked by the verifier that peers use before it is put in use.
 //! - When the certificate expires, or peers refuse it, the service is not ready. Connections do not outlive the certificates
-//!   of their ends.
+//!   of their ends, nor the belief in who is there.
 
 mod authority;
 mod bundle;
@@ -28,6 +28,7 @@ mod door;
 pub mod plan;
 mod rotation;
 mod status;
+mod term;
 mod wanted;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,6 +48,7 @@ pub use bundle::Unbelievable;
 pub use candidate::Unfit;
 pub use check::Refused;
 pub use status::{Side, Status};
+pub use term::{Over, Term};
 pub use wanted::{NotAName, Wanted};
 
 use crate::config::Config;
@@ -73,8 +75,8 @@ pub struct Secured<S> {
     pub stream: S,
     /// Who is at the other end.
     pub peer: Peer,
-    /// How long both certificates are valid: the connection should not last longer.
-    pub lifetime: Duration,
+    /// How long it may go on: whoever holds it watches over this.
+    pub term: Term,
 }
 
 /// Key, chain and anchors for programs that read files.
@@ -198,6 +200,18 @@ impl ServiceIdentity {
         let held = self.inner.held();
         let key_and_chain = held.credential.exported.clone()?;
         Some(Exported { key_and_chain, bundle: held.trusted.anchors.clone() })
+    }
+
+    /// What handshakes are made with at this moment.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.inner.live.load()
+    }
+
+    /// A server was refused in a handshake that somebody else made with a snapshot of ours.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn count_refusal(&self, error: &handshake::Error) {
+        self.inner.count_refusal(Side::Client, error);
     }
 
     /// Lets a client in that is one of `whom`. Who is not is counted, and logged.
@@ -385,14 +399,19 @@ impl Inner {
             Ok((stream, peer)) => {
                 let left_s = ours_s.min(peer.not_after).saturating_sub(self.clock.now_s());
                 let lifetime = Duration::from_secs(u64::try_from(left_s).unwrap_or_default());
-                Ok(Secured { stream, peer, lifetime })
+                let term = Term::new(lifetime, self.live.disbelief(peer.clone()));
+                Ok(Secured { stream, peer, term })
             }
             Err(error) => {
-                self.refusals.count(side, error.reason());
-                tracing::warn!(?side, reason = error.reason(), error = report(&error), "handshake refused");
+                self.count_refusal(side, &error);
                 Err(error)
             }
         }
+    }
+
+    fn count_refusal(&self, side: Side, error: &handshake::Error) {
+        self.refusals.count(side, error.reason());
+        tracing::warn!(?side, reason = error.reason(), error = report(error), "handshake refused");
     }
 }
 

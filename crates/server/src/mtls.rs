@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use crypto::x509::{AltName, KeyId, SerialNumber, TrustDomain};
 use domain::authz::{ManageTenants, on_behalf_of_the_platform};
 use domain::ids::TenantId;
@@ -39,10 +38,11 @@ const PERIOD: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_millis(250);
 
 /// Lets services in.
-pub struct Door(ArcSwapOption<Open>);
+pub struct Door(watch::Sender<Option<Arc<Open>>>);
 
 /// What the door opens with at one moment.
 struct Open {
+    snapshot: Snapshot,
     acceptor: ServerAcceptor,
     certificate: &'static str,
     tenants: HashMap<KeyId, TenantId>,
@@ -54,10 +54,29 @@ pub struct Entered<IO> {
     pub stream: ServerStream<IO>,
     /// The service.
     pub service: Arc<Service>,
-    /// How long its certificate is valid, and with it the connection.
-    pub lifetime: Duration,
+    /// How long the connection may last.
+    pub stay: Stay,
     /// For counting.
     pub session: Session,
+}
+
+/// How long a service may stay: while its certificate is valid and the door would still let it in.
+pub struct Stay {
+    lifetime: Duration,
+    peer: tls::peer::Peer,
+    open: watch::Receiver<Option<Arc<Open>>>,
+}
+
+impl Stay {
+    /// Ends with the stay.
+    pub async fn over(mut self) {
+        let stranger = |open: &Option<Arc<Open>>| !open.as_ref().is_some_and(|open| open.snapshot.believes(&self.peer));
+        tokio::select! {
+            // The door is gone when the server has stopped.
+            _ = self.open.wait_for(stranger) => tracing::info!("a service is not believed any more"),
+            () = tokio::time::sleep(self.lifetime) => {}
+        }
+    }
 }
 
 impl Door {
@@ -66,7 +85,7 @@ impl Door {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let open = self.0.load_full().ok_or(handshake::Error::NoCredentials)?;
+        let open = self.0.borrow().clone().ok_or(handshake::Error::NoCredentials)?;
         let (stream, peer) = open.acceptor.accept(io, &Whom::AnyService).await?;
         let issuer_key_id = KeyId::from_bytes(&peer.issuer_key_id);
         // Both come of one look at the tenants: who is believed has a tenant.
@@ -83,8 +102,12 @@ impl Door {
         Ok(Entered {
             stream,
             service: Arc::new(service),
-            lifetime: Duration::from_secs(u64::try_from(left_s).unwrap_or_default()),
             session: Session { certificate: open.certificate, group: peer.group },
+            stay: Stay {
+                lifetime: Duration::from_secs(u64::try_from(left_s).unwrap_or_default()),
+                peer,
+                open: self.0.subscribe(),
+            },
         })
     }
 }
@@ -107,7 +130,7 @@ impl Keeper {
         let mut keeper = Self {
             platform: platform.clone(),
             names: config.names.clone(),
-            door: Arc::new(Door(ArcSwapOption::empty())),
+            door: Arc::new(Door(watch::Sender::new(None))),
             own: None,
             own_is_new: false,
             due: Timestamp::from_millis(0),
@@ -153,7 +176,7 @@ impl Keeper {
         let Some(own) = self.own.clone().filter(|_| self.own_is_new || believed != self.believed) else {
             return Ok(());
         };
-        self.door.0.store(Some(Arc::new(open(own, &believed)?)));
+        self.door.0.send_replace(Some(Arc::new(open(own, &believed)?)));
         (self.believed, self.own_is_new) = (believed, false);
         Ok(())
     }
@@ -219,5 +242,5 @@ fn open(own: Credentials, believed: &BTreeMap<TenantId, Arc<Believed>>) -> anyho
         let domain: TrustDomain = domain.parse()?;
         snapshot = snapshot.with_trust(Trust::new(domain, merged.anchors).with_denied(merged.denied));
     }
-    Ok(Open { acceptor: ServerAcceptor::new(Live::new(snapshot)), certificate, tenants })
+    Ok(Open { acceptor: ServerAcceptor::new(Live::new(snapshot.clone())), snapshot, certificate, tenants })
 }

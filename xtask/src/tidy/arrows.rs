@@ -34,6 +34,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("tokio-rustls", &["tls"]),
     ("hyper-rustls", &["tls"]),
     ("axum", &["server", "admission", "sdk", "examples"]),
+    ("reqwest", &["sdk", "examples"]),
     ("kube", &["admission"]),
     ("k8s-openapi", &["admission"]),
 ];

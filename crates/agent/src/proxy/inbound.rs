@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::port::{self, Limits};
-use super::traffic::{End, carry};
+use super::traffic::{DISBELIEVED, End, carry};
 use crate::config::Inbound;
 use crate::numbers::{Direction, Numbers};
 
@@ -54,9 +54,13 @@ impl Door {
             Err(late) => return self.absent(&late.into()),
         };
         let _ = plain.set_nodelay(true);
-        match carry(&mut plain, &mut secured.stream, secured.lifetime).await {
+        match carry(&mut plain, &mut secured.stream, secured.term.over()).await {
             End::Done => {}
             End::Expired => tracing::info!(port = self.name, peer, "connection ended with the certificate"),
+            End::Disbelieved => {
+                self.numbers.failed(Direction::Inbound, &self.name, DISBELIEVED);
+                tracing::warn!(port = self.name, peer, "connection closed: its peer is not believed any more");
+            }
             End::Broken(error) => tracing::debug!(port = self.name, peer, %error, "connection broke"),
         }
     }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::local::Local;
 use super::port::{self, Limits};
-use super::traffic::{End, carry};
+use super::traffic::{DISBELIEVED, End, carry};
 use crate::config::Outbound;
 use crate::numbers::{Direction, Numbers};
 
@@ -60,11 +60,15 @@ impl Way {
     async fn carry(&self, local: &mut Local<TcpStream>) -> Result<(), Unavailable> {
         let stream = self.connect().await?;
         let mut secured = self.identity.connect(stream, &self.whom).await.map_err(|error| self.refused(&error))?;
-        match carry(local, &mut secured.stream, secured.lifetime).await {
+        match carry(local, &mut secured.stream, secured.term.over()).await {
             End::Done => Ok(()),
             End::Expired => {
                 tracing::info!(port = self.name, "connection ended with the certificate");
                 Ok(())
+            }
+            End::Disbelieved => {
+                let line = format!("{}: it is not believed any more", self.to);
+                Err(Unavailable { reason: DISBELIEVED, line })
             }
             // In TLS 1.3 a server's refusal comes with the first read.
             End::Broken(error) => Err(self.refused(&error.into())),

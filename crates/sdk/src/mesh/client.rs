@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tls::mesh::ClientStream;
+use tls::mesh::{ClientStream, Expected};
 use tls::whom::{Host, Whom};
 use tokio::net::TcpStream;
 use tower::Service;
@@ -22,7 +22,8 @@ use super::expiring::{Expires, Expiring};
 use super::server::HEADER_TIMEOUT;
 use crate::identity::ServiceIdentity;
 
-/// A client of other services. Connections are kept and reused as long as the certificates of both ends are valid.
+/// A client of other services. Connections are kept and reused as long as the certificates of both ends are valid
+/// and their peers are believed.
 #[derive(Clone)]
 pub struct MeshClient(Client<MeshConnector, Full<Bytes>>);
 
@@ -30,13 +31,6 @@ pub struct MeshClient(Client<MeshConnector, Full<Bytes>>);
 #[derive(Debug, thiserror::Error)]
 #[error("calling another service")]
 pub struct CallFailed(#[source] legacy::Error);
-
-/// Whom connections expect at their other end.
-#[derive(Clone)]
-enum Expected {
-    Whom(Whom),
-    HostOfAddress,
-}
 
 #[derive(Clone)]
 struct MeshConnector {
@@ -110,13 +104,13 @@ impl MeshConnector {
         let stream = tokio::time::timeout(CONNECT, connected).await??;
         stream.set_nodelay(true)?;
         let secured = self.identity.connect(stream, &whom).await.map_err(io::Error::other)?;
-        Ok(TokioIo::new(Expiring::new(secured.stream, secured.lifetime, DRAIN)))
+        Ok(TokioIo::new(Expiring::new(secured.stream, secured.term, DRAIN)))
     }
 }
 
 /// Well before the server at the other end closes it, because a request that meets the closing is lost.
-const POOL_IDLE: Duration = Duration::from_secs(10);
+pub(super) const POOL_IDLE: Duration = Duration::from_secs(10);
 const _: () =
     assert!(POOL_IDLE.as_secs() < HEADER_TIMEOUT.as_secs(), "servers close connections that clients still use");
-const CONNECT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
 const DRAIN: Duration = Duration::from_secs(10);

@@ -1,6 +1,6 @@
-//! A client's connection that ends with the certificates it was made with.
+//! A client's connection that ends with the certificates it was made with, and with the belief in its peer.
 
-use std::future::Future as _;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,13 +8,21 @@ use std::time::Duration;
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
-/// A stream with an end: a while after a certificate expired it is closed, whether a request is under way or not.
+use crate::identity::{Over, Term};
+
+/// A stream with an end: a while after a certificate expired it is closed, and at once when its peer is not believed any more,
+/// whether a request is under way or not.
 pub struct Expiring<S> {
     stream: S,
     expires: Expires,
-    end: Pin<Box<Sleep>>,
+    end: End,
+}
+
+enum End {
+    Awaited(Pin<Box<dyn Future<Output = Over> + Send>>),
+    Come(Over),
 }
 
 /// When a certificate of the connection expires. Responses carry it as an extension.
@@ -29,13 +37,20 @@ impl Expires {
 }
 
 impl<S> Expiring<S> {
-    pub fn new(stream: S, lifetime: Duration, drain: Duration) -> Self {
-        let expires = Instant::now() + lifetime;
-        Self { stream, expires: Expires(expires), end: Box::pin(tokio::time::sleep_until(expires + drain)) }
+    pub fn new(stream: S, term: Term, drain: Duration) -> Self {
+        Self { stream, expires: Expires(term.end()), end: End::Awaited(Box::pin(term.closed(drain))) }
     }
 
-    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
-        self.end.as_mut().poll(cx).is_ready()
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Result<(), io::Error> {
+        let over = match &mut self.end {
+            End::Come(over) => *over,
+            End::Awaited(end) => match end.as_mut().poll(cx) {
+                Poll::Ready(over) => over,
+                Poll::Pending => return Ok(()),
+            },
+        };
+        self.end = End::Come(over);
+        Err(ended(over))
     }
 }
 
@@ -48,9 +63,7 @@ impl<S> Connection for Expiring<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Expiring<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.is_over(cx) {
-            return Poll::Ready(Err(expired()));
-        }
+        this.poll_end(cx)?;
         Pin::new(&mut this.stream).poll_read(cx, buf)
     }
 }
@@ -58,9 +71,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Expiring<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Expiring<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.is_over(cx) {
-            return Poll::Ready(Err(expired()));
-        }
+        this.poll_end(cx)?;
         Pin::new(&mut this.stream).poll_write(cx, bytes)
     }
 
@@ -73,29 +84,47 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Expiring<S> {
     }
 }
 
-fn expired() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "a certificate of the connection has expired")
+fn ended(over: Over) -> io::Error {
+    match over {
+        Over::Expired => io::Error::new(io::ErrorKind::TimedOut, "a certificate of the connection has expired"),
+        Over::Disbelieved => {
+            io::Error::new(io::ErrorKind::PermissionDenied, "the peer of the connection is not believed any more")
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
+    const MINUTE: Duration = Duration::from_secs(60);
+
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_closed_a_while_after_a_certificate_expired() {
         let (near, mut far) = tokio::io::duplex(64);
-        let mut stream = Expiring::new(near, Duration::from_secs(60), Duration::from_secs(10));
+        let mut stream = Expiring::new(near, Term::new(MINUTE, pending()), Duration::from_secs(10));
         let begun = Instant::now();
         far.write_all(b"a").await.unwrap();
         let mut byte = [0];
         assert_eq!(stream.read(&mut byte).await.unwrap(), 1);
-        assert!(
-            stream.expires.is_within(Duration::from_secs(60)) && !stream.expires.is_within(Duration::from_secs(59))
-        );
+        assert!(stream.expires.is_within(MINUTE) && !stream.expires.is_within(Duration::from_secs(59)));
         let ended = stream.read(&mut byte).await.unwrap_err();
         assert_eq!((ended.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, Duration::from_secs(70)));
+        assert!(stream.write_all(b"late").await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_closed_at_once_when_its_peer_is_not_believed_any_more() {
+        let (near, _far) = tokio::io::duplex(64);
+        let term = Term::new(MINUTE, tokio::time::sleep(MINUTE / 2));
+        let mut stream = Expiring::new(near, term, Duration::from_secs(10));
+        let begun = Instant::now();
+        let ended = stream.read(&mut [0]).await.unwrap_err();
+        assert_eq!((ended.kind(), begun.elapsed()), (io::ErrorKind::PermissionDenied, MINUTE / 2));
         assert!(stream.write_all(b"late").await.is_err());
     }
 }

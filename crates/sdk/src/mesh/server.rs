@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::{Service, ServiceExt as _};
 
-use crate::identity::ServiceIdentity;
+use crate::identity::{Over, ServiceIdentity};
 
 /// Who stands at the door: our identity, and whom it lets in.
 #[derive(Clone)]
@@ -91,7 +91,10 @@ where
     tokio::select! {
         ended = connection.as_mut() => return log_end(ended),
         _ = stop.wait_for(|stop| *stop) => {}
-        () = tokio::time::sleep(secured.lifetime) => tracing::info!("connection ends with a certificate"),
+        over = secured.term.over() => match over {
+            Over::Expired => tracing::info!("connection ends with a certificate"),
+            Over::Disbelieved => return tracing::info!("connection closed: its peer is not believed any more"),
+        },
     }
     connection.as_mut().graceful_shutdown();
     if let Ok(ended) = tokio::time::timeout(door.drain, connection).await {

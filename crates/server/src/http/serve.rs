@@ -165,8 +165,10 @@ async fn connection(stream: TcpStream, peer: SocketAddr, service: Service, mut s
                     service.metrics.handshake(&entered.session);
                     let caller = Caller { address: peer.ip(), service: Some(entered.service) };
                     // A connection is worth no more than the certificate it began with.
-                    let served = http(entered.stream, caller, service, stop);
-                    let _ended = tokio::time::timeout(entered.lifetime, served).await;
+                    tokio::select! {
+                        () = http(entered.stream, caller, service, stop) => {}
+                        () = entered.stay.over() => {}
+                    }
                 }
                 Err(error) => refused(&service.metrics, &error),
             }

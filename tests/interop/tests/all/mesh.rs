@@ -1,6 +1,7 @@
 //! Services that prove to each other who they are: with every foreign TLS stack, and between network namespaces.
 
 mod agent;
+mod belief;
 mod cell;
 mod door;
 mod foreign_eyes;

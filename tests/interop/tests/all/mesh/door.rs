@@ -2,15 +2,15 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::Stdio;
-use std::time::Duration;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::tools::tool;
 use crate::client::{Answer, Client};
 use crate::program::{both, succeed};
-use crate::server::{Server, eventually, list};
+use crate::server::{Lines, Server, eventually, list};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Within so many seconds a revoked certificate is refused.
@@ -198,6 +198,64 @@ fn a_denied_certificate_is_refused_within_seconds() {
     eventually(SECONDS, || scene.ask(Some(&own), STRONG, "GET /health", "").err());
     let metrics = scene.server.metrics();
     assert!(metrics.contains(r#"qapi_tls_refused_handshakes_total{reason="denied"}"#), "{metrics}");
+}
+
+#[test]
+fn what_a_denied_service_has_open_is_closed_and_nobody_elses() {
+    let scene = Scene::new();
+    let admin = scene.server.client();
+    let services = [scene.service(&admin, "users-api"), scene.service(&admin, "orders-api")];
+    let [mut denied, mut other] = services.each_ref().map(|service| Held::open(&scene, service));
+    assert!(denied.ask() && other.ask());
+    admin.post(&format!("/api/v1/certificates/{}/revoke", services[0].id), &json!({})).expect(200);
+    eventually(SECONDS, || denied.openssl.try_wait().expect("openssl can be waited for"));
+    assert!(other.ask(), "another service's connection was closed");
+}
+
+/// A connection of OpenSSL's that stays open.
+struct Held {
+    openssl: Child,
+    said: Lines,
+    answers: usize,
+}
+
+impl Held {
+    fn open(scene: &Scene, who: &Service) -> Self {
+        let mut command = tool("openssl");
+        command.args(["s_client", "-quiet", "-verify_return_error", "-connect", &scene.address, "-CAfile"]);
+        command
+            .arg(scene.folder.path().join("anchor.pem"))
+            .arg("-cert")
+            .arg(&who.certificate)
+            .arg("-key")
+            .arg(&who.key);
+        command.args(STRONG).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut openssl = command.spawn().expect("openssl runs");
+        let said = Lines::collect(openssl.stdout.take().expect("a pipe"));
+        Self { openssl, said, answers: 0 }
+    }
+
+    /// One request more; whether it was answered.
+    fn ask(&mut self) -> bool {
+        let request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let sent = self.openssl.stdin.as_mut().expect("a pipe").write_all(request);
+        self.answers += 1;
+        let deadline = Instant::now() + PATIENCE;
+        while sent.is_ok() && Instant::now() < deadline {
+            if self.said.text().matches("HTTP/1.1 200").count() == self.answers {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        false
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.openssl.kill();
+        let _ = self.openssl.wait();
+    }
 }
 
 #[test]
