@@ -25,7 +25,8 @@ pub struct CreateApiKey {
     /// The networks it may be used from, as CIDR. Any unless told.
     #[serde(default)]
     pub allowed_cidrs: Vec<String>,
-    /// What it is for: `production`, `ci`, ...
+    /// The environment it is bound to, such as `staging`: it then reaches only secrets and keys with the label
+    /// `environment:staging`, what it makes is labelled so, and it reaches certificates only by names in `resources`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
     /// Requests a minute; 0 or absent: the platform's default.
@@ -52,7 +53,7 @@ pub struct UpdateApiKey {
     /// New networks, in place of all the old ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_cidrs: Option<Vec<String>>,
-    /// A new word for what it is for.
+    /// Another environment to be bound to; an empty text unbinds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
     /// Requests a minute.
@@ -86,7 +87,7 @@ pub struct ApiKey {
     pub revoked_at: Option<WireTime>,
     /// The networks it may be used from.
     pub allowed_cidrs: Vec<String>,
-    /// What it is for.
+    /// The environment it is bound to.
     pub environment: Option<String>,
     /// Requests a minute; 0: the platform's default.
     pub rate_limit_per_minute: u32,
@@ -116,7 +117,7 @@ pub struct CreatedApiKey {
     pub expires_at: Option<WireTime>,
     /// The networks it may be used from.
     pub allowed_cidrs: Vec<String>,
-    /// What it is for.
+    /// The environment it is bound to.
     pub environment: Option<String>,
     /// Requests a minute; 0: the platform's default.
     pub rate_limit_per_minute: u32,

@@ -229,6 +229,9 @@ pub struct UpdateKey {
     /// A new description.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// New labels, in place of all the old ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<String>>,
     /// `active`, `disabled` (which reads back as `inactive`) or `deprecated`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,

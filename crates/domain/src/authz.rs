@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::environment::relabelled;
 use crate::ids::{ApiKeyId, TenantId};
 use crate::limits::{Kind, Limits};
 use crate::scope::{Scope, Scopes};
@@ -63,9 +64,24 @@ impl<A: Action> Authorized<A> {
         Self { tenant: self.tenant, limits: Arc::clone(&self.limits), action: PhantomData }
     }
 
-    /// Whether the action may touch the resource of this id and name.
+    /// Whether the action may touch the resource of this id and name, which has no labels.
     pub fn admits(&self, id: Uuid, name: &str) -> bool {
-        A::KIND.is_none_or(|kind| self.limits.admit(kind, id, name))
+        self.admits_labelled(id, name, NO_LABELS)
+    }
+
+    /// Whether the action may touch the resource of this id, name and labels: a JSON array of texts.
+    pub fn admits_labelled(&self, id: Uuid, name: &str, labels: &str) -> bool {
+        A::KIND.is_none_or(|kind| self.limits.admit(kind, id, name, labels))
+    }
+
+    /// The labels that a resource may be given which had `before`, or none where it is new. Who is bound to an environment
+    /// makes things within it, and moves nothing into it or out of it: then there are none.
+    pub fn relabelled(&self, before: Option<&[String]>, after: Vec<String>) -> Option<Vec<String>> {
+        match (self.limits.environment(), before) {
+            (None, _) => Some(after),
+            (Some(_), Some(before)) => relabelled(before, &after),
+            (Some(own), None) => relabelled(&[own.label()], &after),
+        }
     }
 
     /// Whether the caller reaches only some of what the action is about.
@@ -78,6 +94,9 @@ impl<A: Action> Authorized<A> {
         A::KIND.is_none_or(|kind| self.limits.admit_new(kind, name))
     }
 }
+
+/// The labels of what has none.
+const NO_LABELS: &str = "[]";
 
 /// Decides whether `principal` may do `A`.
 pub fn authorize<A: Action>(principal: &Principal) -> Result<Authorized<A>, Denied> {

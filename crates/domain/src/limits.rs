@@ -4,11 +4,16 @@
 //! (`secrets:users-api/*`, `keys:7c3a1f9d-4e2b-8a6c-0f5d-3b9e1c7a4f2d`). The names in certificates read from right to
 //! left, so theirs can also be everything below a domain (`certificates:*.payments.svc.cluster.local`). A credential without limits reaches every
 //! resource of its scopes; one with limits reaches only what they name, and nothing of a kind they do not name.
+//!
+//! A credential can also be bound to an [`Environment`]. Certificates belong to none, so one that is bound reaches only
+//! those names that its limits give it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
+
+use crate::environment::Environment;
 
 /// The kinds of resource a credential can be confined within.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +43,10 @@ pub struct Limit {
 
 /// All confinements of a credential.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limits(Vec<Limit>);
+pub struct Limits {
+    entries: Vec<Limit>,
+    environment: Option<Environment>,
+}
 
 /// The text is not `secrets:PATTERN`, `keys:PATTERN` or `certificates:PATTERN` with a non-empty pattern whose only `*`
 /// is its last character, or for certificates its first before a dot.
@@ -48,34 +56,64 @@ pub struct BadLimit;
 
 impl Limits {
     /// Confinement to exactly these; none means unconfined.
-    pub fn new(limits: Vec<Limit>) -> Self {
-        Self(limits)
+    pub fn new(entries: Vec<Limit>) -> Self {
+        Self { entries, environment: None }
     }
 
-    /// Whether a resource of this kind, id and name may be reached.
-    pub fn admit(&self, kind: Kind, id: Uuid, name: &str) -> bool {
-        self.0.is_empty() || self.0.iter().any(|limit| limit.kind == kind && limit.pattern.matches(id, name))
+    /// The same, bound to an environment.
+    #[must_use]
+    pub fn within(self, environment: Option<Environment>) -> Self {
+        Self { environment, ..self }
+    }
+
+    /// What the credential is bound to.
+    pub fn environment(&self) -> Option<&Environment> {
+        self.environment.as_ref()
+    }
+
+    /// Whether a resource of this kind, id, name and labels may be reached. The labels are a JSON array of texts.
+    pub fn admit(&self, kind: Kind, id: Uuid, name: &str, labels: &str) -> bool {
+        let is_labelled = kind != Kind::Certificates;
+        self.reaches(kind, |pattern| pattern.matches(id, name))
+            && (!is_labelled || self.environment.as_ref().is_none_or(|bound| bound.owns(labels)))
     }
 
     /// Whether a resource of this kind that does not exist yet may be made under this name.
     pub fn admit_new(&self, kind: Kind, name: &str) -> bool {
-        self.0.is_empty() || self.0.iter().any(|limit| limit.kind == kind && limit.pattern.matches_name(name))
+        self.reaches(kind, |pattern| pattern.matches_name(name))
     }
 
     /// Whether the credential is not confined at all.
     pub fn is_unlimited(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty() && self.environment.is_none()
     }
 
-    /// Whether every one of `inner` lies within these: nobody grants what they lack.
+    /// Whether every one of the limits of `inner` lies within these: nobody grants what they lack.
     pub fn cover(&self, inner: &Limits) -> bool {
-        self.0.is_empty()
-            || (!inner.0.is_empty() && inner.0.iter().all(|limit| self.0.iter().any(|own| own.covers(limit))))
+        let covered = |limit: &Limit| {
+            self.entries.iter().any(|own| own.covers(limit)) || (self.entries.is_empty() && self.is_open_to(limit.kind))
+        };
+        (self.entries.is_empty() || !inner.entries.is_empty()) && inner.entries.iter().all(covered)
+    }
+
+    /// Whether who has `inner` is bound at least as these are.
+    pub fn bind(&self, inner: &Limits) -> bool {
+        self.environment.as_ref().is_none_or(|own| inner.environment.as_ref() == Some(own))
+    }
+
+    fn reaches(&self, kind: Kind, matches: impl Fn(&Pattern) -> bool) -> bool {
+        let named = || self.entries.iter().any(|limit| limit.kind == kind && matches(&limit.pattern));
+        (self.entries.is_empty() && self.is_open_to(kind)) || named()
+    }
+
+    /// Whether a kind is open where no limit names anything.
+    fn is_open_to(&self, kind: Kind) -> bool {
+        self.environment.is_none() || kind != Kind::Certificates
     }
 
     /// The limits in the order given.
     pub fn iter(&self) -> impl Iterator<Item = &Limit> {
-        self.0.iter()
+        self.entries.iter()
     }
 }
 
@@ -189,7 +227,7 @@ mod tests {
             (&["keys:users-api/*"], false),
             (&["secrets:other/*", "secrets:users-api/d*"], true),
         ] {
-            assert_eq!(limits(texts).admit(Kind::Secrets, id, "users-api/db"), admitted, "{texts:?}");
+            assert_eq!(limits(texts).admit(Kind::Secrets, id, "users-api/db", "[]"), admitted, "{texts:?}");
         }
     }
 
@@ -229,6 +267,32 @@ mod tests {
         for text in ["certificates:", "certificates:a*b", "certificates:*.*", "certificates:*a.b", "secrets:*.b"] {
             assert!(text.parse::<Limit>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn who_is_bound_to_an_environment_reaches_what_belongs_to_it() {
+        let bound = |texts: &[&str]| limits(texts).within(Some("staging".parse().unwrap()));
+        let (id, own, other) = (Uuid::from_u128(7), r#"["environment:staging"]"#, r#"["environment:production"]"#);
+        for (texts, kind, labels, admitted) in [
+            (&[][..], Kind::Secrets, own, true),
+            (&[], Kind::Keys, own, true),
+            (&[], Kind::Secrets, other, false),
+            (&[], Kind::Secrets, "[]", false),
+            (&["secrets:a/*"], Kind::Secrets, own, true),
+            (&["secrets:b/*"], Kind::Secrets, own, false),
+            (&["secrets:a/*"], Kind::Keys, own, false),
+            // Certificates have no labels: a limit has to name them.
+            (&[], Kind::Certificates, "[]", false),
+            (&["certificates:a/*"], Kind::Certificates, "[]", true),
+        ] {
+            assert_eq!(bound(texts).admit(kind, id, "a/b", labels), admitted, "{texts:?} {kind:?} {labels}");
+        }
+        assert!(!bound(&[]).is_unlimited());
+        // Nobody hands on what they lack, nor gets rid of what binds them.
+        assert!(bound(&[]).bind(&bound(&["secrets:a"])) && limits(&[]).bind(&bound(&[])));
+        assert!(!bound(&[]).bind(&limits(&[])) && !bound(&[]).bind(&limits(&[]).within(Some("x".parse().unwrap()))));
+        assert!(bound(&[]).cover(&bound(&["secrets:a"])) && !bound(&[]).cover(&bound(&["certificates:a"])));
+        assert!(bound(&["certificates:a"]).cover(&bound(&["certificates:a"])));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use api::error::ErrorCode;
 use domain::api_key::{Dead, Standing, is_plausible};
 use domain::authz::Principal;
+use domain::environment::Environment;
 use domain::ids::{ApiKeyId, TenantId};
 use domain::limits::Limits;
 use domain::rate::{Allowance, Bucket};
@@ -193,7 +194,7 @@ impl Known {
                 id: row.id,
                 name: row.name.as_str().into(),
                 scopes: Scopes::parse(row.scopes.split_whitespace()).map_err(|_| broken("scopes"))?,
-                limits: Arc::new(Limits::new(limits)),
+                limits: Arc::new(Limits::new(limits).within(row.environment.clone().map(Environment::stored))),
             },
             standing: Standing {
                 revoked_at: row.revoked_at,

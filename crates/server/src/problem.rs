@@ -72,6 +72,11 @@ impl Problem {
         Self::new(ErrorCode::Sealed, "The platform is sealed; an operator must unseal it.").retry_after(30)
     }
 
+    /// Something would leave the environment that the credential is bound to, or come into another.
+    pub fn other_environment() -> Self {
+        Self::new(ErrorCode::Forbidden, "The labels name an environment to which the credential is not bound.")
+    }
+
     /// The same to an operator at a terminal, who may know what really happened.
     pub fn for_operator(self) -> anyhow::Error {
         match self.cause {

@@ -28,7 +28,7 @@ pub struct ApiKey {
     pub limits: String,
     /// Its networks as a JSON array.
     pub cidrs: String,
-    /// What it is bound to, as a label for people.
+    /// The environment it is bound to.
     pub environment: Option<String>,
     /// Requests a minute; the platform's default when absent, none when 0.
     pub rate_per_minute: Option<u32>,

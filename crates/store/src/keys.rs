@@ -118,7 +118,7 @@ impl Store {
     pub async fn named_key<A: Action>(&self, auth: &Authorized<A>, key: &KeyRef) -> Result<Option<NamedKey>> {
         let rows = self.read(select_key(auth.tenant(), key)).await?;
         let found = rows.first().map(named_key).transpose()?;
-        Ok(found.filter(|key| auth.admits(key.id.uuid(), &key.name)))
+        Ok(found.filter(|key| auth.admits_labelled(key.id.uuid(), &key.name, &key.labels)))
     }
 
     /// Every key that the caller may know of, by name.
@@ -127,7 +127,7 @@ impl Store {
         let keys = self.scan(sql(text).bind(auth.tenant().as_bytes()).bind(MOST_KEYS)).await?;
         let keys = keys.iter().map(named_key).collect::<Result<Vec<_>>>()?;
         let wanted = |key: &NamedKey| {
-            auth.admits(key.id.uuid(), &key.name)
+            auth.admits_labelled(key.id.uuid(), &key.name, &key.labels)
                 && filter.key_type.as_ref().is_none_or(|wanted| *wanted == key.key_type)
                 && (filter.states.is_empty()
                     || filter.states.iter().any(|word| [key.state.as_str(), key.state.status()].contains(word)))
@@ -167,7 +167,7 @@ impl Store {
 /// Reads a key inside a transaction, so that a decision and its write see the same row.
 pub async fn key_in<A: Action>(tx: &mut Tx<'_>, auth: &Authorized<A>, key: &KeyRef) -> Result<Option<NamedKey>> {
     let found = tx.row(select_key(auth.tenant(), key)).await?.as_ref().map(named_key).transpose()?;
-    Ok(found.filter(|key| auth.admits(key.id.uuid(), &key.name)))
+    Ok(found.filter(|key| auth.admits_labelled(key.id.uuid(), &key.name, &key.labels)))
 }
 
 /// Takes the row's lock, so that everything after it in the transaction is serial with other changes of this key.
@@ -207,7 +207,7 @@ pub fn insert_key(auth: &Authorized<WriteKeys>, key: &NamedKey) -> Stmt {
 pub async fn update_key(tx: &mut Tx<'_>, auth: &Authorized<WriteKeys>, key: &NamedKey) -> Result<()> {
     let statement = sql("UPDATE named_key SET name = $3, folded = $4, state = $5, deletion_at = $6, is_default = $7, is_favorite = $8, \
                          current_version = $9, min_version = $10, description = $11, expires_at = $12, rotated_at = $13, \
-                         updated_at = $14, ver = ver + 1 WHERE tenant = $1 AND id = $2 AND ver = $15")
+                         updated_at = $14, labels = $15, ver = ver + 1 WHERE tenant = $1 AND id = $2 AND ver = $16")
     .bind(auth.tenant().as_bytes())
     .bind(key.id.as_bytes())
     .bind(&key.name)
@@ -222,6 +222,7 @@ pub async fn update_key(tx: &mut Tx<'_>, auth: &Authorized<WriteKeys>, key: &Nam
     .bind(key.expires_at.map(Timestamp::millis))
     .bind(key.rotated_at.map(Timestamp::millis))
     .bind(key.updated_at.millis())
+    .bind(&key.labels)
     .bind(key.revision);
     if tx.exec(statement).await? == 1 { Ok(()) } else { Err(Error::Conflict) }
 }

@@ -143,7 +143,7 @@ impl Store {
                     ORDER BY created_at DESC, id DESC LIMIT $2";
         let rows = self.scan(sql(text).bind(auth.tenant().as_bytes()).bind(MOST_SECRETS)).await?;
         let mut listed = rows.iter().map(listed).collect::<Result<Vec<_>>>()?;
-        listed.retain(|secret| auth.admits(secret.id.uuid(), &secret.name));
+        listed.retain(|secret| auth.admits_labelled(secret.id.uuid(), &secret.name, &secret.labels));
         Ok(listed)
     }
 
@@ -186,10 +186,13 @@ pub fn lock_names(auth: &Authorized<WriteSecrets>) -> Stmt {
 
 /// The secrets of a name, the oldest first, as the transaction sees them.
 pub async fn secrets_named_in(tx: &mut Tx<'_>, auth: &Authorized<WriteSecrets>, name: &str) -> Result<Vec<SecretId>> {
-    let text = "SELECT id FROM secret WHERE tenant = $1 AND name = $2 ORDER BY created_at, id LIMIT $3";
+    let text = "SELECT id, labels FROM secret WHERE tenant = $1 AND name = $2 ORDER BY created_at, id LIMIT $3";
     let rows = tx.rows(sql(text).bind(auth.tenant().as_bytes()).bind(name).bind(MOST_OF_A_NAME)).await?;
-    let ids = rows.iter().map(|row| row.array(0).map(SecretId::from_bytes)).collect::<Result<Vec<_>>>()?;
-    Ok(ids.into_iter().filter(|id| auth.admits(id.uuid(), name)).collect())
+    let admitted = |row: &Row| -> Result<Option<SecretId>> {
+        let id = SecretId::from_bytes(row.array(0)?);
+        Ok(auth.admits_labelled(id.uuid(), name, row.text(1)?).then_some(id))
+    };
+    rows.iter().filter_map(|row| admitted(row).transpose()).collect()
 }
 
 /// One version of a secret that was locked before.
@@ -285,7 +288,7 @@ pub async fn delete_secret(
 }
 
 fn admitted<A: Action>(auth: &Authorized<A>, found: Option<StoredSecret>) -> Result<Option<StoredSecret>> {
-    Ok(found.filter(|secret| auth.admits(secret.id.uuid(), &secret.name)))
+    Ok(found.filter(|secret| auth.admits_labelled(secret.id.uuid(), &secret.name, &secret.labels)))
 }
 
 fn with_version<A: Action>(auth: &Authorized<A>, row: Option<&Row>) -> Result<Option<(StoredSecret, StoredVersion)>> {

@@ -58,8 +58,8 @@ struct CreateInputs {
     /// When it dies: 30d, 12h, or RFC 3339
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
-    /// What it is for: production, ci, ...
-    #[arg(long)]
+    /// Bind it to an environment: it reaches only what is labelled environment:NAME
+    #[arg(long, value_name = "NAME")]
     environment: Option<String>,
     /// Requests a minute
     #[arg(long, value_name = "N")]

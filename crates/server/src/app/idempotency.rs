@@ -10,6 +10,7 @@ use api::error::ErrorCode;
 use api::routes::Route;
 use crypto::context::Context;
 use crypto::hash::sha256;
+use domain::environment::Environment;
 use domain::time::{DAY_MS, MINUTE_MS, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::idempotency::{Claim, Kept};
@@ -191,10 +192,12 @@ fn fingerprint(ctx: &Ctx, asked: &Asked<'_>) -> [u8; 32] {
     // Who may do less than before must not be shown what they got then.
     let limits = ctx.principal.limits.iter().map(ToString::to_string);
     let reach = limits.fold(ctx.principal.scopes.to_string(), |reach, limit| reach + "\n" + &limit);
+    let environment = ctx.principal.limits.environment().map_or("", Environment::as_str);
     let context = Context::new("qapi/idempotency/request/v1")
         .bytes(ctx.tenant().as_bytes())
         .bytes(ctx.principal.id.as_bytes())
         .bytes(reach.as_bytes())
+        .bytes(environment.as_bytes())
         .bytes(asked.route.operation_id.as_bytes())
         .bytes(asked.address.as_bytes())
         .bytes(asked.body);

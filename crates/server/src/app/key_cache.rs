@@ -67,7 +67,7 @@ impl KeyCache {
             Some(loaded) => loaded,
             None => self.read(address, stand).await?,
         };
-        if ctx.tenant() == tenant && auth.admits(loaded.row.id.uuid(), &loaded.row.name) {
+        if ctx.tenant() == tenant && auth.admits_labelled(loaded.row.id.uuid(), &loaded.row.name, &loaded.row.labels) {
             Ok(loaded)
         } else {
             Err(absent())

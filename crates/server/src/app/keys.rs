@@ -66,6 +66,14 @@ fn outside_limits(name: &str) -> Problem {
     Problem::new(ErrorCode::Forbidden, "The credential's limits do not allow a key of this name.").detail("name", name)
 }
 
+/// The column of the labels that a key may be given, which had `before` there or is new.
+fn relabelled(auth: &Authorized<WriteKeys>, before: Option<&str>, after: &[String]) -> Outcome<String> {
+    let unreadable = |error| Problem::internal("reading labels", error);
+    let before: Option<Vec<String>> = before.map(serde_json::from_str).transpose().map_err(unreadable)?;
+    let labels = auth.relabelled(before.as_deref(), after.to_vec()).ok_or_else(Problem::other_environment)?;
+    serde_json::to_string(&labels).map_err(|error| Problem::internal("writing labels", error))
+}
+
 /// Everybody who names no key uses the default. Whoever is confined to some keys must not choose it for them.
 fn may_set_default(auth: &Authorized<WriteKeys>) -> Outcome<()> {
     if auth.is_confined() {

@@ -15,7 +15,7 @@ mod view;
 
 use api::error::ErrorCode;
 use api::secrets as wire;
-use domain::authz::{Authorized, ReadSecrets};
+use domain::authz::{Authorized, ReadSecrets, WriteSecrets};
 use domain::ids::SecretId;
 use domain::name::SecretName;
 use domain::secret::Standing;
@@ -148,6 +148,13 @@ fn ambiguous(ids: impl Iterator<Item = SecretId>) -> Problem {
 
 fn outside_limits() -> Problem {
     Problem::new(ErrorCode::Forbidden, "The credential is confined to other names.")
+}
+
+/// The labels that a secret may be given, which had `before` or is new: both as the column has them.
+fn relabelled(auth: &Authorized<WriteSecrets>, before: Option<&str>, after: &str) -> Outcome<String> {
+    let before = before.map(view::labels).transpose()?;
+    let labels = auth.relabelled(before.as_deref(), view::labels(after)?).ok_or_else(Problem::other_environment)?;
+    serde_json::to_string(&labels).map_err(|error| Problem::internal("storing labels", error))
 }
 
 /// How the history calls whoever changes something.

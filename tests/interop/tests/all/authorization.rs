@@ -282,3 +282,117 @@ fn nobody_reaches_further_through_a_key_they_make() {
         assert_eq!(make(beyond), 403, "{beyond:?}");
     }
 }
+
+/// What is labelled for an environment is reached by keys that are bound to it or to none; a bound key reaches nothing else.
+#[test]
+fn a_key_that_is_bound_to_an_environment_reaches_what_belongs_to_it_and_nothing_else() {
+    let server = Server::start_dev();
+    let admin = server.client();
+    let everything =
+        ["secrets:read", "secrets:write", "keys:read", "keys:write", "encrypt", "decrypt", "apikeys:write"];
+    let bound = |maker: &Client, scopes: &[&str], environment: &str| {
+        let body = json!({"name": "bound", "scopes": scopes, "environment": environment});
+        maker.post("/api/v1/api-keys", &body)
+    };
+    let made = bound(&admin, &everything, "Staging").expect(201);
+    assert_eq!(made.json()["environment"], "Staging");
+    let staging = admin.with_key(&made.text_of("key"));
+
+    let secret = |client: &Client, labels: &[&str]| {
+        client.post("/api/v1/secrets", &json!({"name": "shared/db", "value": labels.join("+"), "labels": labels}))
+    };
+    let theirs = secret(&admin, &["environment:production"]).expect(201).text_of("id");
+    let nobodys = secret(&admin, &["db"]).expect(201).text_of("id");
+    let ours = secret(&admin, &["environment:staging", "db"]).expect(201).text_of("id");
+    let both = secret(&admin, &["environment:production", "ENVIRONMENT:staging"]).expect(201).text_of("id");
+    for beyond in [&theirs, &nobodys] {
+        let path = format!("/api/v1/secrets/{beyond}");
+        staging.get(&path).refused(404, "not_found");
+        staging.patch(&path, &json!({"labels": ["environment:staging"]})).refused(404, "not_found");
+        staging.put(&format!("{path}/value"), &json!({"value": "x"})).refused(404, "not_found");
+        staging.delete(&path).refused(404, "not_found");
+        staging.post("/api/v1/vault/share", &json!({"secretId": beyond})).refused(404, "not_found");
+    }
+    staging.get(&format!("/api/v1/secrets/{both}")).expect(200);
+    let listed = staging.get("/api/v1/secrets").expect(200).json();
+    assert_eq!(listed["total"], 2, "{listed}");
+
+    // Nothing is moved out of the environment, into another, or made elsewhere; what is made is made here.
+    let path = format!("/api/v1/secrets/{ours}");
+    let patched = staging.patch(&path, &json!({"labels": ["new"]})).expect(200).json();
+    assert_eq!(patched["labels"], json!(["new", "environment:staging"]));
+    staging.patch(&path, &json!({"labels": ["environment:production"]})).refused(403, "forbidden");
+    secret(&staging, &["environment:production"]).refused(403, "forbidden");
+    assert_eq!(secret(&staging, &[]).expect(201).json()["labels"], json!(["environment:Staging"]));
+    let import = json!({"items": [{"name": "imported", "value": "v", "labels": ["environment:production"]}, {"name": "imported", "value": "v"}]});
+    let imported = staging.post("/api/v1/secrets/import", &import).expect(200).json();
+    assert_eq!((&imported["created"], &imported["failed"]), (&json!(1), &json!(1)), "{imported}");
+    let by_name = staging.get("/api/v1/secrets/by-name/imported").expect(200).json();
+    assert_eq!(by_name["labels"], json!(["environment:Staging"]));
+
+    // Keys alike, the tenant's default among them, which belongs to no environment.
+    staging.post("/api/v1/encrypt", &json!({"plaintext": "x"})).refused(404, "not_found");
+    let key = |client: &Client, name: &str, labels: &[&str]| {
+        let body = json!({"name": name, "keyType": "encryption", "algorithm": "ML-KEM-768", "labels": labels});
+        client.post("/api/v1/keys", &body)
+    };
+    let elsewhere = key(&admin, "elsewhere", &["environment:production"]).expect(201).text_of("id");
+    let sealed = admin.post("/api/v1/encrypt", &json!({"plaintext": "x", "keyId": elsewhere})).expect(200);
+    let sealed = json!({"encryptedPayload": sealed.text_of("encryptedPayload")});
+    staging.post("/api/v1/encrypt", &json!({"plaintext": "x", "keyId": elsewhere})).refused(404, "not_found");
+    assert!([400, 404].contains(&staging.post("/api/v1/decrypt", &sealed).status));
+    staging.post("/api/v1/transit/encrypt/elsewhere", &json!({"plaintext": "eA=="})).refused(404, "not_found");
+    key(&staging, "planted", &["environment:production"]).refused(403, "forbidden");
+    let own = key(&staging, "here", &[]).expect(201).json();
+    assert_eq!(own["labels"], json!(["environment:Staging"]));
+    staging.post("/api/v1/encrypt", &json!({"plaintext": "x", "keyId": own["id"]})).expect(200);
+    let path = format!("/api/v1/keys/{}", own["id"].as_str().unwrap());
+    let rotated = staging.post(&format!("{path}/rotate"), &json!({"setAsDefault": true})).expect(200).json();
+    assert_eq!((&rotated["isDefault"], rotated["warnings"].as_array().map(Vec::len)), (&json!(false), Some(1)));
+
+    let labels = |client: &Client, labels: &[&str]| client.patch(&path, &json!({"labels": labels}));
+    let patched = labels(&staging, &["new"]).expect(200).json();
+    assert_eq!(patched["labels"], json!(["new", "environment:Staging"]));
+    labels(&staging, &["environment:production"]).refused(403, "forbidden");
+    assert_eq!(
+        labels(&admin, &["environment:production"]).expect(200).json()["labels"],
+        json!(["environment:production"])
+    );
+    staging.get(&path).refused(404, "not_found");
+
+    // The binding is handed on, and nobody gets rid of it.
+    bound(&staging, &["secrets:read"], "staging").expect(201);
+    for other in ["production", ""] {
+        let refused = bound(&staging, &["secrets:read"], other).refused(403, "forbidden");
+        assert_eq!(refused["details"]["exceeds"], json!(["environment"]), "{other:?}");
+    }
+    let own_id = made.text_of("id");
+    staging.patch(&format!("/api/v1/api-keys/{own_id}"), &json!({"environment": ""})).refused(403, "forbidden");
+    // The administrator moves it: what was reached before is out of reach at once.
+    admin.patch(&format!("/api/v1/api-keys/{own_id}"), &json!({"environment": "production"})).expect(200);
+    crate::server::eventually(std::time::Duration::from_secs(2), || {
+        (staging.get(&format!("/api/v1/secrets/{theirs}")).status == 200).then_some(())
+    });
+    staging.get(&format!("/api/v1/secrets/{ours}")).refused(404, "not_found");
+}
+
+/// Certificates belong to no environment: whoever is bound to one gets those that its resources name.
+#[test]
+fn a_key_that_is_bound_to_an_environment_gets_certificates_by_name_only() {
+    let server = Server::start_dev();
+    let admin = server.client();
+    let bound = |resources: &[&str]| {
+        let scopes = ["certificates:read", "certificates:write"];
+        let body = json!({"name": "bound", "scopes": scopes, "environment": "staging", "resources": resources});
+        admin.with_key(&admin.post("/api/v1/api-keys", &body).expect(201).text_of("key"))
+    };
+    let ask = |client: &Client| {
+        let body = json!({"Subject": "CN=users-api", "SubjectAlternativeNames": ["DNS:users-api.staging.svc"]});
+        client.post("/api/v1/certificates", &body).status
+    };
+    assert_eq!(ask(&admin), 201);
+    assert_eq!(ask(&bound(&[])), 403);
+    assert_eq!(ask(&bound(&["certificates:*.prod.svc", "certificates:users-api"])), 403);
+    assert_eq!(ask(&bound(&["certificates:*.staging.svc", "certificates:users-api"])), 201);
+    assert_eq!(bound(&[]).get("/api/v1/certificates").expect(200).json()["total"], 0);
+}

@@ -42,15 +42,19 @@ pub struct UpdateInputs {
     /// A new description
     #[arg(long)]
     description: Option<String>,
+    /// New labels, in place of all the old ones; repeat for several
+    #[arg(long = "label", value_name = "LABEL")]
+    labels: Vec<String>,
 }
 
-/// Changes a key's name or description.
+/// Changes a key's name, description or labels.
 pub async fn update(inputs: UpdateInputs, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
-    if inputs.name.is_none() && inputs.description.is_none() {
-        return Err(Failure::unusable("nothing to change", "--name or --description"));
+    if inputs.name.is_none() && inputs.description.is_none() && inputs.labels.is_empty() {
+        return Err(Failure::unusable("nothing to change", "--name, --description or --label"));
     }
     let id = lookup::key_id(client, &inputs.reference).await?;
-    let body = UpdateKey { name: inputs.name, description: inputs.description, status: None };
+    let labels = (!inputs.labels.is_empty()).then_some(inputs.labels);
+    let body = UpdateKey { name: inputs.name, description: inputs.description, labels, status: None };
     let key = client.update_key(id, &body).await?;
     printer.body(&key, |key| format!("updated {} ({})", key.name, key.id))
 }
@@ -97,7 +101,7 @@ pub async fn set_status(
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     let id = lookup::key_id(client, &inputs.reference).await?;
-    let body = UpdateKey { name: None, description: None, status: Some(status.to_owned()) };
+    let body = UpdateKey { status: Some(status.to_owned()), ..UpdateKey::default() };
     let key = client.update_key(id, &body).await?;
     printer.body(&key, |key| format!("{} is {}", key.name, key.state.as_deref().unwrap_or(key.status.as_str())))
 }

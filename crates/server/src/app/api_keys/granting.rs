@@ -3,6 +3,7 @@
 
 use api::api_keys::{CreateApiKey, UpdateApiKey};
 use api::error::ErrorCode;
+use domain::environment::{BadEnvironment, Environment};
 use domain::limits::Limits;
 use domain::name::KeyName;
 use domain::scope::Scopes;
@@ -13,7 +14,6 @@ use store::api_keys::ApiKey;
 use crate::problem::{Outcome, Problem};
 
 const ENTRIES_MAX: usize = 100;
-const ENVIRONMENT_CHARS: usize = 100;
 
 /// A key as it is to be.
 #[derive(Clone, Debug)]
@@ -23,7 +23,6 @@ pub struct Wanted {
     limits: Limits,
     expires_at: Option<Timestamp>,
     cidrs: Vec<IpNet>,
-    environment: Option<String>,
     /// As the row has it: absent means the platform's default, 0 means none.
     rate_per_minute: Option<u32>,
 }
@@ -34,10 +33,9 @@ impl Wanted {
         Ok(Self {
             name: name(&request.name)?,
             scopes: scopes(&request.scopes)?,
-            limits: limits(&request.resources)?,
+            limits: limits(&request.resources)?.within(request.environment.map_or(Ok(None), environment)?),
             expires_at: request.expires_at.map(|at| expiry(at.into(), now)).transpose()?,
             cidrs: cidrs(&request.allowed_cidrs)?,
-            environment: request.environment.map(environment).transpose()?,
             rate_per_minute: request.rate_limit_per_minute.filter(|rate| *rate > 0),
         })
     }
@@ -49,23 +47,25 @@ impl Wanted {
             name: row.name.clone(),
             scopes: Scopes::parse(row.scopes.split_whitespace())
                 .map_err(|error| Problem::internal("reading an API key", error))?,
-            limits: parsed(&row.limits).and_then(|texts| limits(&texts)).map_err(broken)?,
+            limits: parsed(&row.limits)
+                .and_then(|texts| limits(&texts))
+                .map_err(broken)?
+                .within(row.environment.clone().map(Environment::stored)),
             expires_at: row.expires_at,
             cidrs: parsed(&row.cidrs).and_then(|texts| cidrs(&texts)).map_err(broken)?,
-            environment: row.environment.clone(),
             rate_per_minute: row.rate_per_minute,
         })
     }
 
     /// The same with what is given changed.
     pub fn changed(self, request: UpdateApiKey, now: Timestamp) -> Outcome<Self> {
+        let bound = request.environment.map_or(Ok(self.limits.environment().cloned()), environment)?;
         Ok(Self {
             name: request.name.map_or(Ok(self.name), |text| name(&text))?,
             scopes: request.scopes.map_or(Ok(self.scopes), |words| scopes(&words))?,
-            limits: request.resources.map_or(Ok(self.limits), |texts| limits(&texts))?,
+            limits: request.resources.map_or(Ok(self.limits), |texts| limits(&texts))?.within(bound),
             expires_at: request.expires_at.map_or(Ok(self.expires_at), |at| expiry(at.into(), now).map(Some))?,
             cidrs: request.allowed_cidrs.map_or(Ok(self.cidrs), |texts| cidrs(&texts))?,
-            environment: request.environment.map_or(Ok(self.environment), |text| environment(text).map(Some))?,
             rate_per_minute: request
                 .rate_limit_per_minute
                 .map_or(self.rate_per_minute, |rate| Some(rate).filter(|rate| *rate > 0)),
@@ -79,7 +79,7 @@ impl Wanted {
             scopes: self.scopes.to_string(),
             limits: json(self.limits.iter()),
             cidrs: json(self.cidrs.iter()),
-            environment: self.environment,
+            environment: self.limits.environment().map(ToString::to_string),
             rate_per_minute: self.rate_per_minute,
             expires_at: self.expires_at,
             ..row
@@ -123,6 +123,7 @@ impl Grant {
         let unlimited = wanted.rate_per_minute == Some(0) && self.own.rate_per_minute != Some(0);
         [
             ("resources", !self.own.limits.cover(&wanted.limits)),
+            ("environment", !self.own.limits.bind(&wanted.limits)),
             (
                 "allowedCidrs",
                 !self.own.cidrs.is_empty() && (wanted.cidrs.is_empty() || !wanted.cidrs.iter().all(inside)),
@@ -182,11 +183,12 @@ fn expiry(at: Timestamp, now: Timestamp) -> Outcome<Timestamp> {
     if at > now { Ok(at) } else { Err(Problem::invalid("expiresAt is in the past.")) }
 }
 
-fn environment(text: String) -> Outcome<String> {
-    if text.chars().count() > ENVIRONMENT_CHARS || text.chars().any(char::is_control) {
-        return Err(Problem::invalid(format!("environment has at most {ENVIRONMENT_CHARS} characters.")));
+/// An empty text binds to nothing.
+fn environment(text: String) -> Outcome<Option<Environment>> {
+    if text.is_empty() {
+        return Ok(None);
     }
-    Ok(text)
+    text.parse().map(Some).map_err(|error: BadEnvironment| Problem::invalid(format!("environment: {error}.")))
 }
 
 /// The entries of a column that holds a JSON array of texts, to be shown.

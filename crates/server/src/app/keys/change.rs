@@ -14,8 +14,8 @@ use store::keys::{
 };
 use store::{Stmt, Tx};
 
-use super::make::check_description;
-use super::{Keys, may_set_default, name_taken, outside_limits, seal_description};
+use super::make::{check_description, check_labels};
+use super::{Keys, may_set_default, name_taken, outside_limits, relabelled, seal_description};
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
 use crate::trail::Entry;
@@ -136,6 +136,8 @@ impl Keys {
             let id = before.row.id;
             let name = request.name.as_deref().map(KeyName::parse).transpose()?;
             check_description(request.description.as_deref())?;
+            check_labels(request.labels.as_deref().unwrap_or_default())?;
+            let (labels, reach) = (request.labels.clone(), auth.duplicate());
             let change = request.status.as_deref().map(status_change).transpose()?;
             if let Some(status) = &request.status {
                 entry.note(format!("status={status}"));
@@ -148,6 +150,9 @@ impl Keys {
                 }
                 if let Some(change) = change {
                     key.state = key.state.apply(change, now)?;
+                }
+                if let Some(labels) = &labels {
+                    key.labels = relabelled(&reach, Some(&key.labels), labels)?;
                 }
                 key.description = description.clone().or(key.description);
                 key.updated_at = now;
@@ -382,7 +387,7 @@ async fn apply(
     }
     let (key, writes) = decision(key).map_err(refused)?;
     // A new name could lead the key out of the caller's limits, and into somebody else's.
-    if !auth.admits(id.uuid(), &key.name) {
+    if !auth.admits_labelled(id.uuid(), &key.name, &key.labels) {
         return Err(refused(outside_limits(&key.name)));
     }
     tx.exec_all(writes).await?;

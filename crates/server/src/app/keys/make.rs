@@ -16,7 +16,7 @@ use domain::name::KeyName;
 use domain::time::Timestamp;
 use store::keys::{KeyVersion, NamedKey, clear_default, insert_key, insert_version};
 
-use super::{Keys, key_type, may_set_default, outside_limits, seal_description};
+use super::{Keys, key_type, may_set_default, outside_limits, relabelled, seal_description};
 use crate::app::tenants::bytes;
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
@@ -106,7 +106,7 @@ impl Keys {
         entry: &mut Entry,
     ) -> Outcome<wire::Key> {
         let id = KeyId::from_random(bytes(&*self.core.entropy));
-        let key = wanted.row(self, ctx, id, algorithm)?;
+        let key = wanted.row(self, ctx, auth, id, algorithm)?;
         if !auth.admits_new(&key.name) {
             return Err(outside_limits(&key.name));
         }
@@ -170,12 +170,17 @@ impl Wanted<'_> {
         Ok(algorithm)
     }
 
-    fn row(&self, keys: &Keys, ctx: &Ctx, id: KeyId, algorithm: Algorithm) -> Outcome<NamedKey> {
+    fn row(
+        &self,
+        keys: &Keys,
+        ctx: &Ctx,
+        auth: &Authorized<WriteKeys>,
+        id: KeyId,
+        algorithm: Algorithm,
+    ) -> Outcome<NamedKey> {
         let name = KeyName::parse(self.name)?;
         check_description(self.description)?;
-        if self.labels.len() > LABELS || self.labels.iter().any(|label| label.chars().count() > LABEL_CHARS) {
-            return Err(Problem::invalid(format!("At most {LABELS} labels of at most {LABEL_CHARS} characters.")));
-        }
+        check_labels(self.labels)?;
         if self.expires_at.is_some_and(|at| at <= ctx.now()) {
             return Err(Problem::invalid("expiresAt lies in the past."));
         }
@@ -192,7 +197,7 @@ impl Wanted<'_> {
             min_version: 1,
             revision: 1,
             description: seal_description(&keys.core, ctx, &id, self.description)?,
-            labels: serde_json::to_string(self.labels).map_err(|error| Problem::internal("writing labels", error))?,
+            labels: relabelled(auth, None, self.labels)?,
             expires_at: self.expires_at,
             rotated_at: None,
             created_at: ctx.now(),
@@ -206,6 +211,14 @@ impl Wanted<'_> {
 pub(super) fn check_description(text: Option<&str>) -> Outcome<()> {
     if text.is_some_and(|text| text.chars().count() > KEY_DESCRIPTION_CHARS) {
         return Err(Problem::invalid(format!("description has at most {KEY_DESCRIPTION_CHARS} characters.")));
+    }
+    Ok(())
+}
+
+/// Refuses labels over the limits.
+pub(super) fn check_labels(labels: &[String]) -> Outcome<()> {
+    if labels.len() > LABELS || labels.iter().any(|label| label.chars().count() > LABEL_CHARS) {
+        return Err(Problem::invalid(format!("At most {LABELS} labels of at most {LABEL_CHARS} characters.")));
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use store::secrets::{StoredSecret, delete_secret, insert_version, lock_secret, u
 use super::fields::Fields;
 use super::sealed::{Meta, NewVersion, open_value};
 use super::view::{Depth, Include, Tagged, with_value, without_value};
-use super::{Secrets, actor, outside_limits, standing};
+use super::{Secrets, actor, outside_limits, relabelled, standing};
 use crate::app::Core;
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
@@ -204,8 +204,10 @@ impl Change {
     ) -> store::Result<Option<SecretText>> {
         match &self.step {
             Step::Fields(fields) => {
+                let before = secret.labels.clone();
                 fields.apply(secret, meta).map_err(refused)?;
-                if !self.auth.admits(self.id.uuid(), &secret.name) {
+                secret.labels = relabelled(&self.auth, Some(&before), &secret.labels).map_err(refused)?;
+                if !self.auth.admits_labelled(self.id.uuid(), &secret.name, &secret.labels) {
                     return Err(refused(outside_limits()));
                 }
             }

@@ -13,7 +13,7 @@ use super::fields::Fields;
 use super::repeats::Made;
 use super::sealed::{Meta, NewVersion};
 use super::view::{self, Include, Tagged};
-use super::{Secrets, actor, outside_limits};
+use super::{Secrets, actor, outside_limits, relabelled};
 use crate::app::Core;
 use crate::app::tenants::bytes;
 use crate::ctx::Ctx;
@@ -46,7 +46,7 @@ impl Secrets {
         if let Some(first) = *made
             && self.core.store.secret(auth, first.id).await?.is_some()
         {
-            return self.answer_again(ctx, request, first).await;
+            return self.answer_again(ctx, auth, request, first).await;
         }
         let created = self.create_once(ctx, auth, request).await?;
         *made = Some(Made { id: created.body.id.into(), at: created.body.created_at.timestamp() });
@@ -73,7 +73,7 @@ impl Secrets {
     ) -> Outcome<Tagged<wire::SecretWithValue>> {
         let (fields, value) = Fields::of_creation(request)?;
         let id = SecretId::from_random(bytes(&*self.core.entropy));
-        let draft = Draft::new(ctx, id, ctx.now(), &fields)?;
+        let draft = Draft::new(ctx, auth, id, ctx.now(), &fields)?;
         entry.resource(id, &draft.secret.name).version(1);
         let statements = draft.statements(&self.core, ctx, auth, &value, self.core.trail.event(ctx, entry)?)?;
         let written = self.core.store.write("create secret", move |tx| {
@@ -89,12 +89,13 @@ impl Secrets {
     async fn answer_again(
         &self,
         ctx: &Ctx,
+        auth: &Authorized<WriteSecrets>,
         request: wire::CreateSecret,
         first: Made,
     ) -> Outcome<Tagged<wire::SecretWithValue>> {
         let mut entry = Entry::new("SecretCreateRepeated", "secrets", "Secret");
         let answer = Fields::of_creation(request).and_then(|(fields, value)| {
-            let draft = Draft::new(ctx, first.id, first.at, &fields)?;
+            let draft = Draft::new(ctx, auth, first.id, first.at, &fields)?;
             entry.resource(first.id, &draft.secret.name).version(1);
             draft.shown(value)
         });
@@ -110,7 +111,13 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub fn new(ctx: &Ctx, id: SecretId, at: Timestamp, fields: &Fields) -> Outcome<Self> {
+    pub fn new(
+        ctx: &Ctx,
+        auth: &Authorized<WriteSecrets>,
+        id: SecretId,
+        at: Timestamp,
+        fields: &Fields,
+    ) -> Outcome<Self> {
         let actor = actor(ctx);
         let mut meta = Meta { created_by: actor.clone(), updated_by: actor.clone(), ..Meta::default() };
         let mut secret = StoredSecret {
@@ -129,6 +136,7 @@ impl Draft {
             meta: Vec::new(),
         };
         fields.apply(&mut secret, &mut meta)?;
+        secret.labels = relabelled(auth, None, &secret.labels)?;
         Ok(Self { secret, meta, actor })
     }
 

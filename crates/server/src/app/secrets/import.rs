@@ -17,7 +17,7 @@ use super::change::{refused, unwrapped};
 use super::create::Draft;
 use super::fields::Fields;
 use super::sealed::{Meta, NewVersion};
-use super::{Secrets, actor, ambiguous, outside_limits};
+use super::{Secrets, actor, ambiguous, outside_limits, relabelled};
 use crate::app::Core;
 use crate::app::tenants::bytes;
 use crate::ctx::Ctx;
@@ -118,7 +118,10 @@ impl Import {
     /// Written at once and not at the end: the next item may have the same name.
     async fn create(&self, tx: &mut Tx<'_>, fields: &Fields, value: &SecretText) -> store::Result<Outcome<Landed>> {
         let id = SecretId::from_random(bytes(&*self.core.entropy));
-        let draft = Draft::new(&self.ctx, id, self.ctx.now(), fields).map_err(refused)?;
+        let draft = match Draft::new(&self.ctx, &self.auth, id, self.ctx.now(), fields) {
+            Ok(draft) => draft,
+            Err(problem) => return Ok(Err(problem)),
+        };
         let event =
             self.core.trail.event(&self.ctx, &entry("SecretCreated", id, &draft.secret.name, 1)).map_err(refused)?;
         let [secret, version, event] =
@@ -139,7 +142,12 @@ impl Import {
             return Ok(Err(Problem::not_found("secret")));
         };
         let mut meta = Meta::open(&self.ctx.keys, &secret).map_err(refused)?;
+        let before = secret.labels.clone();
         fields.apply(&mut secret, &mut meta).map_err(refused)?;
+        match relabelled(&self.auth, Some(&before), &secret.labels) {
+            Ok(labels) => secret.labels = labels,
+            Err(problem) => return Ok(Err(problem)),
+        }
         secret.version += 1;
         secret.updated_at = self.ctx.now();
         meta.updated_by = actor(&self.ctx);
