@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use api::casing::Casing;
+use api::error::ErrorCode;
 use api::health::{Health, RateLimit, Version};
 use api::routes::platform as routes;
 use axum::Router;
@@ -42,6 +43,7 @@ pub const COMMIT: Option<&str> = option_env!("QAPI_COMMIT");
 async fn health(
     State(seal): State<Arc<SealState>>,
     State(freshness): State<Arc<Freshness>>,
+    State(platform): State<Platform>,
     State(environment): State<Environment>,
     Anonymous(origin): Anonymous,
 ) -> Answer {
@@ -49,6 +51,11 @@ async fn health(
         return Err(Problem::sealed());
     }
     freshness.in_reach()?;
+    if platform.store.is_read_only() {
+        // Nothing is answered that cannot be written down, so nothing is answered until somebody makes room and starts anew.
+        let message = "An earlier write failed on the disk; nothing is written until the server is started again.";
+        return Err(Problem::new(ErrorCode::Unavailable, message).retry_after(30));
+    }
     Reply::json(StatusCode::OK, Casing::Camel, &healthy(origin.now, environment.0.as_ref()))
 }
 

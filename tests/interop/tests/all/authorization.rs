@@ -283,28 +283,38 @@ fn nobody_reaches_further_through_a_key_they_make() {
     }
 }
 
+/// A key that is bound to an environment, and what was answered when it was made.
+fn bound(maker: &Client, scopes: &[&str], environment: &str) -> Answer {
+    let body = json!({"name": "bound", "scopes": scopes, "environment": environment});
+    maker.post("/api/v1/api-keys", &body)
+}
+
+fn of_staging(admin: &Client) -> Client {
+    let scopes = ["secrets:read", "secrets:write", "keys:read", "keys:write", "encrypt", "decrypt"];
+    let made = bound(admin, &scopes, "Staging").expect(201);
+    assert_eq!(made.json()["environment"], "Staging");
+    admin.with_key(&made.text_of("key"))
+}
+
+fn labelled_secret(client: &Client, labels: &[&str]) -> Answer {
+    client.post("/api/v1/secrets", &json!({"name": "shared/db", "value": labels.join("+"), "labels": labels}))
+}
+
+fn labelled_key(client: &Client, name: &str, labels: &[&str]) -> Answer {
+    let body = json!({"name": name, "keyType": "encryption", "algorithm": "ML-KEM-768", "labels": labels});
+    client.post("/api/v1/keys", &body)
+}
+
 /// What is labelled for an environment is reached by keys that are bound to it or to none; a bound key reaches nothing else.
 #[test]
-fn a_key_that_is_bound_to_an_environment_reaches_what_belongs_to_it_and_nothing_else() {
+fn a_key_that_is_bound_to_an_environment_reaches_the_secrets_that_belong_to_it() {
     let server = Server::start_dev();
     let admin = server.client();
-    let everything =
-        ["secrets:read", "secrets:write", "keys:read", "keys:write", "encrypt", "decrypt", "apikeys:write"];
-    let bound = |maker: &Client, scopes: &[&str], environment: &str| {
-        let body = json!({"name": "bound", "scopes": scopes, "environment": environment});
-        maker.post("/api/v1/api-keys", &body)
-    };
-    let made = bound(&admin, &everything, "Staging").expect(201);
-    assert_eq!(made.json()["environment"], "Staging");
-    let staging = admin.with_key(&made.text_of("key"));
-
-    let secret = |client: &Client, labels: &[&str]| {
-        client.post("/api/v1/secrets", &json!({"name": "shared/db", "value": labels.join("+"), "labels": labels}))
-    };
-    let theirs = secret(&admin, &["environment:production"]).expect(201).text_of("id");
-    let nobodys = secret(&admin, &["db"]).expect(201).text_of("id");
-    let ours = secret(&admin, &["environment:staging", "db"]).expect(201).text_of("id");
-    let both = secret(&admin, &["environment:production", "ENVIRONMENT:staging"]).expect(201).text_of("id");
+    let staging = of_staging(&admin);
+    let theirs = labelled_secret(&admin, &["environment:production"]).expect(201).text_of("id");
+    let nobodys = labelled_secret(&admin, &["db"]).expect(201).text_of("id");
+    labelled_secret(&admin, &["environment:staging", "db"]).expect(201);
+    let both = labelled_secret(&admin, &["environment:production", "ENVIRONMENT:staging"]).expect(201).text_of("id");
     for beyond in [&theirs, &nobodys] {
         let path = format!("/api/v1/secrets/{beyond}");
         staging.get(&path).refused(404, "not_found");
@@ -316,34 +326,42 @@ fn a_key_that_is_bound_to_an_environment_reaches_what_belongs_to_it_and_nothing_
     staging.get(&format!("/api/v1/secrets/{both}")).expect(200);
     let listed = staging.get("/api/v1/secrets").expect(200).json();
     assert_eq!(listed["total"], 2, "{listed}");
+}
 
-    // Nothing is moved out of the environment, into another, or made elsewhere; what is made is made here.
+#[test]
+fn a_bound_key_moves_nothing_into_its_environment_or_out_of_it() {
+    let server = Server::start_dev();
+    let admin = server.client();
+    let staging = of_staging(&admin);
+    labelled_secret(&admin, &["environment:staging", "db"]).expect(201);
     let path = format!("/api/v1/secrets/{ours}");
     let patched = staging.patch(&path, &json!({"labels": ["new"]})).expect(200).json();
     assert_eq!(patched["labels"], json!(["new", "environment:staging"]));
     staging.patch(&path, &json!({"labels": ["environment:production"]})).refused(403, "forbidden");
-    secret(&staging, &["environment:production"]).refused(403, "forbidden");
-    assert_eq!(secret(&staging, &[]).expect(201).json()["labels"], json!(["environment:Staging"]));
+    labelled_secret(&staging, &["environment:production"]).refused(403, "forbidden");
+    assert_eq!(labelled_secret(&staging, &[]).expect(201).json()["labels"], json!(["environment:Staging"]));
     let import = json!({"items": [{"name": "imported", "value": "v", "labels": ["environment:production"]}, {"name": "imported", "value": "v"}]});
     let imported = staging.post("/api/v1/secrets/import", &import).expect(200).json();
     assert_eq!((&imported["created"], &imported["failed"]), (&json!(1), &json!(1)), "{imported}");
     let by_name = staging.get("/api/v1/secrets/by-name/imported").expect(200).json();
     assert_eq!(by_name["labels"], json!(["environment:Staging"]));
+}
 
-    // Keys alike, the tenant's default among them, which belongs to no environment.
+/// Keys alike, the tenant's default among them, which belongs to no environment.
+#[test]
+fn a_key_that_is_bound_to_an_environment_uses_the_named_keys_that_belong_to_it() {
+    let server = Server::start_dev();
+    let admin = server.client();
+    let staging = of_staging(&admin);
     staging.post("/api/v1/encrypt", &json!({"plaintext": "x"})).refused(404, "not_found");
-    let key = |client: &Client, name: &str, labels: &[&str]| {
-        let body = json!({"name": name, "keyType": "encryption", "algorithm": "ML-KEM-768", "labels": labels});
-        client.post("/api/v1/keys", &body)
-    };
-    let elsewhere = key(&admin, "elsewhere", &["environment:production"]).expect(201).text_of("id");
+    let elsewhere = labelled_key(&admin, "elsewhere", &["environment:production"]).expect(201).text_of("id");
     let sealed = admin.post("/api/v1/encrypt", &json!({"plaintext": "x", "keyId": elsewhere})).expect(200);
     let sealed = json!({"encryptedPayload": sealed.text_of("encryptedPayload")});
     staging.post("/api/v1/encrypt", &json!({"plaintext": "x", "keyId": elsewhere})).refused(404, "not_found");
     assert!([400, 404].contains(&staging.post("/api/v1/decrypt", &sealed).status));
     staging.post("/api/v1/transit/encrypt/elsewhere", &json!({"plaintext": "eA=="})).refused(404, "not_found");
-    key(&staging, "planted", &["environment:production"]).refused(403, "forbidden");
-    let own = key(&staging, "here", &[]).expect(201).json();
+    labelled_key(&staging, "planted", &["environment:production"]).refused(403, "forbidden");
+    let own = labelled_key(&staging, "here", &[]).expect(201).json();
     assert_eq!(own["labels"], json!(["environment:Staging"]));
     staging.post("/api/v1/encrypt", &json!({"plaintext": "x", "keyId": own["id"]})).expect(200);
     let path = format!("/api/v1/keys/{}", own["id"].as_str().unwrap());
@@ -359,8 +377,16 @@ fn a_key_that_is_bound_to_an_environment_reaches_what_belongs_to_it_and_nothing_
         json!(["environment:production"])
     );
     staging.get(&path).refused(404, "not_found");
+}
 
-    // The binding is handed on, and nobody gets rid of it.
+#[test]
+fn a_binding_is_handed_on_and_nobody_gets_rid_of_it() {
+    let server = Server::start_dev();
+    let admin = server.client();
+    let made = bound(&admin, &["secrets:read", "apikeys:write"], "staging").expect(201);
+    let staging = admin.with_key(&made.text_of("key"));
+    let theirs = labelled_secret(&admin, &["environment:production"]).expect(201).text_of("id");
+    let ours = labelled_secret(&admin, &["environment:staging"]).expect(201).text_of("id");
     bound(&staging, &["secrets:read"], "staging").expect(201);
     for other in ["production", ""] {
         let refused = bound(&staging, &["secrets:read"], other).refused(403, "forbidden");
@@ -381,7 +407,7 @@ fn a_key_that_is_bound_to_an_environment_reaches_what_belongs_to_it_and_nothing_
 fn a_key_that_is_bound_to_an_environment_gets_certificates_by_name_only() {
     let server = Server::start_dev();
     let admin = server.client();
-    let bound = |resources: &[&str]| {
+    let bound_to = |resources: &[&str]| {
         let scopes = ["certificates:read", "certificates:write"];
         let body = json!({"name": "bound", "scopes": scopes, "environment": "staging", "resources": resources});
         admin.with_key(&admin.post("/api/v1/api-keys", &body).expect(201).text_of("key"))
@@ -391,8 +417,8 @@ fn a_key_that_is_bound_to_an_environment_gets_certificates_by_name_only() {
         client.post("/api/v1/certificates", &body).status
     };
     assert_eq!(ask(&admin), 201);
-    assert_eq!(ask(&bound(&[])), 403);
-    assert_eq!(ask(&bound(&["certificates:*.prod.svc", "certificates:users-api"])), 403);
-    assert_eq!(ask(&bound(&["certificates:*.staging.svc", "certificates:users-api"])), 201);
-    assert_eq!(bound(&[]).get("/api/v1/certificates").expect(200).json()["total"], 0);
+    assert_eq!(ask(&bound_to(&[])), 403);
+    assert_eq!(ask(&bound_to(&["certificates:*.prod.svc", "certificates:users-api"])), 403);
+    assert_eq!(ask(&bound_to(&["certificates:*.staging.svc", "certificates:users-api"])), 201);
+    assert_eq!(bound_to(&[]).get("/api/v1/certificates").expect(200).json()["total"], 0);
 }

@@ -4,14 +4,16 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::binaries::binary;
 use crate::client::Client;
 use crate::installation::{Engine, Installation};
-use crate::program::{both, run};
-use crate::server::Server;
+use crate::postgres::Postgres;
+use crate::program::{both, run, succeed};
+use crate::server::{Server, eventually};
 use crate::surface::OPERATIONS;
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -225,4 +227,90 @@ fn a_configuration_with_a_mistake_is_refused_with_the_place() {
         let output = run(Command::new(binary("qapid")).arg("serve").arg("--config").arg(&path));
         assert!(!output.status.success() && both(&output).contains(complaint), "{}", both(&output));
     }
+}
+
+/// What probes of an orchestrator see: the process is not to be killed, and gets no traffic.
+#[test]
+fn health_says_that_the_database_is_down_and_when_it_is_back() {
+    let postgres = Postgres::start();
+    let installation = Installation::unattended(&Engine::Postgres(postgres.url("qapi")));
+    let server = installation.serve();
+    let client = server.client();
+    client.post("/api/v1/secrets", &json!({"name": "kept", "value": "v"})).expect(201);
+    client.get("/health/ready").expect(200);
+    for _ in 0..2 {
+        postgres.stop();
+        let down = eventually(Duration::from_secs(5), || Some(client.get("/health")).filter(|seen| seen.status != 200));
+        assert!(down.header("retry-after").is_some());
+        down.refused(503, "unavailable");
+        client.get("/health/ready").refused(503, "unavailable");
+        client.get("/health/live").expect(200);
+        client.get("/version").expect(200);
+        client.get("/api/v1/secrets/by-name/kept").refused(503, "unavailable");
+        client.anonymous().get("/operator/status").expect(200);
+        postgres.start_again();
+        eventually(Duration::from_secs(20), || (client.get("/health/ready").status == 200).then_some(()));
+        eventually(Duration::from_secs(20), || {
+            (client.get("/api/v1/secrets/by-name/kept").status == 200).then_some(())
+        });
+    }
+    // Without a database there is nothing to start with, and the last line says so.
+    postgres.stop();
+    let output = run(Command::new(binary("qapid")).arg("serve").arg("--config").arg(installation.config()));
+    assert!(!output.status.success() && both(&output).contains("opening the database"), "{}", both(&output));
+}
+
+/// The database's folder on a file system of its own, which is full at some time.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn new() -> Self {
+        let disk = Self(tempfile::tempdir().unwrap());
+        succeed(Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m", "tmpfs"]).arg(disk.0.path()));
+        disk
+    }
+
+    fn grow(&self) {
+        succeed(Command::new("mount").args(["-o", "remount,size=64m"]).arg(self.0.path()));
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_shows_in_health_and_loses_nothing_that_was_answered() {
+    let disk = SmallDisk::new();
+    let data = disk.0.path().join("data");
+    let mut server = Server::start_dev_in(&data);
+    let client = server.client();
+    let value = "v".repeat(60_000);
+    let mut kept = Vec::new();
+    let refused = (0..200).find_map(|n| {
+        let answer = client.post("/api/v1/secrets", &json!({"name": format!("n{n}"), "value": value}));
+        if answer.status == 201 {
+            kept.push(answer.text_of("id"));
+            return None;
+        }
+        Some(answer)
+    });
+    refused.expect("6 MiB hold no 200 secrets of 60 kB").refused(503, "unavailable");
+    assert!(kept.len() > 5, "{}", kept.len());
+    let health = client.get("/health/ready").refused(503, "unavailable");
+    assert!(health["message"].as_str().unwrap().contains("disk"), "{health}");
+    client.get("/health/live").expect(200);
+    // Reading is a use that has to be written down, too.
+    client.get(&format!("/api/v1/secrets/{}", kept[0])).refused(503, "unavailable");
+    server.kill();
+    disk.grow();
+    let server = Server::start_dev_in(&data);
+    let client = server.client();
+    client.get("/health/ready").expect(200);
+    for id in &kept {
+        assert_eq!(client.get(&format!("/api/v1/secrets/{id}")).expect(200).text_of("value"), value);
+    }
+    client.post("/api/v1/secrets", &json!({"name": "after", "value": "v"})).expect(201);
 }

@@ -32,16 +32,28 @@ impl Postgres {
                 .args(["-A", "trust", "-U", "qapi", "-E", "UTF8", "--no-locale", "-N", "-D"])
                 .arg(&cluster),
         );
-        let options = format!(
-            "-p {} -k {} -c listen_addresses=127.0.0.1 -c max_connections=200",
-            postgres.port,
-            postgres.folder.path().display()
-        );
-        let log = postgres.folder.path().join("log");
-        let mut start = postgres.program("pg_ctl");
-        succeed(start.arg("-D").arg(&cluster).arg("-o").arg(options).arg("-l").arg(log).args(["-w", "-s", "start"]));
+        postgres.start_again();
         postgres.create("qapi");
         postgres
+    }
+
+    /// Starts what [`Postgres::stop`] stopped.
+    pub fn start_again(&self) {
+        let options = format!(
+            "-p {} -k {} -c listen_addresses=127.0.0.1 -c max_connections=200",
+            self.port,
+            self.folder.path().display()
+        );
+        let log = self.folder.path().join("log");
+        let mut start = self.program("pg_ctl");
+        succeed(
+            start.arg("-D").arg(self.cluster()).arg("-o").arg(options).arg("-l").arg(log).args(["-w", "-s", "start"]),
+        );
+    }
+
+    /// Stops it, open connections or not, as for maintenance.
+    pub fn stop(&self) {
+        succeed(self.program("pg_ctl").arg("-D").arg(self.cluster()).args(["-m", "fast", "-w", "-s", "stop"]));
     }
 
     /// A fresh database in the cluster.
