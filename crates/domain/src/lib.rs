@@ -6,8 +6,8 @@
 pub mod api_key;
 pub mod audit;
 pub mod authz;
-pub mod identity;
 pub mod environment;
+pub mod identity;
 pub mod ids;
 pub mod insights;
 pub mod key;

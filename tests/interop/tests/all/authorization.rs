@@ -333,7 +333,7 @@ fn a_bound_key_moves_nothing_into_its_environment_or_out_of_it() {
     let server = Server::start_dev();
     let admin = server.client();
     let staging = of_staging(&admin);
-    labelled_secret(&admin, &["environment:staging", "db"]).expect(201);
+    let ours = labelled_secret(&admin, &["environment:staging", "db"]).expect(201).text_of("id");
     let path = format!("/api/v1/secrets/{ours}");
     let patched = staging.patch(&path, &json!({"labels": ["new"]})).expect(200).json();
     assert_eq!(patched["labels"], json!(["new", "environment:staging"]));
