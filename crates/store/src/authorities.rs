@@ -59,7 +59,7 @@ pub struct StoredAuthority {
     pub kek_version: u32,
     /// Its self-signed certificate.
     pub certificate: Vec<u8>,
-    /// Its certificate under the root.
+    /// Its certificates under the roots there are, behind each other, the oldest root's first.
     pub intermediate: Option<Vec<u8>>,
     /// When its certificates begin.
     pub not_before: Timestamp,
@@ -131,10 +131,10 @@ impl Store {
 }
 
 impl Store {
-    /// Authorities that issue, have no successor, and end before `end`.
+    /// Authorities that have no successor and end before `end`; in a tenant its root first, because no other outlives it.
     pub async fn authorities_ending(&self, end: Timestamp) -> Result<Vec<(TenantId, AuthorityId)>> {
-        let text = "SELECT tenant, id FROM ca WHERE kind <> 'root' AND retires_at IS NULL AND retired_at IS NULL \
-                    AND not_after <= $1 ORDER BY tenant, id LIMIT 1000";
+        let text = "SELECT tenant, id FROM ca WHERE retires_at IS NULL AND retired_at IS NULL AND not_after <= $1 \
+                    ORDER BY tenant, CASE kind WHEN 'root' THEN 0 ELSE 1 END, id LIMIT 1000";
         ids(&self.scan(sql(text).bind(end.millis())).await?)
     }
 }

@@ -30,7 +30,7 @@ pub struct Authority {
     pub key_id: String,
     /// Its self-signed certificate, in PEM.
     pub certificate: String,
-    /// Its certificate under the root, in PEM: same subject, same key.
+    /// Its certificates under the roots there are, in PEM: same subject, same key.
     pub intermediate: Option<String>,
     /// When its certificates begin.
     pub not_before: WireTime,
@@ -154,9 +154,9 @@ pub struct Bundle {
     pub sequence: i64,
     /// How often to ask again without waiting.
     pub refresh_hint_seconds: u32,
-    /// What to trust, in PEM: every issuing authority in its self-signed form, and the root.
+    /// What to trust, in PEM: every issuing authority in its self-signed form, and the roots.
     pub anchors: Vec<String>,
-    /// The issuing authorities under the root, in PEM.
+    /// The issuing authorities under the roots, in PEM.
     pub intermediates: Vec<String>,
     /// What to refuse.
     pub deny_list: SignedDenyList,

@@ -93,7 +93,7 @@ routes! {
         .does("Give an authority a successor, which is published first and issues later; both are anchors meanwhile.")
         .takes(schema::<RotateAuthority>())
         .answers(schema::<Authority>())
-        .fails(&[NotFound, Conflict, Unsupported]);
+        .fails(&[NotFound, Conflict]);
     /// What certificates may be called.
     CA_POLICY = Route::get("getNamePolicy", "/api/v1/ca/policy", "certificates")
         .scope("certificates:read")

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use der::Decode;
+use der::{Decode, Reader as _, SliceReader};
 use x509_cert::certificate::{TbsCertificate, Version};
 
 use super::extensions::Extensions;
@@ -49,6 +49,17 @@ impl Certificate {
         let certificate = Self::checked(bytes, &envelope, &inner)?;
         canonical(&inner, envelope.signed)?;
         Ok(certificate)
+    }
+
+    /// Reads several that lie behind each other.
+    pub fn parse_all(bytes: &[u8]) -> Result<Vec<Self>, Malformed> {
+        let not_der = |_| Malformed::new("not certificates in DER behind each other", "RFC 5280 4.1");
+        let mut reader = SliceReader::new(bytes).map_err(not_der)?;
+        let mut found = Vec::new();
+        while !reader.is_finished() {
+            found.push(Self::parse(reader.tlv_bytes().map_err(not_der)?)?);
+        }
+        Ok(found)
     }
 
     fn checked(bytes: &[u8], envelope: &Envelope<'_>, inner: &TbsCertificate) -> Result<Self, Malformed> {

@@ -336,3 +336,19 @@ fn a_bundle_of_pem_blocks_is_read_whole_or_not_at_all() {
     assert!(pem::blocks(&text.replace("b25l", "b2*l")).is_err());
     assert_eq!(pem::blocks("nothing").unwrap(), []);
 }
+
+#[test]
+fn certificates_behind_each_other_are_read_or_none_is() {
+    let random = Seeded::new(b"sign");
+    let issuer = key(Algorithm::MlDsa65, b"issuer");
+    let certificates = [leaf(&issuer), authority(&issuer)].map(|stated| stated.sign(&issuer, &random).unwrap());
+    let read =
+        |bytes: &[u8]| Certificate::parse_all(bytes).map(|all| all.iter().map(|one| one.der().to_vec()).collect());
+    assert_eq!(read(&[]), Ok(Vec::<Vec<u8>>::new()));
+    assert_eq!(read(&certificates[0]), Ok(vec![certificates[0].clone()]));
+    let both = certificates.concat();
+    assert_eq!(read(&both), Ok(certificates.to_vec()));
+    for wrong in [&both[..both.len() - 1], &[both.as_slice(), &[0]].concat(), &[both.as_slice(), &[0x30, 0]].concat()] {
+        assert!(read(wrong).is_err());
+    }
+}

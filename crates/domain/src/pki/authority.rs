@@ -111,7 +111,8 @@ pub struct Situation<'a> {
     pub last_end: Option<Timestamp>,
     /// How long the successor is published before it issues.
     pub lead_ms: i64,
-    /// How long the present key stays an anchor after that; until its last certificate has ended unless told.
+    /// How long the present key stays an anchor after that. Unless told: until its last certificate has ended, and a month for
+    /// a root, whose authorities its successor has certified too.
     pub overlap_ms: Option<i64>,
     /// Now.
     pub now: Timestamp,
@@ -169,11 +170,18 @@ pub fn plan_rotation(situation: &Situation<'_>) -> Result<Vec<Step>, NoRotation>
         act: Act::Publish { generation, active_from },
         reason: format!("peers hear of it {} s before they meet its certificates", situation.lead_ms.max(0) / 1_000),
     };
-    let (at, reason) = retirement(situation, active_from);
+    let (at, reason) = retirement(situation, present.kind, active_from);
     Ok(vec![publish, Step { act: Act::Retire { id: present.id, at }, reason }])
 }
 
-fn retirement(situation: &Situation<'_>, active_from: Timestamp) -> (Timestamp, String) {
+fn retirement(situation: &Situation<'_>, kind: Kind, active_from: Timestamp) -> (Timestamp, String) {
+    if kind == Kind::Root {
+        let (overlap_ms, reason) = match situation.overlap_ms {
+            None => (ROOT_OVERLAP_MS, "whoever trusts it alone has fetched its successor by then"),
+            Some(overlap_ms) => (overlap_ms, "asked for"),
+        };
+        return (active_from.plus_millis(overlap_ms.max(0)), reason.to_owned());
+    }
     // What is issued until the successor begins can live as long as a short-lived certificate does; longer ones are cut to
     // the authority's retirement when they are issued.
     let usual = active_from.plus_millis(crate::time::DAY_MS);
@@ -188,6 +196,9 @@ fn retirement(situation: &Situation<'_>, active_from: Timestamp) -> (Timestamp, 
         }
     }
 }
+
+/// Certificates of a root are distributed by hand as well, to programs that ask for no bundle.
+const ROOT_OVERLAP_MS: i64 = 30 * crate::time::DAY_MS;
 
 #[cfg(test)]
 mod tests {
@@ -226,6 +237,17 @@ mod tests {
         let forced = Situation { overlap_ms: Some(0), lead_ms: 0, ..long };
         assert_eq!(retire(&forced).act, Act::Retire { id: all[0].id, at: NOW });
         assert!(retire(&forced).reason.contains("live longer"));
+    }
+
+    #[test]
+    fn a_root_stays_for_a_month_beside_its_successor_whatever_its_authorities_live() {
+        let all = [Authority { kind: Kind::Root, name: "root".to_owned(), ..authority(1, 1, NOW) }];
+        let root = Situation { name: "root", last_end: Some(NOW.plus_millis(900 * DAY_MS)), ..situation(&all) };
+        let retire = |situation: &Situation<'_>| plan_rotation(situation).unwrap()[1].act;
+        let begins = NOW.plus_millis(HOUR_MS);
+        assert_eq!(retire(&root), Act::Retire { id: all[0].id, at: begins.plus_millis(30 * DAY_MS) });
+        let told = Situation { overlap_ms: Some(DAY_MS), ..root };
+        assert_eq!(retire(&told), Act::Retire { id: all[0].id, at: begins.plus_millis(DAY_MS) });
     }
 
     #[test]

@@ -299,6 +299,85 @@ fn a_successor_overlaps_and_what_was_issued_before_goes_on() {
     }
 }
 
+/// Whoever has the old root alone, whoever has the new one, and whoever has both believe what is issued, with foreign programs
+/// and ours; the old root leaves when its overlap is over.
+#[test]
+fn a_root_rotates_in_place_and_who_trusts_the_old_one_alone_goes_on_until_it_leaves() {
+    let server = Server::start_dev();
+    let client = server.client();
+    let folder = Folder::new();
+    let old = folder.file("old-root.pem", text(&authority(&client, "root"), "certificate"));
+    let before = client.post("/api/v1/certificates", &documented()).expect(201).json();
+    let anchor = client.get("/api/v1/ca/certificate").expect(200).text();
+    let sequence = client.get("/api/v1/ca/bundle").expect(200).json()["sequence"].as_i64();
+    let next = rotate_root(&server, &authority(&client, "root"));
+    let new = folder.file("new-root.pem", text(&next, "certificate"));
+    let bundle = client.get("/api/v1/ca/bundle").expect(200).json();
+    assert!(bundle["sequence"].as_i64() > sequence, "nobody is told");
+    let anchors = list(&bundle, "anchors");
+    for root in [&old, &new] {
+        assert!(anchors.contains(&json!(std::fs::read_to_string(root).unwrap())), "{} is no anchor", root.display());
+    }
+    assert_eq!((anchors.len(), list(&bundle, "intermediates").len()), (3, 2), "one issuing authority under two roots");
+    assert_eq!(client.get("/api/v1/ca/certificate").expect(200).text(), anchor, "what was pinned stays");
+    let during = client.post("/api/v1/certificates", &documented()).expect(201).json();
+    // An authority that comes during the overlap is under both as well.
+    let another = json!({"name": "another"});
+    let another = client.post("/api/v1/cas", &another).expect(201).json();
+    let wish = json!({"commonName": "users-api", "caId": another["id"]});
+    let other = client.post("/api/v1/certificates", &wish).expect(201).json();
+    believes(&folder, &old, &before);
+    for issued in [&during, &other] {
+        believes(&folder, &old, issued);
+        // OpenSSL does not try a second issuer of one name; ours does.
+        accepts(&folder, &new, issued);
+    }
+    eventually(Duration::from_secs(90), || {
+        let bundle = client.get("/api/v1/ca/bundle").expect(200).json();
+        let left = !list(&bundle, "anchors").contains(&json!(std::fs::read_to_string(&old).unwrap()));
+        (left && list(&bundle, "intermediates").len() == 2).then_some(())
+    });
+    let after = client.post("/api/v1/certificates", &documented()).expect(201).json();
+    believes(&folder, &new, &after);
+    assert_eq!(text(&after, "caCertificate"), text(&before, "caCertificate"), "no issuing key changed");
+    let refused = judged(&folder, &old, &after);
+    assert!(!refused.status.success(), "the old root still speaks for what is issued");
+}
+
+/// With the command line, as an operator does.
+fn rotate_root(server: &Server, root: &Value) -> Value {
+    let mut command = Command::new(binary("qapi"));
+    command.args(["certs", "ca", "rotate", text(root, "id"), "--lead-seconds", "0", "--overlap-seconds", "15"]);
+    command.args(["--output", "json"]);
+    command.env("QUANTUMAPI_BASE_URL", server.base_url()).env("QUANTUMAPI_KEY", server.admin_key());
+    let next: Value = serde_json::from_str(&succeed(&mut command)).unwrap();
+    assert_eq!((text(&next, "kind"), next["generation"].as_u64()), ("root", Some(2)), "{next:.300}");
+    next
+}
+
+/// Whether a program that shares nothing with ours, and ours, follow the chain that comes with a certificate to a root.
+fn believes(folder: &Folder, root: &Path, issued: &Value) {
+    let leaf = folder.file("leaf.pem", text(issued, "certificate"));
+    let chain = folder.file("chain.pem", text(issued, "chain"));
+    let mut openssl = crate::mesh::tools::tool("openssl");
+    openssl.args(["verify", "-x509_strict", "-CAfile"]).arg(root).arg("-untrusted").arg(chain).arg(leaf);
+    succeed(&mut openssl);
+    accepts(folder, root, issued);
+}
+
+fn accepts(folder: &Folder, root: &Path, issued: &Value) {
+    let judged = judged(folder, root, issued);
+    assert!(judged.status.success(), "{}", crate::program::both(&judged));
+}
+
+fn judged(folder: &Folder, root: &Path, issued: &Value) -> std::process::Output {
+    let leaf = folder.file("leaf.pem", text(issued, "certificate"));
+    let chain = folder.file("chain.pem", text(issued, "chain"));
+    let mut command = Command::new(binary("qapi"));
+    command.args(["certs", "verify", "--name", "dns:users-api", "--anchor"]).arg(root);
+    crate::program::run(command.arg("--intermediate").arg(chain).arg(leaf))
+}
+
 #[test]
 fn a_revocation_wakes_who_waits_on_either_server_within_a_second() {
     let postgres = Postgres::start();

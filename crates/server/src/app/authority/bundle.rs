@@ -66,13 +66,13 @@ impl Authority {
         let signer = loaded.issuer(ISSUING, ctx.now())?;
         let signature = signer.private(&ctx.keys)?.sign(&signing_input(&payload), &*self.core.entropy)?;
         let anchors = anchors(loaded, ctx.now());
-        let under_root = loaded.current(ctx.now()).filter_map(|key| key.row.intermediate.as_ref());
+        let under_roots = loaded.current(ctx.now()).flat_map(|key| &key.chain);
         Ok(wire::Bundle {
             trust_domain: list.trust_domain,
             sequence: list.sequence,
             refresh_hint_seconds: REFRESH_HINT_S,
             anchors: anchors.iter().map(|key| pem::encode(pem::CERTIFICATE, &key.row.certificate)).collect(),
-            intermediates: under_root.map(|der| pem::encode(pem::CERTIFICATE, der)).collect(),
+            intermediates: under_roots.map(|der| pem::encode(pem::CERTIFICATE, der)).collect(),
             deny_list: wire::SignedDenyList {
                 payload: STANDARD.encode(&payload),
                 signature: STANDARD.encode(&signature),
@@ -99,7 +99,7 @@ impl Authority {
     }
 }
 
-/// Issuing authorities first, the newest before all others, then the root. A classical authority is nobody's anchor
+/// Issuing authorities first, the newest before all others, then the roots. A classical authority is nobody's anchor
 /// without asking for it: a quantum computer could speak for it.
 fn anchors(loaded: &Loaded, now: Timestamp) -> Vec<&LoadedAuthority> {
     let mut anchors: Vec<_> = loaded.current(now).filter(|key| key.kind != Kind::Classical).collect();

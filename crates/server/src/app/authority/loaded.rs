@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use crypto::algorithm::Algorithm;
 use crypto::key::PrivateKey;
-use crypto::x509::DistinguishedName;
+use crypto::x509::{Certificate, DistinguishedName};
 use domain::ids::{AuthorityId, TenantId};
 use domain::pki::authority::{self, Kind, Phase};
 use domain::pki::names::{Allowed, BadPolicy, Learning, NamePolicy};
@@ -47,6 +47,9 @@ pub struct LoadedAuthority {
     pub algorithm: Algorithm,
     /// Its name.
     pub subject: DistinguishedName,
+    /// Its certificates under the roots that are trusted still, the oldest root's first: who has fetched no other root since it
+    /// was replaced takes the first that fits, and those who have trust both.
+    pub chain: Vec<Vec<u8>>,
     private: Arc<OnceLock<PrivateKey>>,
 }
 
@@ -99,8 +102,9 @@ impl Authority {
             Some(before) => before.slug.clone(),
             None => self.core.store.slug_of_tenant(tenant).await?.unwrap_or_default(),
         };
-        let keys =
-            rows.into_iter().map(|row| LoadedAuthority::new(row, before.as_deref())).collect::<Outcome<Vec<_>>>()?;
+        let roots = standing_roots(&rows);
+        let read = |row| LoadedAuthority::new(row, &roots, before.as_deref());
+        let keys = rows.into_iter().map(read).collect::<Outcome<Vec<_>>>()?;
         let loaded = Arc::new(Loaded {
             tenant,
             slug,
@@ -135,6 +139,22 @@ pub(super) fn policy(row: &StoredPolicy) -> Outcome<NamePolicy> {
     NamePolicy::new(&row.trust_domain, allowed, learning).map_err(|error| broken(error.to_string()))
 }
 
+/// The key identifiers of the roots that are trusted.
+fn standing_roots(rows: &[StoredAuthority]) -> Vec<Vec<u8>> {
+    let is_standing = |row: &&StoredAuthority| row.kind == Kind::Root.as_str() && row.retired_at.is_none();
+    rows.iter().filter(is_standing).map(|row| row.key_identifier.clone()).collect()
+}
+
+/// What is left of an authority's certificates under roots.
+fn chain(row: &StoredAuthority, roots: &[Vec<u8>]) -> Outcome<Vec<Vec<u8>>> {
+    let stored = row.intermediate.as_deref().unwrap_or_default();
+    let all = Certificate::parse_all(stored).map_err(|error| Problem::internal("loading an authority", error))?;
+    let is_standing = |one: &&Certificate| {
+        one.authority_key_id().is_some_and(|id| roots.iter().any(|root| root.as_slice() == id.as_bytes()))
+    };
+    Ok(all.iter().filter(is_standing).map(|one| one.der().to_vec()).collect())
+}
+
 impl Loaded {
     /// The key that issues now under a name.
     pub fn issuer(&self, name: &str, now: Timestamp) -> Outcome<&LoadedAuthority> {
@@ -152,10 +172,12 @@ impl Loaded {
         authority::phase(&key.facts(), &self.facts, now)
     }
 
-    /// The root.
-    pub fn root(&self) -> Outcome<&LoadedAuthority> {
-        let root = self.keys.iter().find(|key| key.kind == Kind::Root && key.row.retired_at.is_none());
-        root.ok_or_else(|| Problem::internal("loading authorities", "there is no root"))
+    /// The roots that are trusted, the oldest first: more than one while a rotated one is still known to some alone.
+    pub fn roots(&self) -> Outcome<Vec<&LoadedAuthority>> {
+        let is_standing = |key: &&LoadedAuthority| key.kind == Kind::Root && key.row.retired_at.is_none();
+        let mut roots: Vec<_> = self.keys.iter().filter(is_standing).collect();
+        roots.sort_by_key(|root| root.row.generation);
+        if roots.is_empty() { Err(Problem::internal("loading authorities", "there is no root")) } else { Ok(roots) }
     }
 
     /// The keys that peers may meet: all but retired ones.
@@ -165,7 +187,7 @@ impl Loaded {
 }
 
 impl LoadedAuthority {
-    fn new(row: StoredAuthority, before: Option<&Loaded>) -> Outcome<Self> {
+    fn new(row: StoredAuthority, roots: &[Vec<u8>], before: Option<&Loaded>) -> Outcome<Self> {
         let broken = |what: &str| Problem::internal("loading an authority", what);
         // A key never changes, so one that was opened stays so across changes of the tenant.
         let private = before.and_then(|before| before.get(row.id)).map(|key| Arc::clone(&key.private));
@@ -173,6 +195,7 @@ impl LoadedAuthority {
             kind: Kind::from_stored(&row.kind).ok_or_else(|| broken("its kind"))?,
             algorithm: row.algorithm.parse().map_err(|_| broken("its algorithm"))?,
             subject: row.subject.parse().map_err(|_| broken("its subject"))?,
+            chain: chain(&row, roots)?,
             private: private.unwrap_or_default(),
             row,
         })
@@ -184,7 +207,7 @@ impl LoadedAuthority {
         let opened = OnceLock::new();
         // A new cell is empty.
         let _set = opened.set(private);
-        Self { row, kind, algorithm, subject, private: Arc::new(opened) }
+        Self { row, kind, algorithm, subject, chain: Vec::new(), private: Arc::new(opened) }
     }
 
     /// The same key, to be certified anew.
@@ -194,6 +217,7 @@ impl LoadedAuthority {
             kind: key.kind,
             algorithm: key.algorithm,
             subject: key.subject.clone(),
+            chain: key.chain.clone(),
             private: Arc::clone(&key.private),
         }
     }

@@ -44,7 +44,8 @@ impl<'a> Blank<'a> {
 pub(super) struct Place<'a> {
     pub slug: &'a str,
     pub policy: &'a NamePolicy,
-    pub root: Option<&'a LoadedAuthority>,
+    /// The oldest first.
+    pub roots: &'a [&'a LoadedAuthority],
 }
 
 impl Authority {
@@ -63,9 +64,9 @@ impl Authority {
         let slug = self.core.store.slug_of_tenant(ctx.tenant()).await?.ok_or_else(|| Problem::not_found("tenant"))?;
         let (row, policy) = self.first_policy(ctx, &slug)?;
         let blank = |kind, name, algorithm| Blank::first(kind, name, algorithm, ctx.now());
-        let place = Place { slug: &slug, policy: &policy, root: None };
+        let place = Place { slug: &slug, policy: &policy, roots: &[] };
         let root = self.new_key(ctx, &blank(Kind::Root, ROOT, Algorithm::MlDsa87), &place)?;
-        let place = Place { root: Some(&root), ..place };
+        let place = Place { roots: &[&root], ..place };
         let issuing = self.new_key(ctx, &blank(Kind::Issuing, ISSUING, Algorithm::MlDsa65), &place)?;
         entry.resource(issuing.row.id, &issuing.row.name).algorithm(issuing.algorithm);
         entry.note(format!("root={} keyId={}", root.row.id, hex::encode(&issuing.row.key_identifier)));
@@ -124,7 +125,7 @@ impl Authority {
             certificate: Vec::new(),
             intermediate: None,
             not_before: ctx.now().plus_millis(-BACKDATING_S * SECOND_MS),
-            not_after: end(ctx.now(), profile, place.root),
+            not_after: end(ctx.now(), profile, place.roots),
             active_from: blank.active_from,
             retires_at: None,
             retired_at: None,
@@ -135,41 +136,65 @@ impl Authority {
         Ok(made)
     }
 
-    /// Writes the certificates of a key: self-signed, and under the root unless it is one or a classical one.
+    /// Writes the certificates of a key: self-signed, and under the roots unless it is one or a classical one.
     fn certify(&self, ctx: &Ctx, key: &mut LoadedAuthority, place: &Place<'_>) -> Outcome<()> {
-        let random = &*self.core.entropy;
-        let public = PublicKey::from_raw(key.algorithm, &key.row.public)?;
+        let statement = self.statement(key, &key.subject, place)?;
+        key.row.certificate = statement.sign(key.private(&ctx.keys)?, &*self.core.entropy)?;
+        key.row.intermediate = None;
+        self.certify_under(ctx, key, place)
+    }
+
+    /// Adds its certificates under the roots of the place to those that a key has.
+    fn certify_under(&self, ctx: &Ctx, key: &mut LoadedAuthority, place: &Place<'_>) -> Outcome<()> {
+        if key.kind != Kind::Issuing {
+            return Ok(());
+        }
+        let mut intermediates = key.row.intermediate.take().unwrap_or_default();
+        for root in place.roots {
+            let mut under = self.statement(key, &root.subject, place)?;
+            under.not_after = under.not_after.min(root.row.not_after.seconds());
+            under.crl_urls = vec![self.url(place.slug, root.row.id, "crl")];
+            under.issuer_urls = vec![self.url(place.slug, root.row.id, "certificate")];
+            intermediates.extend(under.sign(root.private(&ctx.keys)?, &*self.core.entropy)?);
+        }
+        key.row.intermediate = Some(intermediates);
+        Ok(())
+    }
+
+    fn statement(&self, key: &LoadedAuthority, issuer: &DistinguishedName, place: &Place<'_>) -> Outcome<Statement> {
         let profile = self.own_profile(profile_of(key.kind))?;
-        let permitted_dns = if key.kind == Kind::Root { Vec::new() } else { place.policy.permitted_dns() };
-        let statement = |issuer: &DistinguishedName| Statement {
-            serial_number: SerialNumber::draw(random),
+        Ok(Statement {
+            serial_number: SerialNumber::draw(&*self.core.entropy),
             issuer: issuer.clone(),
             subject: key.subject.clone(),
             not_before: key.row.not_before.seconds(),
             not_after: key.row.not_after.seconds(),
-            key: public.clone(),
+            key: PublicKey::from_raw(key.algorithm, &key.row.public)?,
             role: Role::Authority { path_len: profile.path_length() },
             key_usage: profile.usage(),
             purposes: Vec::new(),
             alt_names: Vec::new(),
-            permitted_dns: permitted_dns.clone(),
+            permitted_dns: if key.kind == Kind::Root { Vec::new() } else { place.policy.permitted_dns() },
             policies: Vec::new(),
             no_rev_avail: false,
             crl_urls: Vec::new(),
             issuer_urls: Vec::new(),
-        };
-        let certificate = statement(&key.subject).sign(key.private(&ctx.keys)?, random)?;
-        let intermediate = match (key.kind, place.root) {
-            (Kind::Issuing, Some(root)) => {
-                let mut under = statement(&root.subject);
-                under.crl_urls = vec![self.url(place.slug, root.row.id, "crl")];
-                under.issuer_urls = vec![self.url(place.slug, root.row.id, "certificate")];
-                Some(under.sign(root.private(&ctx.keys)?, random)?)
-            }
-            _ => None,
-        };
-        (key.row.certificate, key.row.intermediate) = (certificate, intermediate);
-        Ok(())
+        })
+    }
+
+    /// Certifies what issues under a root that was just made, beside its certificates under the roots before it: whoever trusts
+    /// one of them believes it.
+    pub(super) fn publish_under(&self, ctx: &Ctx, loaded: &Loaded, root: &LoadedAuthority) -> Outcome<Vec<Stmt>> {
+        let auth = manager(ctx.tenant());
+        let place = Place { slug: &loaded.slug, policy: &loaded.policy, roots: &[root] };
+        let mut statements = Vec::new();
+        for key in loaded.current(ctx.now()).filter(|key| key.kind == Kind::Issuing) {
+            let mut published = LoadedAuthority::again(key);
+            published.row.intermediate = Some(key.chain.concat());
+            self.certify_under(ctx, &mut published, &place)?;
+            statements.push(recertify_authority(&auth, &published.row));
+        }
+        Ok(statements)
     }
 
     /// What puts another policy in force: its row, and every authority certified anew with its names.
@@ -179,10 +204,10 @@ impl Authority {
         if policy.permitted_dns() == loaded.policy.permitted_dns() {
             return Ok(statements);
         }
-        let root = loaded.root()?;
+        let roots = loaded.roots()?;
         for key in loaded.current(ctx.now()).filter(|key| key.kind != Kind::Root) {
             let mut renewed = LoadedAuthority::again(key);
-            self.certify(ctx, &mut renewed, &Place { slug: &loaded.slug, policy, root: Some(root) })?;
+            self.certify(ctx, &mut renewed, &Place { slug: &loaded.slug, policy, roots: &roots })?;
             statements.push(recertify_authority(&auth, &renewed.row));
         }
         Ok(statements)
@@ -205,7 +230,7 @@ impl Authority {
     pub(super) async fn add(&self, ctx: &Ctx, loaded: &Loaded, blank: &Blank<'_>) -> Outcome<AuthorityId> {
         let mut entry = Entry::new("AuthorityCreated", "certificates", "CertificateAuthority");
         let result = async {
-            let place = Place { slug: &loaded.slug, policy: &loaded.policy, root: Some(loaded.root()?) };
+            let place = Place { slug: &loaded.slug, policy: &loaded.policy, roots: &loaded.roots()? };
             let made = self.new_key(ctx, blank, &place)?;
             entry.resource(made.row.id, &made.row.name).algorithm(made.algorithm);
             let auth = manager(ctx.tenant());
@@ -251,8 +276,8 @@ fn subject(slug: &str, blank: &Blank<'_>, key_id: &KeyId) -> Outcome<Distinguish
     Ok(text.parse()?)
 }
 
-/// An authority does not outlive its root.
-fn end(now: Timestamp, profile: &Profile, root: Option<&LoadedAuthority>) -> Timestamp {
+/// An authority does not outlive the last of its roots.
+fn end(now: Timestamp, profile: &Profile, roots: &[&LoadedAuthority]) -> Timestamp {
     let end = now.plus_millis(profile.default_lifetime_s() * SECOND_MS);
-    root.map_or(end, |root| end.min(root.row.not_after))
+    roots.iter().map(|root| root.row.not_after).max().map_or(end, |last| end.min(last))
 }

@@ -30,8 +30,6 @@ pub struct PlatformCertificate {
     pub key: PrivateKey,
     /// It, in DER; send it alone to peers that have the anchor.
     pub certificate: Vec<u8>,
-    /// Its authority under the root, if it has one: for peers that know the root alone.
-    pub intermediate: Option<Vec<u8>>,
     /// Its authority, self-signed.
     pub anchor: Vec<u8>,
     /// When it ends.
@@ -70,7 +68,6 @@ impl Authority {
         Ok(PlatformCertificate {
             key: issued.private.ok_or_else(|| broken("there is no key"))?,
             certificate: issued.der,
-            intermediate: issuer.row.intermediate.clone(),
             anchor: issuer.row.certificate.clone(),
             not_after: Timestamp::from_millis(issued.statement.not_after.saturating_mul(SECOND_MS)),
         })

@@ -82,7 +82,8 @@ impl Authority {
         self.shown_authority(ctx, id).await
     }
 
-    /// Gives an authority a successor. Answers with it.
+    /// Gives an authority a successor. Answers with it. A root's successor certifies what issues beside it, so that who trusts
+    /// either believes what is issued, until the old one leaves.
     pub async fn rotate(
         &self,
         ctx: &Ctx,
@@ -105,10 +106,6 @@ impl Authority {
     ) -> Outcome<wire::Authority> {
         let loaded = self.load(ctx).await?;
         let named = loaded.get(id).ok_or_else(missing)?;
-        if named.kind == Kind::Root {
-            let message = "A root is not rotated in place: every peer would have to trust another one first.";
-            return Err(Problem::new(ErrorCode::Unsupported, message));
-        }
         let present = loaded.issuer(&named.row.name, ctx.now())?;
         let ms = |seconds: u32| i64::from(seconds) * SECOND_MS;
         let steps = plan_rotation(&Situation {
@@ -142,11 +139,15 @@ impl Authority {
                 Act::Publish { generation, active_from } => {
                     let (kind, algorithm) = (present.kind, present.algorithm);
                     let blank = Blank { kind, name: &present.row.name, generation, algorithm, active_from };
-                    let place = Place { slug: &loaded.slug, policy: &loaded.policy, root: Some(loaded.root()?) };
+                    let roots = if kind == Kind::Root { Vec::new() } else { loaded.roots()? };
+                    let place = Place { slug: &loaded.slug, policy: &loaded.policy, roots: &roots };
                     let next = self.new_key(ctx, &blank, &place)?;
                     made = next.row.id;
                     entry.resource(made, &next.row.name).algorithm(algorithm).version(generation);
                     statements.push(insert_authority(&auth, &next.row));
+                    if kind == Kind::Root {
+                        statements.extend(self.publish_under(ctx, loaded, &next)?);
+                    }
                 }
                 Act::Retire { id, at } => statements.push(limit_authority(&auth, id, at)),
             }

@@ -73,7 +73,7 @@ impl Issued {
             quantum_safe: algorithm.is_post_quantum() && issuer.algorithm.is_post_quantum(),
             certificate,
             private_key: private,
-            chain: issuer.row.intermediate.as_ref().map(|der| pem::encode(pem::CERTIFICATE, der)).unwrap_or_default(),
+            chain: chain(issuer),
             ca_certificate: pem::encode(pem::CERTIFICATE, &issuer.row.certificate),
             not_before: at(self.statement.not_before).into(),
             not_after: expiration,
@@ -146,13 +146,18 @@ pub(super) fn authority(loaded: &Loaded, key: &LoadedAuthority, now: Timestamp) 
         subject: key.row.subject.clone(),
         key_id: hex::encode(&key.row.key_identifier),
         certificate: pem::encode(pem::CERTIFICATE, &key.row.certificate),
-        intermediate: key.row.intermediate.as_ref().map(|der| pem::encode(pem::CERTIFICATE, der)),
+        intermediate: Some(chain(key)).filter(|chain| !chain.is_empty()),
         not_before: key.row.not_before.into(),
         not_after: key.row.not_after.into(),
         active_from: key.row.active_from.into(),
         retires_at: key.row.retires_at.map(Into::into),
         retired_at: key.row.retired_at.map(Into::into),
     }
+}
+
+/// Its certificates under the roots, in PEM.
+fn chain(key: &LoadedAuthority) -> String {
+    key.chain.iter().map(|der| pem::encode(pem::CERTIFICATE, der)).collect()
 }
 
 /// An authority's self-signed certificate as JSON.
