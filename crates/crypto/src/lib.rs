@@ -19,6 +19,7 @@ mod error;
 pub mod hash;
 pub mod import;
 pub mod key;
+pub mod key_file;
 pub mod message;
 pub mod passphrase;
 pub mod random;
