@@ -45,8 +45,23 @@ fn is_in_memory(directory: &Path) -> anyhow::Result<bool> {
     Ok([TMPFS_MAGIC, RAMFS_MAGIC].contains(&found.f_type))
 }
 
-/// Writes everything once.
-pub async fn write(files: &Files, identity: &ServiceIdentity, secrets: &SecretCache) -> anyhow::Result<()> {
+/// Writes everything for the first time. The program beside the agent may wait for the files to start with, so nobody being
+/// there to be told of them is no failure yet.
+pub async fn begin(files: &Files, identity: &ServiceIdentity, secrets: &SecretCache) -> anyhow::Result<()> {
+    exchange_all(files, identity, secrets)?;
+    if let Err(error) = reload::run(&files.reload).await {
+        tracing::warn!(error = format!("{error:#}"), "nobody was told of the first files");
+    }
+    Ok(())
+}
+
+/// Writes everything, and tells of it.
+async fn write(files: &Files, identity: &ServiceIdentity, secrets: &SecretCache) -> anyhow::Result<()> {
+    exchange_all(files, identity, secrets)?;
+    reload::run(&files.reload).await
+}
+
+fn exchange_all(files: &Files, identity: &ServiceIdentity, secrets: &SecretCache) -> anyhow::Result<()> {
     let exported = identity.exported().context("the key of this identity does not leave the process")?;
     exchange::secretly(&files.identity, exported.key_and_chain.as_bytes())?;
     exchange::openly(&files.bundle, exported.bundle.as_bytes())?;
@@ -54,7 +69,7 @@ pub async fn write(files: &Files, identity: &ServiceIdentity, secrets: &SecretCa
         let value = secrets.value(name).with_context(|| format!("the secret {name} is not there"))?;
         exchange::secretly(path, value.expose().as_bytes())?;
     }
-    reload::run(&files.reload).await
+    Ok(())
 }
 
 /// Writes again whenever something changes, and says whether that worked. A failure is tried again.

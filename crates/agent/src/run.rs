@@ -1,4 +1,4 @@
-//! The life of an agent: fetch an identity, open the ports, serve, and stop when told.
+//! The life of an agent: fetch an identity, open the ports, serve, renew when asked, and stop when told.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use sdk::identity::ServiceIdentity;
 use sdk::secrets::SecretCache;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -19,6 +19,8 @@ use crate::proxy::{self, Limits, bind};
 
 /// Runs until told to stop.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    // Before anything that takes time: a signal that nobody listens for would end the process.
+    let signals = Signals::new()?;
     if let Some(files) = &config.files {
         files::check_medium(files)?;
     }
@@ -31,7 +33,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (written, current) = watch::channel(Written::Current);
     let mut tasks = JoinSet::new();
     if let Some(files) = config.files {
-        files::write(&files, &identity, &secrets).await?;
+        files::begin(&files, &identity, &secrets).await?;
         tasks.spawn(files::keep(files, identity.clone(), secrets.clone(), written));
     }
     let numbers = Arc::new(Numbers::new()?);
@@ -40,7 +42,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut serving = JoinSet::new();
     ports.announce()?;
     ports.serve(&mut serving, health, limits, &stopped);
-    wait_for_signal().await?;
+    signals.until_told_to_stop(&identity).await;
     tracing::info!("stopping");
     stop.send_replace(true);
     while serving.join_next().await.is_some() {}
@@ -102,12 +104,44 @@ impl Ports {
     }
 }
 
-async fn wait_for_signal() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What the agent is told from outside.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    renew: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("listening for SIGINT")?,
+            renew: signal(SignalKind::user_defined1()).context("listening for SIGUSR1")?,
+        })
     }
-    Ok(())
+
+    /// Meanwhile SIGUSR1 gets a new key and a new certificate at once.
+    async fn until_told_to_stop(mut self, identity: &ServiceIdentity) {
+        let mut renewals = JoinSet::new();
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.renew.recv() => {
+                    // One at a time: who asks twice wants a new one, not two.
+                    if renewals.is_empty() {
+                        renewals.spawn(renew(identity.clone()));
+                    }
+                }
+                Some(_) = renewals.join_next() => {}
+            }
+        }
+    }
+}
+
+async fn renew(identity: ServiceIdentity) {
+    match identity.renew().await {
+        Ok(()) => tracing::info!("certificate renewed, as asked"),
+        Err(error) => tracing::warn!(error = sdk::report(&error), "certificate not renewed, although asked"),
+    }
 }

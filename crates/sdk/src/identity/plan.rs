@@ -13,6 +13,8 @@ pub const CHECK: Duration = Duration::from_secs(3_600);
 pub const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// See [`FIRST_PAUSE`].
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// At least so long lies between a renewal that succeeded and the next, unless peers refuse what it gave.
+pub const REST: Duration = Duration::from_secs(60);
 /// How often a start is tried before it fails.
 pub const START_TRIES: u32 = 5;
 

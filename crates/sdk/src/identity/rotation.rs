@@ -22,15 +22,21 @@ pub async fn renew(inner: Arc<Inner>) {
             Step::Renew => {
                 failure = attempt(&inner, failure).await;
                 jitter = random::fraction();
-            }
-            Step::Wait(pause) => {
-                tokio::select! {
-                    () = clock::wait(&*inner.clock, pause) => {}
-                    // The bundle has changed so that peers refuse the certificate.
-                    () = inner.refused.notified() => {}
+                // By a clock that is far ahead of the authority's, the new certificate is due as well.
+                if failure.is_none() {
+                    pause(&inner, plan::REST).await;
                 }
             }
+            Step::Wait(time) => pause(&inner, time).await,
         }
+    }
+}
+
+async fn pause(inner: &Inner, time: Duration) {
+    tokio::select! {
+        () = clock::wait(&*inner.clock, time) => {}
+        // The bundle has changed so that peers refuse the certificate.
+        () = inner.refused.notified() => {}
     }
 }
 

@@ -237,6 +237,19 @@ async fn a_clock_that_jumps_ahead_is_noticed_within_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_far_ahead_of_the_authoritys_does_not_ask_without_a_pause() {
+    let clock = Arc::new(PausedClock::at(START_S));
+    let behind = Arc::new(PausedClock::at(START_S));
+    let authority = TestAuthority::new(Arc::clone(&behind) as Arc<dyn Clock>);
+    let identity = start(&authority, &clock).await.unwrap();
+    clock.jump(21 * HOUR_S);
+    seconds(3_600).await;
+    let asked = authority.asked.lock().unwrap().len();
+    assert!((55..=62).contains(&asked), "asked {asked} times in an hour");
+    assert!(identity.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_takes_nothing_away_for_good() {
     let scene = begin().await;
     seconds(100).await;

@@ -10,4 +10,5 @@ mod network;
 mod pair;
 mod peers;
 mod plan;
+mod reload;
 pub mod tools;

@@ -67,8 +67,18 @@ impl Running {
 
     /// Asks it to stop and waits until it has.
     pub fn stop(&mut self) -> ExitStatus {
-        succeed(Command::new("kill").arg("-TERM").arg(self.child.id().to_string()));
+        self.signal("TERM");
         self.child.wait().expect("the process can be waited for")
+    }
+
+    /// Its number among the processes.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal by its name.
+    pub fn signal(&self, name: &str) {
+        succeed(Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()));
     }
 
     /// What it wrote so far.

@@ -2,19 +2,25 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::tools::tool;
+use crate::binaries::binary;
 use crate::client::{Answer, Client};
+use crate::installation::{Engine, Installation};
+use crate::postgres::Postgres;
 use crate::program::{both, succeed};
+use crate::running::Running;
 use crate::server::{Lines, Server, eventually, list};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Within so many seconds a revoked certificate is refused.
 const SECONDS: Duration = Duration::from_secs(5);
+/// How long a revocation may take on every replica.
+const EVERYWHERE: Duration = Duration::from_secs(1);
 const RENEW: &str = "/api/v1/certificates/renew";
 const STRONG: &[&str] = &["-tls1_3", "-groups", "X25519MLKEM768"];
 
@@ -34,7 +40,10 @@ struct Service {
 impl Scene {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::start_dev_with(&folder.path().join("data"), &["--mtls-listen", "127.0.0.1:0"]);
+        Self::of(Server::start_dev_with(&folder.path().join("data"), &["--mtls-listen", "127.0.0.1:0"]), folder)
+    }
+
+    fn of(server: Server, folder: tempfile::TempDir) -> Self {
         let announced = server.stdout.wait_for("mtls https://", PATIENCE).expect("the listener is announced");
         let anchor = server.client().anonymous().get("/api/v1/ca/certificate").expect(200).text();
         std::fs::write(folder.path().join("anchor.pem"), anchor).unwrap();
@@ -273,6 +282,94 @@ fn a_tenants_services_come_in_until_it_is_suspended() {
     let shop = list(&tenants, "tenants").iter().find(|tenant| tenant["slug"] == "shop").expect("the tenant");
     platform.post(&format!("/api/v1/tenants/{}/suspend", shop["id"].as_str().unwrap()), &json!({})).expect(200);
     eventually(SECONDS, || scene.ask(Some(&renewed), STRONG, "GET /health", "").err());
+}
+
+/// Two servers on one database, each with a door of its own.
+struct Replicas {
+    scenes: [Scene; 2],
+    _installation: Installation,
+    _postgres: Postgres,
+}
+
+impl Replicas {
+    fn start() -> Self {
+        let postgres = Postgres::start();
+        let installation = Installation::unattended(&Engine::Postgres(postgres.url("qapi")));
+        let mut config = std::fs::read_to_string(installation.config()).unwrap();
+        config.push_str("[tls]\nlisten = \"127.0.0.1:0\"\nmtls_listen = \"127.0.0.1:0\"\nnames = [\"localhost\"]\n");
+        std::fs::write(installation.config(), config).unwrap();
+        let scenes = [(), ()].map(|()| Scene::of(installation.serve(), tempfile::tempdir().unwrap()));
+        Self { scenes, _installation: installation, _postgres: postgres }
+    }
+}
+
+#[test]
+fn replicas_let_each_others_services_in_and_close_a_denied_ones_connections_within_a_second() {
+    let replicas = Replicas::start();
+    let [first, second] = &replicas.scenes;
+    let admin = first.server.client();
+    for round in 0..3 {
+        let name = format!("users-{round}");
+        let own = first.service(&admin, &name);
+        eventually(SECONDS, || second.ask(Some(&own), STRONG, "GET /health", "").ok());
+        let own = second.renew(&own, &format!("{name}-2"), &name);
+        let own = first.renew(&own, &format!("{name}-3"), &name);
+        let mut held = [first, second].map(|scene| Held::open(scene, &own));
+        assert!(held.iter_mut().all(Held::ask));
+        second.server.client().post(&format!("/api/v1/certificates/{}/revoke", own.id), &json!({})).expect(200);
+        let revoked = Instant::now();
+        for (held, place) in held.iter_mut().zip(["first", "second"]) {
+            while held.openssl.try_wait().unwrap().is_none() {
+                assert!(revoked.elapsed() < EVERYWHERE, "the {place} replica keeps a denied service's connection");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        for scene in [first, second] {
+            assert!(scene.ask(Some(&own), STRONG, "GET /health", "").is_err(), "a denied service is let in");
+        }
+    }
+}
+
+#[test]
+fn the_agent_renews_by_its_certificate_when_its_key_is_gone() {
+    let scene = Scene::new();
+    let admin = scene.server.client();
+    let made = admin.post("/api/v1/api-keys", &json!({"name": "first", "scopes": ["certificates:write"]})).expect(201);
+    std::fs::write(scene.folder.path().join("key"), made.text_of("key")).unwrap();
+    let config = scene.folder.path().join("agent.toml");
+    let text = format!(
+        "[platform]\nurl = \"{}\"\nmtls_url = \"https://localhost:{}\"\nkey_file = \"{}\"\n\
+         [identity]\nservice_name = \"orders-api\"\n[status]\nlisten = \"127.0.0.1:0\"\n\
+         [[inbound]]\nname = \"app\"\nlisten = \"127.0.0.1:0\"\nforward = \"127.0.0.1:1\"\nallow = [\"spiffe://qapi.internal/ns/edge/sa/gateway\"]\n",
+        scene.server.base_url(),
+        scene.address.rsplit_once(':').unwrap().1,
+        scene.folder.path().join("key").display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut agent = Running::start(Command::new(binary("qapi-agent")).arg("--config").arg(config));
+    let status = Client::new(&format!("http://{}", agent.announced("ready ")), None);
+    admin.post(&format!("/api/v1/api-keys/{}/revoke", made.text_of("id")), &json!({})).expect(200);
+    for renewals in ["qapi_identity_renewals_total 1", "qapi_identity_renewals_total 2"] {
+        agent.signal("USR1");
+        eventually(PATIENCE, || Some(()).filter(|()| status.get("/metrics").expect(200).text().contains(renewals)));
+    }
+    status.get("/health/ready").expect(200);
+    let by_itself = json!("spiffe://qapi.internal/ns/default/sa/orders-api");
+    eventually(PATIENCE, || {
+        let log = admin.get("/api/v1/audit-logs").expect(200).json();
+        let renewed = list(&log, "items").iter().filter(|event| event["action"] == "CertificateRenewed");
+        let actors: Vec<_> = renewed.map(|event| event["actor"].clone()).collect();
+        (actors == [by_itself.clone(), by_itself.clone()]).then_some(())
+    });
+    // Denied, it has neither certificate nor key to ask with: not ready, and it says so instead of ending.
+    let listed = admin.get("/api/v1/certificates?search=orders-api&status=active").expect(200).json();
+    for certificate in list(&listed, "certificates") {
+        admin
+            .post(&format!("/api/v1/certificates/{}/revoke", certificate["id"].as_str().unwrap()), &json!({}))
+            .expect(200);
+    }
+    eventually(PATIENCE, || Some(()).filter(|()| status.get("/health/ready").status == 503));
+    assert!(agent.stop().success());
 }
 
 #[test]
