@@ -72,7 +72,7 @@ async fn run(arguments: Arguments, printer: &mut Printer) -> Result<Exit, Failur
         Command::Tenants(inputs) => command::tenants::run(inputs, &session, printer).await,
         Command::Audit(inputs) => command::audit::run(inputs, &session, printer).await,
         Command::Operator(inputs) => command::operator::run(inputs, &session, printer).await,
-        Command::Mesh(inputs) => command::mesh::run(&inputs, printer),
+        Command::Mesh(inputs) => command::mesh::run(&inputs, &session, printer).await,
         Command::Completions(inputs) => command::completions::completions(&inputs, printer),
     }
 }

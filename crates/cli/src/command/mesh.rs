@@ -1,10 +1,12 @@
-//! `qapi mesh`: policies of packets and identities out of one declared graph. Works offline.
+//! `qapi mesh`: policies of packets and identities out of one declared graph. Works offline, unless it is to fetch the
+//! platform's authorities.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use api::certificates::ReadBundle;
 use clap::{Args, Subcommand};
 use crypto::x509::{Certificate, pem};
 use domain::mesh::cluster::{self, Cluster};
@@ -18,6 +20,10 @@ use serde_json::{Value, json};
 use crate::failure::{Exit, Failure};
 use crate::input;
 use crate::print::Printer;
+use crate::session::Session;
+
+/// The word for the configured server in the place of a file; a file of this name is `./platform`.
+const PLATFORM: &str = "platform";
 
 /// What `qapi mesh` takes.
 #[derive(Args)]
@@ -39,9 +45,12 @@ struct PlanInputs {
     /// Write files into this folder; otherwise the manifests to standard output
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// The platform's authorities, PEM, for the ConfigMaps
-    #[arg(long, value_name = "FILE")]
+    /// The authorities for the ConfigMaps: a PEM file, or `platform` for those that the configured server publishes
+    #[arg(long, value_name = "FILE|platform")]
     ca: Option<PathBuf>,
+    /// Whose authorities, for `--ca platform`: the default tenant's unless told
+    #[arg(long, value_name = "SLUG", requires = "ca")]
+    tenant: Option<String>,
     /// Addresses of services, TOML lines like `users-api = ["10.0.0.3"]`: makes nftables rules for them
     #[arg(long, value_name = "FILE")]
     addresses: Option<PathBuf>,
@@ -54,18 +63,23 @@ struct PlanInputs {
 }
 
 /// Does what was typed.
-pub fn run(inputs: &MeshInputs, printer: &mut Printer) -> Result<Exit, Failure> {
+pub async fn run(inputs: &MeshInputs, session: &Session, printer: &mut Printer) -> Result<Exit, Failure> {
     match &inputs.command {
-        MeshCommand::Plan(inputs) => plan(inputs, printer),
+        MeshCommand::Plan(inputs) => plan(inputs, session, printer).await,
     }
 }
 
-fn plan(inputs: &PlanInputs, printer: &mut Printer) -> Result<Exit, Failure> {
+async fn plan(inputs: &PlanInputs, session: &Session, printer: &mut Printer) -> Result<Exit, Failure> {
     let (graph, mut findings) = read_graph(&inputs.graph)?;
     if let Some(path) = &inputs.cluster {
         findings.extend(cluster::compare(&graph, &read_cluster(path)?));
     }
-    let plan = Plan::new(&graph, inputs)?;
+    let authorities = match &inputs.ca {
+        Some(word) if word.as_os_str() == PLATFORM => Some(published(&graph, inputs.tenant.as_deref(), session).await?),
+        Some(path) => Some(read_authorities(path)?),
+        None => None,
+    };
+    let plan = Plan::new(&graph, inputs, authorities.as_deref())?;
     if printer.is_json() {
         let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
         printer.json(&plan.body(&told))?;
@@ -89,12 +103,9 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(graph: &Graph, inputs: &PlanInputs) -> Result<Self, Failure> {
+    fn new(graph: &Graph, inputs: &PlanInputs, authorities: Option<&str>) -> Result<Self, Failure> {
         let policies = policies(graph);
-        let authorities = match &inputs.ca {
-            Some(path) => manifest::authorities(graph, &read_authorities(path)?),
-            None => Vec::new(),
-        };
+        let authorities = authorities.map_or_else(Vec::new, |authorities| manifest::authorities(graph, authorities));
         let endpoints = inputs.addresses.as_deref().map(|path| read_endpoints(graph, path)).transpose()?;
         let packet_filter = endpoints.map(|endpoints| packet_filter::compile(&policies, &endpoints));
         Ok(Self { policies, authorities, allow_lists: allow_lists(graph), packet_filter })
@@ -188,11 +199,30 @@ fn read_cluster(path: &Path) -> Result<Cluster, Failure> {
     })
 }
 
+/// What the platform publishes for everybody. Authorities of another trust domain would speak for none of these services.
+async fn published(graph: &Graph, tenant: Option<&str>, session: &Session) -> Result<String, Failure> {
+    let (client, query) = (session.anonymous_client()?, ReadBundle::default());
+    let bundle = match tenant {
+        Some(slug) => client.tenant_trust_bundle(slug, &query).await?,
+        None => client.trust_bundle(&query).await?,
+    };
+    let own = &graph.trust_domain;
+    if bundle.trust_domain != *own {
+        let why = format!("the platform's trust domain is {}, the graph's is {own}", bundle.trust_domain);
+        return Err(Failure::unusable(why, "--tenant SLUG, or another trust_domain in the graph"));
+    }
+    checked("what the platform publishes", &bundle.anchors.concat())
+}
+
 /// Only authorities may go into a ConfigMap that everybody trusts, and nothing else of the file.
 fn read_authorities(path: &Path) -> Result<String, Failure> {
-    let unusable = |what: &str| Failure::unusable(format!("{} {what}", path.display()), "a PEM file of authorities");
     let text = input::text(Some(path))?;
-    let blocks = pem::blocks(text.expose()).map_err(|_| unusable("is cut off"))?;
+    checked(&path.display().to_string(), text.expose())
+}
+
+fn checked(place: &str, text: &str) -> Result<String, Failure> {
+    let unusable = |what: &str| Failure::unusable(format!("{place} {what}"), "a PEM file of authorities");
+    let blocks = pem::blocks(text).map_err(|_| unusable("is cut off"))?;
     let mut authorities = String::new();
     for block in blocks {
         let certificate = Certificate::parse(&block.der).ok().filter(|_| block.label == pem::CERTIFICATE);

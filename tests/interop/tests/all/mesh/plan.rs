@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::tools::tool;
 use crate::binaries::{binary, root};
-use crate::program::succeed;
+use crate::program::{both, python, run, succeed};
+use crate::server::Server;
 
 /// The graph of the example.
 pub fn example() -> PathBuf {
@@ -37,6 +38,42 @@ fn kubectl_reads_the_manifests_as_they_were_meant() {
     }
     assert_eq!(read, objects.cloned().collect::<Vec<_>>());
     assert_eq!(read.len(), 4 + 5 + 4, "denials, services, authorities");
+}
+
+#[test]
+fn the_manifests_hold_to_the_schemas_of_kubernetes_and_to_nothing_beside_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_dev();
+    let mut plan = Command::new(binary("qapi"));
+    plan.args(["mesh", "plan", "--strict", "--ca", "platform"]).arg(example());
+    let manifests = succeed(plan.env("QUANTUMAPI_BASE_URL", server.base_url()));
+    let anchor = server.client().anonymous().get("/api/v1/ca/certificate").expect(200).text();
+    let second = anchor.lines().nth(1).expect("a line of the anchor").to_owned();
+    assert_eq!(manifests.matches(&second).count(), 4, "the platform's anchor stands in every namespace's ConfigMap");
+    let judged = |text: &str| {
+        let path = folder.path().join("manifests.yaml");
+        std::fs::write(&path, text).unwrap();
+        let validate = python("requirements-kubernetes.txt").with_file_name("kubernetes-validate");
+        run(Command::new(validate).args(["--strict", "--kubernetes-version", "1.37"]).arg(path))
+    };
+    let accepted = judged(&manifests);
+    assert!(accepted.status.success(), "{}", both(&accepted));
+    assert_eq!(both(&accepted).matches("passed").count(), 4 + 5 + 4, "{}", both(&accepted));
+    // The judge looks at all of it: a word that Kubernetes does not know, in either kind.
+    for (word, wrong) in
+        [("policyTypes:", "policyType:"), ("podSelector:", "podSelectors:"), ("  ca.crt:", "  a: {}\n  ca.crt:")]
+    {
+        assert!(manifests.contains(word), "{word} is not in the plan");
+        assert!(!judged(&manifests.replacen(word, wrong, 1)).status.success(), "{wrong} is accepted");
+    }
+    let other = folder.path().join("graph.toml");
+    let graph = std::fs::read_to_string(example()).unwrap().replace("\"qapi.internal\"", "\"elsewhere.internal\"");
+    std::fs::write(&other, graph).unwrap();
+    let mut plan = Command::new(binary("qapi"));
+    plan.args(["mesh", "plan", "--ca", "platform"]).arg(other);
+    let refused = run(plan.env("QUANTUMAPI_BASE_URL", server.base_url()));
+    assert_eq!(refused.status.code(), Some(2), "{}", both(&refused));
+    assert!(both(&refused).contains("the platform's trust domain is qapi.internal"), "{}", both(&refused));
 }
 
 #[test]
