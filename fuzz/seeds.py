@@ -1,4 +1,4 @@
-"""Writes the seeds of the fuzz targets under fuzz/corpus out of tests/vectors/limbo-mldsa65.
+"""Writes the seeds of the fuzz targets under fuzz/corpus out of tests/vectors/limbo-mldsa65 and jwt-mldsa65.
 
 usage: python3 fuzz/seeds.py
 """
@@ -22,6 +22,8 @@ def main():
         seed("path", str(place), b"".join(len(one).to_bytes(2, "big") + one for one in chain))
         for inner, text in enumerate(case["crls"]):
             seed("revocation_list", f"{place}-{inner}", der(text))
+    for case in json.loads((VECTORS.parents[1] / "jwt-mldsa65/cases.json").read_text())["cases"]:
+        seed("token", case["name"], case["token"].encode())
     for place, text in enumerate(["DNS:a.example", "spiffe://td/a", "CN=a\\,b,O=c,C=EU", "a@b.example", "IP:::1"]):
         seed("request", str(place), text.encode())
 

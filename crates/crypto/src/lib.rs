@@ -18,6 +18,7 @@ pub mod entropy;
 mod error;
 pub mod hash;
 pub mod import;
+pub mod jose;
 pub mod key;
 pub mod key_file;
 pub mod message;

@@ -6,6 +6,7 @@
 
 mod cctv;
 mod formats;
+mod jose;
 mod lamps;
 mod ml_dsa;
 mod ml_kem;
