@@ -11,6 +11,7 @@
 mod words;
 
 pub mod api_keys;
+pub mod applications;
 pub mod audit;
 pub mod casing;
 pub mod certificates;

@@ -3,6 +3,7 @@
 //! The server mounts these constants, the SDK fills in their paths, the published document is made of them. A path
 //! parameter is `{name}`; one that takes slashes is `{*name}`.
 
+pub mod applications;
 pub mod certificates;
 pub mod encryption;
 pub mod keys;
@@ -232,7 +233,9 @@ impl Route {
 
 /// Every route there is, in the order of the document.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    [platform::ALL, encryption::ALL, secrets::ALL, keys::ALL, transit::ALL, certificates::ALL].into_iter().flatten()
+    [platform::ALL, encryption::ALL, secrets::ALL, keys::ALL, transit::ALL, certificates::ALL, applications::ALL]
+        .into_iter()
+        .flatten()
 }
 
 const fn schema<T: JsonSchema>() -> SchemaFn {

@@ -26,9 +26,14 @@ const UNBIASED: u8 = 248;
 
 /// A new key's text, made of the generator's bytes.
 pub fn new_text(random: &dyn crypto::random::Random) -> SecretBytes {
-    let mut text = Vec::with_capacity(PREFIX.len() + BODY_LEN);
-    text.extend_from_slice(PREFIX.as_bytes());
-    while text.len() < PREFIX.len() + BODY_LEN {
+    bearer_text(PREFIX, random)
+}
+
+/// A text that whoever holds it acts by: the prefix, and over 255 random bits as alphanumerics.
+pub fn bearer_text(prefix: &str, random: &dyn crypto::random::Random) -> SecretBytes {
+    let mut text = Vec::with_capacity(prefix.len() + BODY_LEN);
+    text.extend_from_slice(prefix.as_bytes());
+    while text.len() < prefix.len() + BODY_LEN {
         let mut byte = [0];
         random.fill(&mut byte);
         if byte[0] < UNBIASED {

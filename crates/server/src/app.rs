@@ -1,6 +1,7 @@
 //! What the operations mean: authorize, load, decide, apply, audit. One file per noun.
 
 pub mod api_keys;
+pub mod applications;
 pub mod audit;
 pub mod authority;
 pub mod backup;
@@ -15,6 +16,7 @@ pub mod operator;
 pub mod paging;
 pub mod payload;
 pub mod qrng;
+pub mod resource_servers;
 pub mod secrets;
 pub mod shares;
 pub mod signing;
@@ -68,6 +70,10 @@ pub struct Services {
     pub tenants: Arc<tenants::Tenants>,
     /// The audit trail.
     pub audit: Arc<audit::Audit>,
+    /// Applications.
+    pub applications: Arc<applications::Applications>,
+    /// The APIs that tokens are for.
+    pub resource_servers: Arc<resource_servers::ResourceServers>,
     /// Certificate authorities.
     pub authority: Arc<authority::Authority>,
     loaded: Arc<key_cache::KeyCache>,
@@ -79,7 +85,10 @@ impl Services {
     pub fn new(core: &Core, freshness: &Arc<Freshness>, config: &Config) -> anyhow::Result<Self> {
         let cache = Arc::new(key_cache::KeyCache::new(core.store.clone(), Arc::clone(freshness)));
         let cipher = Arc::new(cipher::Cipher::new(core.store.clone(), Arc::clone(&core.entropy)));
+        let api_keys = Arc::new(api_keys::ApiKeys::new(core.clone()));
         Ok(Self {
+            applications: Arc::new(applications::Applications::new(core.clone(), Arc::clone(&api_keys))),
+            resource_servers: Arc::new(resource_servers::ResourceServers::new(core.clone())),
             keys: Arc::new(keys::Keys::new(core.clone(), Arc::clone(&cache))),
             encryption: Arc::new(encryption::Encryption::new(core.clone(), Arc::clone(&cache), Arc::clone(&cipher))),
             signing: Arc::new(signing::Signing::new(core.clone(), Arc::clone(&cache))),
@@ -89,7 +98,7 @@ impl Services {
             secrets: Arc::new(secrets::Secrets::new(core.clone())),
             shares: Arc::new(shares::Shares::new(core.clone(), &config.portal_origin)),
             replays: Arc::new(idempotency::Replays::new(core.clone())),
-            api_keys: Arc::new(api_keys::ApiKeys::new(core.clone())),
+            api_keys,
             tenants: Arc::new(tenants::Tenants::new(core.clone())),
             audit: Arc::new(audit::Audit::new(core.clone())),
             authority: Arc::new(authority::Authority::new(core.clone(), Arc::clone(freshness), config)?),

@@ -7,6 +7,7 @@ pub mod reply;
 pub mod serve;
 
 mod api_keys;
+mod applications;
 mod audit;
 mod certificates;
 mod encryption;
@@ -47,6 +48,7 @@ pub fn router() -> Router<Platform> {
         .merge(audit::router())
         .merge(certificates::router())
         .merge(api_keys::router())
+        .merge(applications::router())
         .merge(tenants::router())
         .merge(operator::router())
 }

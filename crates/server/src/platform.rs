@@ -310,6 +310,8 @@ services! {
     data_keys: crate::app::data_keys::DataKeys,
     qrng: crate::app::qrng::Qrng,
     api_keys: crate::app::api_keys::ApiKeys,
+    applications: crate::app::applications::Applications,
+    resource_servers: crate::app::resource_servers::ResourceServers,
     tenants: crate::app::tenants::Tenants,
     audit: crate::app::audit::Audit,
     authority: crate::app::authority::Authority,

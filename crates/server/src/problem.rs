@@ -8,6 +8,7 @@ use api::error::ErrorCode;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::authz::Denied;
+use domain::identity::application::BadSetting;
 use domain::key::{NoSuchTransition, Refusal};
 use domain::name::BadName;
 use domain::secret::Unreadable;
@@ -193,6 +194,12 @@ impl From<Unreadable> for Problem {
             Unreadable::Expired => "The secret has expired; give it a later expiry to read its value.",
         };
         Self::new(ErrorCode::SecretInactive, message)
+    }
+}
+
+impl From<BadSetting> for Problem {
+    fn from(bad: BadSetting) -> Self {
+        Self::invalid(format!("{bad}."))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use domain::authz::{Action, Authorized};
 use domain::identity::account::{AccountRealm, State, TenantRole};
-use domain::ids::{AccountId, RoleId};
+use domain::ids::{AccountId, ApplicationId, RoleId};
 use domain::time::Timestamp;
 
 use crate::error::{Error, Result};
@@ -204,6 +204,31 @@ pub fn update_account<A: Action>(auth: &Authorized<A>, row: &StoredAccount) -> S
     .bind(row.grants_not_before.millis())
     .bind(row.blocked_at.map(Timestamp::millis))
     .bind(row.updated_at.millis())
+}
+
+/// Kills the access tokens of a person: what they say of the roles is no longer so.
+pub fn cut_off_tokens<A: Action>(auth: &Authorized<A>, id: AccountId, now: Timestamp) -> Stmt {
+    sql("UPDATE account SET tokens_not_before = CASE WHEN tokens_not_before > $3 THEN tokens_not_before ELSE $3 END, ver = ver + 1 \
+         WHERE tenant = $1 AND id = $2")
+    .bind(auth.tenant().as_bytes())
+    .bind(id.as_bytes())
+    .bind(now.millis())
+}
+
+/// Erases the people of an application with everything that hangs on them.
+pub fn erase_realm<A: Action>(auth: &Authorized<A>, application: ApplicationId) -> Vec<Stmt> {
+    [
+        "DELETE FROM role_assignment WHERE tenant = $1 AND account IN (SELECT id FROM account WHERE tenant = $1 AND realm = $2)",
+        "DELETE FROM account_factor WHERE tenant = $1 AND account IN (SELECT id FROM account WHERE tenant = $1 AND realm = $2)",
+        "DELETE FROM account_code WHERE tenant = $1 AND account IN (SELECT id FROM account WHERE tenant = $1 AND realm = $2)",
+        "DELETE FROM login_event WHERE tenant = $1 AND account IN (SELECT id FROM account WHERE tenant = $1 AND realm = $2)",
+        "DELETE FROM consent WHERE tenant = $1 AND application = $2",
+        "DELETE FROM account WHERE tenant = $1 AND realm = $2",
+        "DELETE FROM role WHERE tenant = $1 AND application = $2",
+    ]
+    .into_iter()
+    .map(|text| sql(text).bind(auth.tenant().as_bytes()).bind(application.as_bytes()))
+    .collect()
 }
 
 /// Erases a person who is shut out: the first statement touches exactly one row, the others what hung on it.

@@ -1,7 +1,7 @@
 //! API keys, by keyed hash: the text itself is never here.
 
-use domain::authz::{Action, Authorized, WriteApiKeys};
-use domain::ids::{ApiKeyId, TenantId};
+use domain::authz::{Action, Authorized, WriteApiKeys, WriteApplications};
+use domain::ids::{ApiKeyId, ApplicationId, TenantId};
 use domain::time::Timestamp;
 
 use crate::error::Result;
@@ -46,6 +46,8 @@ pub struct ApiKey {
     pub replaced_by: Option<ApiKeyId>,
     /// When a rotated-out key stops working.
     pub grace_until: Option<Timestamp>,
+    /// The application it belongs to: what it may do follows from what the application may do.
+    pub application: Option<ApplicationId>,
 }
 
 /// What the column says when the platform's default applies.
@@ -57,7 +59,7 @@ macro_rules! select_keys {
     ($rest:literal) => {
         concat!(
             "SELECT k.tenant, k.id, k.name, k.prefix, k.hash, k.scopes, k.limits, k.cidrs, k.environment, k.rate_per_minute, ",
-            "k.created_at, k.created_by, k.expires_at, k.revoked_at, k.last_used_at, k.replaced_by, k.grace_until FROM api_key k ",
+            "k.created_at, k.created_by, k.expires_at, k.revoked_at, k.last_used_at, k.replaced_by, k.grace_until, k.application FROM api_key k ",
             $rest
         )
     };
@@ -83,6 +85,19 @@ impl Store {
         self.scan(sql(text).bind(auth.tenant().as_bytes()).bind(MOST_KEYS)).await?.iter().map(api_key).collect()
     }
 
+    /// The keys of an application that are not revoked, oldest first.
+    pub async fn api_keys_of<A: Action>(
+        &self,
+        auth: &Authorized<A>,
+        application: ApplicationId,
+    ) -> Result<Vec<ApiKey>> {
+        let text = select_keys!(
+            "WHERE k.tenant = $1 AND k.application = $2 AND k.revoked_at IS NULL ORDER BY k.created_at, k.id LIMIT $3"
+        );
+        let statement = sql(text).bind(auth.tenant().as_bytes()).bind(application.as_bytes()).bind(MOST_KEYS);
+        self.scan(statement).await?.iter().map(api_key).collect()
+    }
+
     /// Stamps keys as used. Nobody caches the stamp, so no epoch moves.
     pub async fn stamp_api_keys(&self, used: Vec<(TenantId, ApiKeyId, Timestamp)>) -> Result<()> {
         let statements: Vec<Stmt> = used.iter().map(stamp).collect();
@@ -97,7 +112,7 @@ impl Store {
 /// Adds a key.
 pub fn insert_api_key(key: &ApiKey) -> Stmt {
     sql("INSERT INTO api_key (tenant, id, name, prefix, hash, scopes, limits, cidrs, environment, rate_per_minute, created_at, \
-         created_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
+         created_by, expires_at, application) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)")
     .bind(key.tenant.as_bytes())
     .bind(key.id.as_bytes())
     .bind(&key.name)
@@ -111,6 +126,7 @@ pub fn insert_api_key(key: &ApiKey) -> Stmt {
     .bind(key.created_at.millis())
     .bind(&key.created_by)
     .bind(key.expires_at.map(Timestamp::millis))
+    .bind(key.application.as_ref().map(ApplicationId::as_bytes))
 }
 
 /// Changes what may change without another key. A revoked key is not touched.
@@ -129,11 +145,33 @@ pub fn update_api_key(auth: &Authorized<WriteApiKeys>, key: &ApiKey) -> Stmt {
 }
 
 /// Revokes a key that is not revoked yet.
-pub fn revoke_api_key(auth: &Authorized<WriteApiKeys>, id: ApiKeyId, now: Timestamp) -> Stmt {
+pub fn revoke_api_key<A: Action>(auth: &Authorized<A>, id: ApiKeyId, now: Timestamp) -> Stmt {
     sql("UPDATE api_key SET revoked_at = $3 WHERE tenant = $1 AND id = $2 AND revoked_at IS NULL")
         .bind(auth.tenant().as_bytes())
         .bind(id.as_bytes())
         .bind(now.millis())
+}
+
+/// Revokes every key of an application.
+pub fn revoke_api_keys_of(auth: &Authorized<WriteApplications>, application: ApplicationId, now: Timestamp) -> Stmt {
+    sql("UPDATE api_key SET revoked_at = $3 WHERE tenant = $1 AND application = $2 AND revoked_at IS NULL")
+        .bind(auth.tenant().as_bytes())
+        .bind(application.as_bytes())
+        .bind(now.millis())
+}
+
+/// Lets the keys of an application do what the application may do now.
+pub fn confine_api_keys_of(
+    auth: &Authorized<WriteApplications>,
+    application: ApplicationId,
+    scopes: &str,
+    limits: &str,
+) -> Stmt {
+    sql("UPDATE api_key SET scopes = $3, limits = $4 WHERE tenant = $1 AND application = $2 AND revoked_at IS NULL")
+        .bind(auth.tenant().as_bytes())
+        .bind(application.as_bytes())
+        .bind(scopes)
+        .bind(limits)
 }
 
 /// Lets a key live until `until` beside the one that replaces it. A key is replaced once.
@@ -173,5 +211,6 @@ fn api_key(row: &Row) -> Result<ApiKey> {
         last_used_at: at(14)?,
         replaced_by: row.opt_array(15)?.map(ApiKeyId::from_bytes),
         grace_until: at(16)?,
+        application: row.opt_array(17)?.map(ApplicationId::from_bytes),
     })
 }

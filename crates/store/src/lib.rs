@@ -29,6 +29,8 @@ pub mod meta;
 pub mod migrate;
 pub mod outbox;
 mod postgres;
+pub mod resource_servers;
+pub mod roles;
 mod row;
 pub mod secrets;
 pub mod shares;

@@ -5,7 +5,7 @@ mod settings;
 use std::fmt;
 
 use super::words::words;
-pub use settings::{Branding, Settings};
+pub use settings::{Branding, Settings, check_scopes};
 
 words! {
     /// What kind of program an application is (contract 4.8). Fixed when it is registered: it decides whether there is a secret to keep.

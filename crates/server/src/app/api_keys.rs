@@ -3,6 +3,7 @@
 //! Every change moves the tenant's epoch, so that a revoked key is refused everywhere within a second.
 
 mod granting;
+pub mod of_application;
 
 use api::api_keys::{
     ApiKey as Shown, ApiKeyList, CreateApiKey, CreatedApiKey, ListApiKeys, RotateApiKey, UpdateApiKey,
@@ -156,7 +157,7 @@ impl ApiKeys {
         let wanted = Wanted::of(&old)?;
         self.granting(ctx, auth).await?.permits(&wanted)?;
         let text = domain::api_key::new_text(&*self.core.entropy);
-        let new = self.new_row(ctx, &wanted, &text);
+        let new = ApiKey { application: old.application, ..self.new_row(ctx, &wanted, &text) };
         let until = ctx.now().plus_millis(i64::from(grace_s) * SECOND_MS);
         entry.note(format!("replacedBy={}", new.id));
         let statements = vec![replace_api_key(auth, id, new.id, until), insert_api_key(&new)];
@@ -193,21 +194,25 @@ impl ApiKeys {
     }
 
     /// What the caller's own key allows it to hand on.
-    async fn granting(&self, ctx: &Ctx, auth: &Authorized<WriteApiKeys>) -> Outcome<Grant> {
+    async fn granting<A: Action>(&self, ctx: &Ctx, auth: &Authorized<A>) -> Outcome<Grant> {
         let own = self.core.store.api_key(auth, ctx.principal.id).await?;
         Grant::of(&own.ok_or_else(|| Problem::new(ErrorCode::Unauthorized, "Invalid API key"))?)
     }
 
     fn new_row(&self, ctx: &Ctx, wanted: &Wanted, text: &SecretBytes) -> ApiKey {
-        wanted.clone().into_row(ApiKey {
+        wanted.clone().into_row(self.blank_row(ctx, text))
+    }
+
+    fn blank_row(&self, ctx: &Ctx, text: &SecretBytes) -> ApiKey {
+        ApiKey {
             tenant: ctx.tenant(),
             id: ApiKeyId::from_random(bytes(&*self.core.entropy)),
             name: String::new(),
             prefix: display_prefix(text),
             hash: hash(&ctx.keyring.root, text.expose()),
             scopes: String::new(),
-            limits: String::new(),
-            cidrs: String::new(),
+            limits: "[]".to_owned(),
+            cidrs: "[]".to_owned(),
             environment: None,
             rate_per_minute: None,
             created_at: ctx.now(),
@@ -217,7 +222,8 @@ impl ApiKeys {
             last_used_at: None,
             replaced_by: None,
             grace_until: None,
-        })
+            application: None,
+        }
     }
 
     async fn commit(&self, ctx: &Ctx, name: &'static str, statements: Vec<Stmt>, entry: &mut Entry) -> Outcome<()> {

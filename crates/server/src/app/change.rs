@@ -15,12 +15,25 @@ impl Core {
         statements: Vec<Stmt>,
         event: Stmt,
     ) -> Outcome<()> {
+        self.change_with(name, tenant, statements, Vec::new(), event).await
+    }
+
+    /// The same with statements that follow: they touch as many rows as there are.
+    pub async fn change_with(
+        &self,
+        name: &'static str,
+        tenant: TenantId,
+        exact: Vec<Stmt>,
+        follow: Vec<Stmt>,
+        event: Stmt,
+    ) -> Outcome<()> {
         let written = self.store.write(name, move |tx| {
-            let (statements, event) = (statements.clone(), event.clone());
+            let (exact, follow, event) = (exact.clone(), follow.clone(), event.clone());
             Box::pin(async move {
-                if tx.exec_all(statements).await?.iter().any(|touched| *touched != 1) {
+                if tx.exec_all(exact).await?.iter().any(|touched| *touched != 1) {
                     return Err(store::Error::Conflict);
                 }
+                tx.exec_all(follow).await?;
                 tx.exec_last(event);
                 tx.bump_epoch(*tenant.as_bytes());
                 Ok(())

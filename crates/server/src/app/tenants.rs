@@ -101,6 +101,7 @@ fn admin(
         last_used_at: None,
         replaced_by: None,
         grace_until: None,
+        application: None,
     };
     (key, text)
 }

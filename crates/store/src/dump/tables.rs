@@ -35,7 +35,7 @@ tables! {
     "api_key" by "tenant, id": "tenant" "$1", "id" "$2", "name" "$3", "prefix" "$4", "hash" "$5", "scopes" "$6",
         "limits" "$7", "cidrs" "$8", "environment" "$9", "rate_per_minute" "$10", "created_at" "$11",
         "created_by" "$12", "expires_at" "$13", "revoked_at" "$14", "last_used_at" "$15", "replaced_by" "$16",
-        "grace_until" "$17";
+        "grace_until" "$17", "application" "$18";
     "secret" by "tenant, id": "tenant" "$1", "id" "$2", "name" "$3", "content_type" "$4", "labels" "$5",
         "is_active" "$6", "is_favorite" "$7", "version" "$8", "ver" "$9", "expires_at" "$10", "created_at" "$11",
         "updated_at" "$12", "meta" "$13", "has_totp" "$14";

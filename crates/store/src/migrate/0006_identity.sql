@@ -36,6 +36,10 @@ CREATE TABLE application_secret (
 );
 CREATE INDEX application_secret_by_application ON application_secret (tenant, application);
 
+-- An API key can belong to an application; it then may do what the application may do.
+ALTER TABLE api_key ADD COLUMN application BYTEA;
+CREATE INDEX api_key_by_application ON api_key (tenant, application);
+
 -- An API that tokens are for (RFC 8707): its identifier is the audience, and it decides the form of its access tokens.
 CREATE TABLE resource_server (
     tenant BYTEA NOT NULL,

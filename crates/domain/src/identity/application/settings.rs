@@ -170,13 +170,7 @@ impl Settings {
         if self.session_idle_s.is_some_and(|idle| !IDLE_S.contains(&idle)) {
             return Err(BadSetting::new("sessionIdleSeconds", "must be from 60 to 43200"));
         }
-        each("allowedScopes", &self.allowed_scopes, |word| {
-            if is_scope(word) {
-                Ok(())
-            } else {
-                Err("must be an OAuth scope: visible ASCII without quotes, spaces and backslashes")
-            }
-        })
+        check_scopes("allowedScopes", &self.allowed_scopes)
     }
 
     fn check_addresses(&self, kind: Kind, environment: Environment) -> Result<(), BadSetting> {
@@ -260,6 +254,12 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Whether each of some words is an OAuth scope.
+pub fn check_scopes(field: &str, words: &[String]) -> Result<(), BadSetting> {
+    let reason = "must be an OAuth scope: visible ASCII without quotes, spaces and backslashes";
+    each(field, words, |word| if is_scope(word) { Ok(()) } else { Err(reason) })
 }
 
 fn default_scopes(kind: Kind) -> Vec<String> {

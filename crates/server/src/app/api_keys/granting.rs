@@ -2,6 +2,7 @@
 //! the maker's own key has.
 
 use api::api_keys::{CreateApiKey, UpdateApiKey};
+use api::applications::CreateApplicationKey;
 use api::error::ErrorCode;
 use domain::environment::{BadEnvironment, Environment};
 use domain::limits::Limits;
@@ -57,6 +58,12 @@ impl Wanted {
         })
     }
 
+    /// What an application's row and a request for a key of it say.
+    pub fn of_application(row: &ApiKey, request: CreateApplicationKey, now: Timestamp) -> Outcome<Self> {
+        let expires_at = request.expires_at.map(|at| expiry(at.into(), now)).transpose()?;
+        Ok(Self { name: name(&request.name)?, expires_at, ..Self::of(row)? })
+    }
+
     /// The same with what is given changed.
     pub fn changed(self, request: UpdateApiKey, now: Timestamp) -> Outcome<Self> {
         let bound = request.environment.map_or(Ok(self.limits.environment().cloned()), environment)?;
@@ -97,6 +104,19 @@ impl Grant {
     /// Of the maker's own row.
     pub fn of(own: &ApiKey) -> Outcome<Self> {
         Wanted::of(own).map(|own| Self { own })
+    }
+
+    /// The same within the bounds of the maker's own key where it has none: networks, time and rate, which a request for an
+    /// application's key does not name. A key without scopes reaches nothing, so it reaches no more than its maker.
+    pub fn confine(&self, wanted: Wanted) -> Wanted {
+        let limits = if wanted.scopes.is_empty() { self.own.limits.clone() } else { wanted.limits };
+        Wanted {
+            limits,
+            expires_at: wanted.expires_at.or(self.own.expires_at),
+            cidrs: self.own.cidrs.clone(),
+            rate_per_minute: self.own.rate_per_minute.filter(|rate| *rate > 0),
+            ..wanted
+        }
     }
 
     /// Refuses a key that could do what its maker cannot, and says where.
