@@ -2,6 +2,16 @@
 
 pub mod account;
 pub mod application;
+pub mod authorization_request;
+pub mod claims;
+pub mod grant;
+pub mod liveness;
+pub mod oauth_scope;
+pub mod parameters;
+pub mod pkce;
+pub mod redirect_uri;
 pub mod role;
+pub mod target;
+pub mod token_key;
 pub mod uri;
 pub mod words;
