@@ -7,6 +7,7 @@
 //! The crate has no clock and no random source of its own: both are arguments, except for the database's time, by which leases are
 //! kept.
 
+pub mod access_tokens;
 pub mod accounts;
 pub mod api_keys;
 pub mod applications;
@@ -15,32 +16,39 @@ pub mod authorities;
 pub mod batch;
 pub mod certificates;
 pub mod checkpoints;
+pub mod consents;
 mod db;
+pub mod device_codes;
 pub mod dump;
 pub mod entropy_usage;
 pub mod epoch;
 mod error;
+pub mod grants;
 pub mod idempotency;
 pub mod index;
 pub mod keys;
 pub mod lane;
 pub mod lease;
+pub mod logout_notices;
 pub mod meta;
 pub mod migrate;
 pub mod outbox;
 mod postgres;
+pub mod pushed_requests;
 pub mod resource_servers;
 pub mod roles;
 mod row;
 pub mod secrets;
 pub mod shares;
 mod sqlite;
+pub mod standing;
 mod stmt;
 mod store;
 pub mod tenant_keys;
 pub mod tenants;
 #[cfg(feature = "test-util")]
 pub mod testing;
+pub mod token_keys;
 mod tx;
 mod value;
 
