@@ -20,6 +20,7 @@ pub mod error;
 pub mod health;
 pub mod keys;
 pub mod limits;
+pub mod oauth;
 pub mod openapi;
 pub mod operator;
 pub mod qrng;

@@ -9,6 +9,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::error::{ErrorBody, ErrorCode};
+use crate::oauth::OAuthError;
 use crate::routes::{self, Access, Answer, Route};
 
 /// The whole document.
@@ -23,6 +24,7 @@ pub fn document() -> Value {
         item.insert(route.method.as_str().to_lowercase(), operation(route, &mut generator));
     }
     let error = generator.subschema_for::<ErrorBody>();
+    generator.subschema_for::<OAuthError>();
     let schemas = generator.take_definitions(true);
     sorted(json!({
         "openapi": "3.1.0",
@@ -66,7 +68,10 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "security": security(route.access),
     });
     if let (Some(request), Some(operation)) = (route.request, operation.as_object_mut()) {
-        let body = json!({ "content": { "application/json": { "schema": request(generator) } } });
+        let media = if route.is_oauth { "application/x-www-form-urlencoded" } else { "application/json" };
+        let mut content = Map::new();
+        content.insert(media.to_owned(), json!({ "schema": request(generator) }));
+        let body = json!({ "content": content });
         operation.insert("requestBody".to_owned(), body);
     }
     operation
@@ -141,6 +146,9 @@ fn success(route: &Route, generator: &mut SchemaGenerator) -> Value {
 
 /// One answer a status, with all the codes that come with it.
 fn error_responses(route: &Route) -> Map<String, Value> {
+    if route.is_oauth {
+        return oauth_error_responses();
+    }
     let codes: BTreeSet<ErrorCode> = common_errors(route).chain(route.errors.iter().copied()).collect();
     let mut by_status: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
     for code in codes {
@@ -160,6 +168,14 @@ fn error_responses(route: &Route) -> Map<String, Value> {
             (status.to_string(), answer)
         })
         .collect()
+}
+
+/// What the endpoints of OAuth refuse with: an object of their own, and pages for people.
+fn oauth_error_responses() -> Map<String, Value> {
+    let schema = json!({ "$ref": "#/components/schemas/OAuthError" });
+    let statuses = ["400", "401", "403", "404", "413", "429", "500", "503"];
+    let answer = json!({ "description": "Refused.", "content": { "application/json": { "schema": schema } } });
+    statuses.iter().map(|status| ((*status).to_owned(), answer.clone())).collect()
 }
 
 /// What any route of its kind can refuse with.

@@ -7,6 +7,7 @@ pub mod applications;
 pub mod certificates;
 pub mod encryption;
 pub mod keys;
+pub mod oidc;
 pub mod platform;
 pub mod secrets;
 pub mod transit;
@@ -95,6 +96,8 @@ pub struct Route {
     pub status: u16,
     /// Codes it can refuse with, beside those of every route.
     pub errors: &'static [ErrorCode],
+    /// Whether it speaks OAuth: it takes forms, and refuses with OAuth's error object.
+    pub is_oauth: bool,
 }
 
 impl Route {
@@ -111,6 +114,7 @@ impl Route {
             answer: Answer::Nothing,
             status: 204,
             errors: &[],
+            is_oauth: false,
         }
     }
 
@@ -141,6 +145,23 @@ impl Route {
 
     const fn by_certificate(mut self) -> Self {
         self.access = Access::Certificate;
+        self
+    }
+
+    const fn by_oauth(mut self) -> Self {
+        self.is_oauth = true;
+        self
+    }
+
+    const fn redirects(mut self) -> Self {
+        self.answer = Answer::Media("text/html");
+        self.status = 303;
+        self
+    }
+
+    const fn done(mut self) -> Self {
+        self.answer = Answer::Media("application/json");
+        self.status = 200;
         self
     }
 
@@ -233,9 +254,9 @@ impl Route {
 
 /// Every route there is, in the order of the document.
 pub fn all() -> impl Iterator<Item = &'static Route> {
-    [platform::ALL, encryption::ALL, secrets::ALL, keys::ALL, transit::ALL, certificates::ALL, applications::ALL]
-        .into_iter()
-        .flatten()
+    let vault = [platform::ALL, encryption::ALL, secrets::ALL, keys::ALL, transit::ALL, certificates::ALL];
+    let identity = [applications::ALL, oidc::ALL];
+    vault.into_iter().chain(identity).flatten()
 }
 
 const fn schema<T: JsonSchema>() -> SchemaFn {

@@ -11,6 +11,7 @@ pub mod parameters;
 pub mod pkce;
 pub mod redirect_uri;
 pub mod role;
+pub mod session;
 pub mod target;
 pub mod token_key;
 pub mod uri;

@@ -12,6 +12,7 @@ pub mod encryption;
 pub mod idempotency;
 pub mod key_cache;
 pub mod keys;
+pub mod oidc;
 pub mod operator;
 pub mod paging;
 pub mod payload;
@@ -76,6 +77,8 @@ pub struct Services {
     pub resource_servers: Arc<resource_servers::ResourceServers>,
     /// Certificate authorities.
     pub authority: Arc<authority::Authority>,
+    /// The identity provider.
+    pub oidc: Arc<oidc::Oidc>,
     loaded: Arc<key_cache::KeyCache>,
     opened: Arc<cipher::Cipher>,
 }
@@ -102,6 +105,7 @@ impl Services {
             tenants: Arc::new(tenants::Tenants::new(core.clone())),
             audit: Arc::new(audit::Audit::new(core.clone())),
             authority: Arc::new(authority::Authority::new(core.clone(), Arc::clone(freshness), config)?),
+            oidc: Arc::new(oidc::Oidc::new(core.clone(), Arc::clone(freshness), config)),
             loaded: cache,
             opened: cipher,
         })
@@ -112,5 +116,6 @@ impl Services {
         self.loaded.clear();
         self.opened.clear();
         self.authority.forget_keys();
+        self.oidc.forget_keys();
     }
 }

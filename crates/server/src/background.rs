@@ -22,6 +22,7 @@ mod authorities;
 mod checkpoints;
 mod deletions;
 mod share_links;
+mod tokens;
 mod upkeep;
 
 /// How often the outbox and the index are looked at: events must be queryable within a second.
@@ -60,9 +61,11 @@ pub fn start(platform: &Platform, stop: watch::Receiver<bool>) -> JoinHandle<()>
     let deletions = deletions::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let share_links = share_links::run(platform.clone(), Ticks::new(TIDYING_PERIOD, stop.clone()));
     let authorities = authorities::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
+    let tokens = tokens::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let upkeep = upkeep::run(platform.clone(), Ticks::new(UPKEEP_PERIOD, stop));
     tokio::spawn(async move {
-        let ((), (), (), (), (), ()) = tokio::join!(audit, checkpoints, deletions, share_links, authorities, upkeep);
+        let ((), (), (), (), (), (), ()) =
+            tokio::join!(audit, checkpoints, deletions, share_links, authorities, tokens, upkeep);
         feed.abort();
     })
 }

@@ -222,7 +222,7 @@ pub fn hash(root: &Root, token: &[u8]) -> [u8; 32] {
     root.token_hash("api-key", token)
 }
 
-fn exhausted(exhausted: domain::rate::Exhausted) -> Problem {
+pub(crate) fn exhausted(exhausted: domain::rate::Exhausted) -> Problem {
     Problem::new(ErrorCode::RateLimitExceeded, format!("More than {} requests a minute.", exhausted.limit))
         .retry_after(exhausted.retry_after_s)
 }

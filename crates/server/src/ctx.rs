@@ -68,6 +68,10 @@ pub struct Service {
     pub tenant: TenantId,
     /// The service's id in the certificate.
     pub spiffe_id: String,
+    /// Its DNS names there.
+    pub dns_names: Vec<String>,
+    /// The SHA-256 of the certificate, by which tokens are bound to it.
+    pub fingerprint: [u8; 32],
     /// The certificate.
     pub peer: Peer,
 }

@@ -15,6 +15,7 @@ pub mod health;
 pub mod idempotency;
 mod keys;
 pub mod metrics;
+mod oidc;
 mod operator;
 mod page;
 mod qrng;
@@ -35,7 +36,7 @@ use crate::trail::{Entry, Trail};
 use extract::Proven;
 
 /// Every route of the public listener.
-pub fn router() -> Router<Platform> {
+pub fn router(platform: &Platform) -> Router<Platform> {
     Router::new()
         .merge(health::router())
         .merge(page::router())
@@ -47,6 +48,7 @@ pub fn router() -> Router<Platform> {
         .merge(qrng::router())
         .merge(audit::router())
         .merge(certificates::router())
+        .merge(oidc::router(platform))
         .merge(api_keys::router())
         .merge(applications::router())
         .merge(tenants::router())
@@ -55,11 +57,12 @@ pub fn router() -> Router<Platform> {
 
 /// Every route of the listener for services. What takes an API key is not among them: on this listener the certificate is
 /// the only credential, and it is good for its own renewal. A key that is sent along is not looked at.
-pub fn services_router() -> Router<Platform> {
+pub fn services_router(platform: &Platform) -> Router<Platform> {
     Router::new()
         .merge(health::anonymous())
         .merge(certificates::published())
         .merge(certificates::of_services())
+        .merge(oidc::of_clients(platform))
         .fallback(beyond)
 }
 

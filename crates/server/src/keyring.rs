@@ -17,7 +17,7 @@ use crypto::context::Context;
 use crypto::key::{PrivateKey, PublicKey};
 use crypto::random::Random;
 use crypto::secret::SecretArray;
-use domain::ids::{AuthorityId, KeyId, TenantId};
+use domain::ids::{AuthorityId, KeyId, TenantId, TokenKeyId};
 use domain::time::Timestamp;
 use store::Store;
 use store::tenant_keys::{CellEpochRow, KekRow};
@@ -126,6 +126,11 @@ impl TenantKeys {
         self.seal(&authority_context(self.tenant, id, self.kek_version), private, random)
     }
 
+    /// Seals the private half of a key that signs tokens to the newest KEK.
+    pub fn seal_token_key(&self, id: TokenKeyId, private: &PrivateKey, random: &dyn Random) -> Outcome<Vec<u8>> {
+        self.seal(&token_key_context(self.tenant, id, self.kek_version), private, random)
+    }
+
     fn seal(&self, context: &Context, private: &PrivateKey, random: &dyn Random) -> Outcome<Vec<u8>> {
         let (_, public) =
             self.keks.get(&self.kek_version).ok_or_else(|| Problem::internal("sealing a key", "no KEK"))?;
@@ -153,6 +158,17 @@ impl TenantKeys {
         sealed: &[u8],
     ) -> Outcome<PrivateKey> {
         self.open_under(kek_version, &authority_context(self.tenant, id, kek_version), algorithm, sealed)
+    }
+
+    /// Opens what [`TenantKeys::seal_token_key`] sealed.
+    pub fn open_token_key(
+        &self,
+        id: TokenKeyId,
+        kek_version: u32,
+        algorithm: Algorithm,
+        sealed: &[u8],
+    ) -> Outcome<PrivateKey> {
+        self.open_under(kek_version, &token_key_context(self.tenant, id, kek_version), algorithm, sealed)
     }
 
     fn open_under(
@@ -188,4 +204,8 @@ fn named_key_context(tenant: TenantId, key: KeyId, version: u32, kek_version: u3
 
 fn authority_context(tenant: TenantId, id: AuthorityId, kek_version: u32) -> Context {
     Context::new("qapi/ca-key/v1").bytes(tenant.as_bytes()).bytes(id.as_bytes()).u32(kek_version)
+}
+
+fn token_key_context(tenant: TenantId, id: TokenKeyId, kek_version: u32) -> Context {
+    Context::new("qapi/token-key/v1").bytes(tenant.as_bytes()).bytes(id.as_bytes()).u32(kek_version)
 }

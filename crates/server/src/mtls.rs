@@ -97,6 +97,8 @@ impl Door {
         let service = Service {
             tenant,
             spiffe_id: id.to_string(),
+            dns_names: peer.dns_names.clone(),
+            fingerprint: peer.fingerprint,
             peer: Peer { issuer_key_id, serial_number: SerialNumber::from_bytes(&peer.serial) },
         };
         Ok(Entered {

@@ -153,7 +153,7 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
         ));
     }
     let service = platform.service(
-        http::router().layer(http::idempotency::once(platform.clone())).with_state(platform.clone()),
+        http::router(&platform).layer(http::idempotency::once(platform.clone())).with_state(platform.clone()),
         config,
         Transport::Plain,
     );
@@ -210,7 +210,7 @@ async fn services(
     let keeper = Keeper::start(platform, mtls).await;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
     println!("mtls https://{}", listener.local_addr()?);
-    let router = http::services_router().with_state(platform.clone());
+    let router = http::services_router(platform).with_state(platform.clone());
     let service = platform.service(router, config, Transport::Services(keeper.door()));
     tokio::spawn(keeper.keep(stop.clone()));
     Ok(tokio::spawn(serve(listener, service, stop.clone())))
@@ -315,4 +315,5 @@ services! {
     tenants: crate::app::tenants::Tenants,
     audit: crate::app::audit::Audit,
     authority: crate::app::authority::Authority,
+    oidc: crate::app::oidc::Oidc,
 }

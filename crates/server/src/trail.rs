@@ -106,6 +106,7 @@ pub struct Scene<'a> {
 }
 
 enum Actor<'a> {
+    Application(&'a str),
     Credential(&'a Principal),
     ShareLink(ShareLinkId),
     Service(&'a str),
@@ -129,6 +130,11 @@ impl<'a> Scene<'a> {
         Self { origin, keys, actor: Actor::ShareLink(link) }
     }
 
+    /// An application acts, by what it calls itself, in the tenant of the issuer it came to.
+    pub fn application(ctx: &'a Ctx, client_id: &'a str) -> Self {
+        Self { origin: &ctx.origin, keys: &ctx.keys, actor: Actor::Application(client_id) }
+    }
+
     fn tenant(&self) -> TenantId {
         self.keys.tenant
     }
@@ -140,6 +146,8 @@ impl<'a> Scene<'a> {
                 (format!("apikey:{}", principal.name).into(), "apiKey", Some(principal.id.to_string()))
             }
             Actor::ShareLink(link) => ("share-link".into(), "other", Some(link.to_string())),
+            Actor::Application("") => ("anonymous".into(), "other", None),
+            Actor::Application(client_id) => (client_id.to_owned().into(), "application", None),
             Actor::Service(id) => (id.to_owned().into(), "other", None),
             Actor::Platform => ("system".into(), "other", None),
         }

@@ -65,7 +65,7 @@ pub fn insert_revoked<A: Action>(
 }
 
 /// What is forgotten once it has ended, in the order of the tables.
-pub fn forget_ended(before: Timestamp) -> Vec<Stmt> {
+fn forget_ended(before: Timestamp) -> Vec<Stmt> {
     [
         "DELETE FROM pushed_request WHERE expires_at < $1",
         "DELETE FROM interaction WHERE expires_at < $1",
@@ -85,14 +85,11 @@ pub fn forget_ended(before: Timestamp) -> Vec<Stmt> {
 impl Store {
     /// Forgets what ended before `before`: nothing of it can be alive any more.
     pub async fn forget_ended_tokens(&self, before: Timestamp) -> Result<()> {
-        for statement in forget_ended(before) {
-            self.write("forget ended tokens", move |tx| {
-                let statement = statement.clone();
-                Box::pin(async move { tx.exec(statement).await })
-            })
-            .await?;
-        }
-        Ok(())
+        self.write("forget ended tokens", move |tx| {
+            let statements = forget_ended(before);
+            Box::pin(async move { tx.exec_all(statements).await.map(drop) })
+        })
+        .await
     }
 }
 

@@ -18,8 +18,7 @@ impl Store {
         application: ApplicationId,
     ) -> Result<OauthScope> {
         let text = "SELECT scopes FROM consent WHERE tenant = $1 AND account = $2 AND application = $3 LIMIT 1";
-        let statement =
-            sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(application.as_bytes());
+        let statement = sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(application.as_bytes());
         let Some(row) = self.read_one(statement).await? else { return Ok(OauthScope::default()) };
         OauthScope::parse(row.text(0)?).map_err(|_| Error::corrupt("the scopes of a consent"))
     }

@@ -18,6 +18,8 @@ pub struct Peer {
     pub trust_domain: TrustDomain,
     /// The certificate's serial number, as the bytes of the DER integer.
     pub serial: Vec<u8>,
+    /// The SHA-256 of the certificate, by which tokens are bound to it (RFC 8705).
+    pub fingerprint: [u8; 32],
     /// The last second of the certificate's validity, in seconds since 1970. A connection should not outlive it.
     pub not_after: i64,
     /// The algorithm of the certificate's key, which signed the handshake.

@@ -40,6 +40,12 @@ words! {
 /// Bytes of `state` and of `nonce`.
 const ECHO_MAX: usize = 4 << 10;
 const HINT_MAX: usize = 320;
+/// Other ways to say what to ask, and what is answered to whoever uses them.
+const UNSUPPORTED: [(&str, &str); 3] = [
+    ("request", "request_not_supported"),
+    ("request_uri", "request_uri_not_supported"),
+    ("registration", "registration_not_supported"),
+];
 
 /// What the application may ask.
 pub struct Asking<'a> {
@@ -123,19 +129,13 @@ pub fn read(parameters: &Parameters, client_id: &str, may: &Asking<'_>) -> Resul
     let state = parameters.get("state").filter(|state| state.len() <= ECHO_MAX);
     let mode = parameters.get("response_mode").map(str::parse);
     let refused = |error, description| {
-        let response_mode = mode.as_ref().and_then(|mode| mode.clone().ok()).unwrap_or(ResponseMode::Query);
+        let response_mode = mode.and_then(Result::ok).unwrap_or(ResponseMode::Query);
         let state = state.map(str::to_owned);
         Refusal::Redirect(Refused { redirect_uri: redirect_uri.to_owned(), response_mode, state, error, description })
     };
     let invalid = |description| refused("invalid_request", description);
-    for (name, error) in [
-        ("request", "request_not_supported"),
-        ("request_uri", "request_uri_not_supported"),
-        ("registration", "registration_not_supported"),
-    ] {
-        if parameters.has(name) {
-            return Err(refused(error, "This parameter is not supported here."));
-        }
+    if let Some((_, error)) = UNSUPPORTED.iter().find(|(name, _)| parameters.has(name)) {
+        return Err(refused(error, "This parameter is not supported here."));
     }
     match parameters.get("response_type") {
         None => return Err(invalid("response_type is missing.")),
@@ -145,7 +145,7 @@ pub fn read(parameters: &Parameters, client_id: &str, may: &Asking<'_>) -> Resul
     if !may.has_codes {
         return Err(refused("unauthorized_client", "The application may not ask for codes."));
     }
-    let response_mode = mode.clone().unwrap_or(Ok(ResponseMode::Query));
+    let response_mode = mode.unwrap_or(Ok(ResponseMode::Query));
     let response_mode = response_mode.map_err(|_| invalid("response_mode is query or form_post."))?;
     let too_long = |name| parameters.get(name).is_some_and(|text| text.len() > ECHO_MAX);
     if too_long("state") || too_long("nonce") {
@@ -275,8 +275,7 @@ fn is_who_is_wanted(request: &AuthorizationRequest, situation: &Situation, who: 
     let is_to_come_anew = request.asks(Prompt::Login) || request.asks(Prompt::SelectAccount);
     let age_ms = situation.now.millis().saturating_sub(who.authenticated_at.millis());
     let is_recent = request.max_age.is_none_or(|seconds| age_ms <= i64::from(seconds) * SECOND_MS);
-    situation.hinted.is_none_or(|hinted| hinted == who.account)
-        && (is_for_this || (!is_to_come_anew && is_recent))
+    situation.hinted.is_none_or(|hinted| hinted == who.account) && (is_for_this || (!is_to_come_anew && is_recent))
 }
 
 #[cfg(test)]

@@ -123,9 +123,9 @@ pub struct AccessClaims {
 }
 
 impl AccessClaims {
-    /// The person it is about, if it is about one.
+    /// The person it is about, if it is about one: then it belongs to a grant.
     pub fn account(&self) -> Option<AccountId> {
-        if self.sub == self.client_id { None } else { self.sub.parse().ok() }
+        self.gid.and_then(|_| self.sub.parse().ok())
     }
 
     /// When it was issued, to the millisecond: what is revoked in the same second is dead, and what is issued after that is not.
@@ -187,7 +187,7 @@ mod tests {
             act: None,
             upstream_alg: None,
             trust: None,
-            gid: None,
+            gid: Some(GrantId::from_bytes([3; 16])),
         };
         assert_eq!((claims.issued_at(), claims.revocation_key()), (issued_at, Some([7; 16])));
         assert!(claims.account().is_some() && claims.aud.has("api") && claims.scopes().has("api:read"));

@@ -190,8 +190,7 @@ mod tests {
 
     fn alive() -> Snapshot {
         let party = Party { is_active: true, tokens_not_before: BEGUN, grants_not_before: BEGUN };
-        let session =
-            Session { is_live: true, created_at: BEGUN, seen_at: ISSUED, idle_ms: 5_000, expires_at: LATER };
+        let session = Session { is_live: true, created_at: BEGUN, seen_at: ISSUED, idle_ms: 5_000, expires_at: LATER };
         Snapshot {
             is_tenant_active: true,
             application: On::Found(party),
@@ -219,7 +218,11 @@ mod tests {
             ("tenant suspended", |s| s.is_tenant_active = false, Some(Dead::Tenant)),
             ("application deleted", |s| changed(&mut s.application, |a| a.is_active = false), Some(Dead::Application)),
             ("application missing", |s| s.application = On::Missing, Some(Dead::Application)),
-            ("application cut off", |s| changed(&mut s.application, |a| a.tokens_not_before = NOW), Some(Dead::Application)),
+            (
+                "application cut off",
+                |s| changed(&mut s.application, |a| a.tokens_not_before = NOW),
+                Some(Dead::Application),
+            ),
             ("account blocked", |s| changed(&mut s.account, |a| a.is_active = false), Some(Dead::Account)),
             ("roles changed", |s| changed(&mut s.account, |a| a.tokens_not_before = NOW), Some(Dead::Account)),
             ("password reset", |s| changed(&mut s.account, |a| a.grants_not_before = ISSUED), Some(Dead::Account)),

@@ -44,6 +44,7 @@ pub(super) struct Verified {
     issuer_key_id: Vec<u8>,
     anchor_key_id: Vec<u8>,
     serial: Vec<u8>,
+    fingerprint: [u8; 32],
     pub(super) not_after: i64,
     key: PublicKey,
 }
@@ -116,6 +117,7 @@ impl Verdict {
             anchor_key_id: verified.anchor_key_id,
             trust_domain: verified.trust_domain,
             serial: verified.serial,
+            fingerprint: verified.fingerprint,
             not_after: verified.not_after,
             certificate_algorithm: verified.key.algorithm(),
             group: group.unwrap_or("unknown"),
@@ -141,6 +143,7 @@ fn path(snapshot: &Snapshot, expectation: &Expectation, shown: &Shown<'_>) -> Re
         spiffe_id: verified.spiffe_id,
         dns_names: verified.dns_names,
         serial: leaf.serial_number().as_bytes().to_vec(),
+        fingerprint: leaf.fingerprint(),
         not_after: leaf.not_after(),
         key: leaf.public_key().ok_or_else(no_key)?.clone(),
     })

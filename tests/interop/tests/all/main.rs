@@ -32,6 +32,7 @@ mod https;
 mod lifecycle;
 mod mesh;
 mod official_sdks;
+mod oidc;
 mod open_formats;
 mod operations;
 mod replicas;

@@ -119,7 +119,8 @@ impl Server {
 
     pub fn start_dev_with(data: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(binary("qapid"));
-        command.arg("dev").arg("--data-dir").arg(data).args(["--listen", "127.0.0.1:0"]).args(arguments);
+        let elsewhere = if arguments.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
+        command.arg("dev").arg("--data-dir").arg(data).args(elsewhere).args(arguments);
         let mut server = Self::start(&mut command);
         let env = std::fs::read_to_string(data.join("dev.env")).expect("dev.env");
         let value =

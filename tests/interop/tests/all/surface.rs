@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::client::{Client, Request};
+use crate::oidc::surface::PROTOCOL;
 use crate::server::list;
 
 /// Who may call.
@@ -212,7 +213,8 @@ pub fn assert_complete(client: &Client) -> Value {
                 .collect::<Vec<_>>()
         })
         .collect();
-    let known = OPERATIONS.iter().map(|operation| (operation.method.to_owned(), operation.path.to_owned())).collect();
+    let known = OPERATIONS.iter().map(|operation| (operation.method, operation.path)).chain(PROTOCOL.iter().copied());
+    let known = known.map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
     let unknown: Vec<_> = published.difference(&known).collect();
     assert!(unknown.is_empty(), "published, but not in the tables of this test: {unknown:?}");
     let missing: Vec<_> = known.difference(&published).collect();

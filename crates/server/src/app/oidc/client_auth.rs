@@ -1,0 +1,186 @@
+//! How a client proves who it is at the endpoints that are not for browsers.
+//!
+//! One way a request, and the one that its application is set to: a client that shows more than it must, or something else, is refused.
+
+use std::sync::Arc;
+
+use crypto::hash::ct_eq;
+use domain::identity::application::ClientAuth;
+use domain::identity::parameters::Parameters;
+use domain::time::{SECOND_MS, Timestamp};
+use store::consents::spend_assertion;
+
+use super::clients::Client;
+use super::refusal::{Answered, Refused};
+use super::site::Site;
+use super::{Kind, Oidc, bearer_hash, jws, on_behalf};
+use crate::app::applications::secrets::secret_hash;
+use crate::credentials::Credentials;
+use crate::ctx::Service;
+
+/// The type of a client's own assertion (RFC 7523).
+pub const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// How long an assertion may live.
+const ASSERTION_MS: i64 = 600 * SECOND_MS;
+/// How far clocks may differ.
+const SKEW_MS: i64 = 30 * SECOND_MS;
+/// The longest name of an assertion.
+const JTI_MAX: usize = 256;
+
+/// What a client shows.
+pub struct Shown<'a> {
+    /// From `Authorization: Basic`, decoded.
+    pub basic: Option<(String, String)>,
+    /// The form.
+    pub form: &'a Parameters,
+}
+
+/// A client that proved who it is, or that has nothing to prove it with.
+pub struct Proved {
+    /// The client.
+    pub client: Arc<Client>,
+    /// What its tokens are bound to.
+    pub thumbprint: Option<String>,
+}
+
+impl Oidc {
+    /// Finds out who asks. A failure counts against the address, so does a client that proves nothing.
+    pub async fn prove(&self, site: &Site, shown: &Shown<'_>, credentials: &Credentials) -> Answered<Proved> {
+        match self.try_prove(site, shown).await {
+            Ok(proved) if proved.client.row.settings.client_auth == ClientAuth::None => {
+                credentials.admit_anonymous(&site.ctx.origin)?;
+                Ok(proved)
+            }
+            Ok(proved) => {
+                self.count_client(&proved.client, site.ctx.now())?;
+                Ok(proved)
+            }
+            Err(refused) => {
+                credentials.admit_anonymous(&site.ctx.origin)?;
+                Err(refused)
+            }
+        }
+    }
+
+    async fn try_prove(&self, site: &Site, shown: &Shown<'_>) -> Answered<Proved> {
+        let form = shown.form;
+        let assertion = form.get("client_assertion");
+        let ways = [shown.basic.is_some(), form.has("client_secret"), form.has("client_assertion")];
+        if ways.into_iter().filter(|way| *way).count() > 1 {
+            return Err(Refused::invalid("The client proves who it is in more than one way."));
+        }
+        if assertion.is_some() != (form.get("client_assertion_type") == Some(JWT_BEARER)) {
+            return Err(Refused::invalid("client_assertion and client_assertion_type belong together."));
+        }
+        let named = form.get("client_id").map(str::to_owned);
+        let basic_id = shown.basic.as_ref().map(|(id, _)| id.clone());
+        if let (Some(named), Some(basic)) = (&named, &basic_id)
+            && named != basic
+        {
+            return Err(Refused::invalid("client_id is another than the one of the Authorization header."));
+        }
+        // Whose assertion it is only chooses the keys that it is verified with.
+        let asserted = assertion.and_then(jws::unverified_subject);
+        let client_id = named.or(basic_id).or(asserted).ok_or_else(|| Refused::client().because("no client_id"))?;
+        let client = self.client(site, &client_id).await?;
+        let client = client.ok_or_else(|| Refused::client().because("there is no such client"))?;
+        let secret = shown.basic.as_ref().map(|(_, secret)| secret.as_str()).or(form.get("client_secret"));
+        let thumbprint = match (client.row.settings.client_auth, secret, assertion) {
+            (ClientAuth::None, None, None) => None,
+            (ClientAuth::Secret, Some(secret), None) => {
+                secret_of(site, &client, secret)?;
+                None
+            }
+            (ClientAuth::PrivateKeyJwt, None, Some(assertion)) => {
+                self.assertion_of(site, &client, assertion).await?;
+                None
+            }
+            (ClientAuth::TlsClientAuth, None, None) => Some(certificate_of(site, &client)?),
+            (ClientAuth::Federated, None, Some(assertion)) => {
+                self.federated(site, &client, assertion).await?;
+                None
+            }
+            _ => return Err(Refused::client().because("not the way that the application is set to")),
+        };
+        Ok(Proved { client, thumbprint })
+    }
+
+    async fn assertion_of(&self, site: &Site, client: &Client, assertion: &str) -> Answered<()> {
+        let wrong = |cause: &str| Refused::client().because(format!("client assertion: {cause}"));
+        let Some(jwks) = &client.row.settings.jwks else {
+            return Err(wrong("the application's keys cannot be fetched"));
+        };
+        let claims = jws::claims_by_set(jwks, assertion).map_err(|refusal| wrong(&refusal.to_string()))?;
+        let text = |name| claims.required(name).map_err(|refusal| wrong(&refusal.to_string()));
+        let time = |name| match claims.time_s(name) {
+            Ok(seconds) => Ok(seconds.map(instant)),
+            Err(refusal) => Err(wrong(&refusal.to_string())),
+        };
+        let now = site.ctx.now();
+        if text("iss")? != client.id() || text("sub")? != client.id() {
+            return Err(wrong("it is somebody else's"));
+        }
+        // Several audiences could be several servers: then one of them could show it to another.
+        let here = [site.issuer.to_string(), site.url("/oauth2/token"), site.url("/connect/token")];
+        if !here.iter().any(|ours| text("aud").is_ok_and(|aud| aud == ours)) {
+            return Err(wrong("it is for somebody else, or for several"));
+        }
+        let expires_at = time("exp")?.ok_or_else(|| wrong("it has no end"))?;
+        let is_early = [time("nbf")?, time("iat")?].into_iter().flatten().any(|from| from > now.plus_millis(SKEW_MS));
+        if expires_at <= now || expires_at > now.plus_millis(ASSERTION_MS + SKEW_MS) || is_early {
+            return Err(wrong("it does not live now, or for too long"));
+        }
+        let name = text("jti")?;
+        if name.is_empty() || name.len() > JTI_MAX {
+            return Err(wrong("it has no name"));
+        }
+        self.spend(site, client.id(), name, expires_at).await?.then_some(()).ok_or_else(|| wrong("shown twice"))
+    }
+
+    /// Spends an assertion of somebody. False when it was spent before.
+    pub(super) async fn spend(&self, site: &Site, issuer: &str, name: &str, expires_at: Timestamp) -> Answered<bool> {
+        let text = format!("{}\n{issuer}\n{name}", issuer.len());
+        let hash = bearer_hash(&site.ctx.keyring.root, Kind::Assertion, &text);
+        let statement = spend_assertion(&on_behalf(site.tenant()), &hash, expires_at.plus_millis(SKEW_MS));
+        let touched = self.core.store.write("spend an assertion", move |tx| {
+            let statement = statement.clone();
+            Box::pin(async move { tx.exec(statement).await })
+        });
+        Ok(touched.await? == 1)
+    }
+
+    /// A workload that shows another issuer's token for itself. No trust that could vouch for it is known here.
+    async fn federated(&self, _: &Site, _: &Client, _: &str) -> Answered<()> {
+        Err(Refused::client().because("federated assertions need a trust"))
+    }
+}
+
+fn instant(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND_MS))
+}
+
+fn secret_of(site: &Site, client: &Client, secret: &str) -> Answered<()> {
+    let hash = secret_hash(&site.ctx.keyring.root, secret.as_bytes());
+    let now = site.ctx.now();
+    let works = |until: Option<Timestamp>| until.is_none_or(|until| until > now);
+    // All of them are compared, so that the time says nothing about which one it was.
+    let fits = client.secrets.iter().filter(|known| ct_eq(&known.hash, &hash) & works(known.expires_at)).count();
+    if fits > 0 { Ok(()) } else { Err(Refused::client().because("the secret is wrong")) }
+}
+
+fn certificate_of(site: &Site, client: &Client) -> Answered<String> {
+    let Some(service) = &site.service else {
+        return Err(Refused::client().because("no certificate of this tenant's authority was shown"));
+    };
+    let wanted = client.row.settings.tls_san.as_deref();
+    let has = |name: &str| service.spiffe_id == name || service.dns_names.iter().any(|dns| dns == name);
+    if !wanted.is_some_and(has) {
+        return Err(Refused::client().because("the certificate is another service's"));
+    }
+    Ok(thumbprint_of(service))
+}
+
+/// What tokens call a certificate (RFC 8705, 3.1).
+pub fn thumbprint_of(service: &Service) -> String {
+    jws::base64url(&service.fingerprint)
+}

@@ -1,0 +1,126 @@
+//! What a token is worth (RFC 7662), giving one back (RFC 7009), and who it is about.
+
+use std::sync::Arc;
+
+use api::oauth::{Introspection, UserInfo};
+use domain::identity::grant::Ended;
+use domain::identity::oauth_scope::OPENID;
+use serde_json::{Map, Value};
+use store::access_tokens::insert_revoked;
+use store::grants::end_grant;
+
+use super::client_auth::Proved;
+use super::refusal::{Answered, OauthCode, Refused};
+use super::site::Site;
+use super::tokens_read::{Known, is_of};
+use super::writing::Change;
+use super::{Kind, Oidc, bearer_hash, on_behalf};
+use crate::trail::{Entry, Scene};
+
+impl Oidc {
+    /// What a token is worth to a client that proved who it is. Of tokens that do not concern it, and of dead ones, it learns nothing else.
+    pub async fn introspect(&self, site: &Site, proved: &Proved, token: Option<&str>) -> Answered<Introspection> {
+        let token = token.ok_or_else(|| Refused::invalid("token is missing."))?;
+        let client = &proved.client;
+        let mut entry = Entry::new("TokenIntrospected", "identity", "Token");
+        let answer = match self.alive(site, token).await {
+            Ok(known) if known.concerns(client.id(), &client.row.settings.resources) => {
+                entry.resource_id(&known.claims.jti).valid(true);
+                Ok(active(&known)?)
+            }
+            Ok(_) => {
+                entry.valid(false).note("the token does not concern the caller");
+                Ok(inactive())
+            }
+            Err(refused) if refused.code == OauthCode::InvalidToken => {
+                entry.valid(false).note(refused.cause.unwrap_or_default());
+                Ok(inactive())
+            }
+            Err(refused) => Err(refused),
+        };
+        self.conclude(Scene::application(&site.ctx, client.id()), entry, answer).await
+    }
+
+    /// Takes a token back. Whoever shows somebody else's, or nonsense, is told the same.
+    pub async fn revoke(&self, site: &Site, proved: &Proved, token: Option<&str>) -> Answered<()> {
+        let token = token.ok_or_else(|| Refused::invalid("token is missing."))?;
+        let mut entry = Entry::new("TokenRevoked", "identity", "Token");
+        let result = self.revoke_now(site, proved, token, &mut entry).await;
+        let result = match result {
+            // There is nothing to take back.
+            Err(refused) if [OauthCode::InvalidToken, OauthCode::InvalidGrant].contains(&refused.code) => {
+                entry.note(refused.cause.unwrap_or_default());
+                Ok(())
+            }
+            result => result,
+        };
+        self.conclude(Scene::application(&site.ctx, proved.client.id()), entry, result).await
+    }
+
+    async fn revoke_now(&self, site: &Site, proved: &Proved, token: &str, entry: &mut Entry) -> Answered<()> {
+        let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
+        let client = &proved.client;
+        let statements = if token.starts_with(Kind::Refresh.prefix()) {
+            let hash = bearer_hash(&site.ctx.keyring.root, Kind::Refresh, token);
+            let row = self.core.store.refresh_token(&auth, &hash).await?;
+            let row = row.filter(|row| is_of(row.application, client));
+            let row = row.ok_or_else(|| Refused::grant("no refresh token of this client"))?;
+            entry.resource_id(row.grant);
+            end_grant(&auth, row.grant, Ended::Revoked, now)
+        } else {
+            let claims = self.read_claims(site, token).await?;
+            if claims.client_id != client.id() {
+                return Err(Refused::token("another client's"));
+            }
+            let key = claims.revocation_key().ok_or_else(|| Refused::token("its name"))?;
+            entry.resource_id(&claims.jti);
+            insert_revoked(&auth, &key, now, claims.expires_at())
+        };
+        let event = self.event(site, client.id(), entry)?;
+        // Taking back twice is the same as once.
+        self.write("revoke a token", site.tenant(), Change::ending(Vec::new(), vec![statements]), event).await?;
+        entry.committed();
+        Ok(())
+    }
+
+    /// Who a token is about, as far as it lets its bearer know.
+    pub async fn userinfo(&self, site: &Site, token: Option<&str>) -> Answered<UserInfo> {
+        let token = token.ok_or_else(Refused::nothing_shown)?;
+        let mut entry = Entry::new("UserInfoRead", "identity", "Account");
+        let (client_id, result) = match self.alive(site, token).await {
+            Ok(known) => (known.claims.client_id.clone(), self.info(site, &known, &mut entry).await),
+            Err(refused) => (String::new(), Err(refused)),
+        };
+        self.conclude(Scene::application(&site.ctx, &client_id), entry, result).await
+    }
+
+    async fn info(&self, site: &Site, known: &Arc<Known>, entry: &mut Entry) -> Answered<UserInfo> {
+        known.must_be_shown_by(site)?;
+        let scope = known.claims.scopes();
+        let account = known.claims.account().filter(|_| scope.has(OPENID));
+        let Some(account) = account else {
+            return Err(Refused::new(OauthCode::InsufficientScope, "The token has not the scope openid."));
+        };
+        entry.resource_id(account);
+        let person = self.person(site, account).await.map_err(|refused| match refused.code {
+            OauthCode::InvalidGrant => Refused::token("its person is gone"),
+            _ => refused,
+        })?;
+        Ok(person.info(&scope))
+    }
+}
+
+fn inactive() -> Introspection {
+    Introspection { active: false, claims: Map::new() }
+}
+
+fn active(known: &Known) -> Answered<Introspection> {
+    let mut claims = match serde_json::to_value(&known.claims)? {
+        Value::Object(claims) => claims,
+        _ => Map::new(),
+    };
+    claims.insert("token_type".to_owned(), "Bearer".into());
+    // An id of ours that means nothing elsewhere.
+    claims.remove("gid");
+    Ok(Introspection { active: true, claims })
+}

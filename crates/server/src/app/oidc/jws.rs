@@ -1,0 +1,28 @@
+//! The form of tokens, as the provider uses `crypto::jose`: which types of token there are, and how assertions of clients are read.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crypto::jose::{Claims, KeySet, Refusal, Typ};
+use serde_json::Value;
+
+/// The type of an access token (RFC 9068).
+pub const ACCESS: &str = "at+jwt";
+/// The type of an ID token.
+pub const ID: &str = "JWT";
+
+/// Bytes in base64url without padding.
+pub fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The claims of a token that a key of a client's set signed.
+pub fn claims_by_set(jwks: &Value, token: &str) -> Result<Claims, Refusal> {
+    let verified = KeySet::read(&jwks.to_string())?.verify(token, Typ::Any)?;
+    Claims::read(&verified.payload)
+}
+
+/// Whose assertion it says that it is. Good for choosing whose keys to verify it with, and for nothing else.
+pub fn unverified_subject(token: &str) -> Option<String> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    Claims::read(&payload).ok()?.text("sub").ok()?.map(str::to_owned)
+}

@@ -1,0 +1,77 @@
+//! Whose provider a request came to: the default tenant's at the root, or the one of the slug in the path.
+
+use std::sync::Arc;
+
+use domain::ids::TenantId;
+
+use super::Oidc;
+use crate::app::tenants::DEFAULT_SLUG;
+use crate::ctx::{Ctx, Origin, Service};
+use crate::keyring::Keyring;
+use crate::problem::{Outcome, Problem};
+
+/// One issuer, and a request to it.
+#[derive(Clone)]
+pub struct Site {
+    /// The request, on behalf of nobody yet.
+    pub ctx: Ctx,
+    /// The issuer, as tokens name it.
+    pub issuer: Arc<str>,
+    /// The certificate that the client showed, on the listener where that counts.
+    pub service: Option<Arc<Service>>,
+}
+
+impl Site {
+    /// The tenant.
+    pub fn tenant(&self) -> TenantId {
+        self.ctx.tenant()
+    }
+
+    /// An address below the issuer.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
+    /// The path below which the issuer's pages are.
+    pub fn path(&self, path: &str, origin: &str) -> String {
+        format!("{}{path}", self.issuer.strip_prefix(origin).unwrap_or_default())
+    }
+}
+
+impl Oidc {
+    /// The issuer of a slug. Its name comes from the configuration, never from a request.
+    pub async fn site(
+        &self,
+        keyring: &Arc<Keyring>,
+        origin: Origin,
+        slug: Option<&str>,
+        service: Option<Arc<Service>>,
+    ) -> Outcome<Site> {
+        let slug = slug.unwrap_or(DEFAULT_SLUG);
+        let tenant = self.tenant_of(slug).await?;
+        let keys = keyring.tenant(&self.core.store, tenant).await?;
+        let issuer = if slug == DEFAULT_SLUG { self.origin.clone() } else { format!("{}/t/{slug}", self.origin) };
+        let ctx = Ctx::of_the_platform(origin, Arc::clone(keyring), keys);
+        // A certificate of another tenant's authority says nothing here.
+        let service = service.filter(|service| service.tenant == tenant);
+        Ok(Site { ctx, issuer: issuer.into(), service })
+    }
+
+    /// Slugs never change, so they are looked up once.
+    async fn tenant_of(&self, slug: &str) -> Outcome<TenantId> {
+        let known = self.tenants.read().ok().and_then(|tenants| tenants.get(slug).copied());
+        if let Some(tenant) = known {
+            return Ok(tenant);
+        }
+        let found = self.core.store.tenant_of_slug(slug).await?.ok_or_else(|| Problem::not_found("issuer"))?;
+        if let Ok(mut tenants) = self.tenants.write() {
+            tenants.insert(slug.to_owned(), found);
+        }
+        Ok(found)
+    }
+
+    /// Where pages are.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+}

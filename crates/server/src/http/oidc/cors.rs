@@ -1,0 +1,90 @@
+//! Which programs in browsers may read what clients are told: those of the origins that the tenant's applications registered. What is public anybody may read.
+//!
+//! A service of its own and not a middleware function: requests without an origin, which are nearly all, pass without another box around their future.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::extract::{FromRequestParts as _, Request};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+    ORIGIN, VARY,
+};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Either};
+use tower::layer::layer_fn;
+use tower::{Layer, Service, ServiceExt as _};
+
+use super::form::Visitor;
+use crate::app::oidc::Oidc;
+use crate::platform::Platform;
+
+/// Answers browsers' questions.
+#[derive(Clone)]
+pub struct Cors<S>(S, Platform);
+
+/// The layer that puts [`Cors`] around a route.
+pub fn layer<S>(platform: Platform) -> impl Layer<S, Service = Cors<S>> + Clone {
+    layer_fn(move |inner| Cors(inner, platform.clone()))
+}
+
+impl<S> Service<Request> for Cors<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Response, Infallible>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let Some(origin) = request.headers().get(ORIGIN).cloned() else {
+            return Either::Left(self.0.call(request));
+        };
+        let (inner, platform) = (self.0.clone(), self.1.clone());
+        Either::Right(answer(inner, platform, request, origin).map(Ok).boxed())
+    }
+}
+
+async fn answer<S>(inner: S, platform: Platform, request: Request, origin: HeaderValue) -> Response
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Send,
+    S::Future: Send,
+{
+    let is_public = request.uri().path().contains("/.well-known/") || request.uri().path().ends_with("/oauth2/jwks");
+    let (mut parts, body) = request.into_parts();
+    let is_preflight = parts.method == Method::OPTIONS;
+    let site = Visitor::from_request_parts(&mut parts, &platform).await.map(|Visitor(site)| site);
+    let oidc: Arc<Oidc> = Arc::clone(&platform.services.oidc);
+    let allowed = match (&site, origin.to_str()) {
+        (Ok(_), _) if is_public => Some(HeaderValue::from_static("*")),
+        (Ok(site), Ok(text)) if oidc.is_known_origin(site, text).await => Some(origin),
+        _ => None,
+    };
+    let mut answer = if is_preflight {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        match inner.oneshot(Request::from_parts(parts, body)).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        }
+    };
+    let headers = answer.headers_mut();
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+    if let Some(allowed) = allowed {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        if is_preflight {
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Authorization, Content-Type"));
+            headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        }
+    }
+    answer
+}
