@@ -26,17 +26,17 @@ pub struct OperatorStatus {
     pub version: String,
 }
 
-/// Body of `POST /operator/unseal`. Exactly one of the three.
+/// Body of `POST /operator/unseal`. Exactly one of passphrase and share.
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Unseal {
     /// The passphrase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passphrase: Option<SecretText>,
-    /// One share.
+    /// One share. A wrong one is refused alone: what others gave stays given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<SecretText>,
-    /// Whether to forget the shares given so far.
+    /// Whether to forget the shares given so far and begin again with this one.
     #[serde(default)]
     pub reset: bool,
 }

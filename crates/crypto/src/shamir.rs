@@ -61,12 +61,7 @@ pub fn split(secret: &[u8], shares: u8, threshold: u8, random: &dyn Random) -> R
 /// The secret of at least as many distinct shares of one set as its threshold says.
 pub fn combine(shares: &[Share]) -> Result<SecretBytes, Error> {
     let first = shares.first().ok_or(UNFIT)?;
-    let same = |share: &Share| {
-        share.set == first.set
-            && share.threshold == first.threshold
-            && share.check == first.check
-            && share.values.len() == first.values.len()
-    };
+    let same = |share: &Share| share.goes_with(first);
     let mut seen = BTreeSet::new();
     let distinct: Vec<&Share> = shares.iter().filter(|share| seen.insert(share.index)).collect();
     let needed = usize::from(first.threshold);
@@ -83,7 +78,40 @@ pub fn combine(shares: &[Share]) -> Result<SecretBytes, Error> {
     Ok(SecretBytes::copy_from(secret))
 }
 
+/// Every share of a set, made of at least as many of them as its threshold says.
+pub fn complete(shares: &[Share], count: u8) -> Result<Vec<Share>, Error> {
+    combine(shares)?;
+    let first = shares.first().ok_or(UNFIT)?;
+    let mut seen = BTreeSet::new();
+    let base: Vec<&Share> =
+        shares.iter().filter(|share| seen.insert(share.index)).take(first.threshold.into()).collect();
+    let share = |index| {
+        let values = SecretBytes::copy_from(&interpolate(&base, index));
+        Share { set: first.set, threshold: first.threshold, index, check: first.check, values }
+    };
+    Ok((1..=count).map(share).collect())
+}
+
 impl Share {
+    /// What may be kept in the open to recognise this share by: its values have hundreds of random bits, so it says nothing
+    /// about them.
+    pub fn commitment(&self) -> [u8; 32] {
+        let context = Context::new("qapi/share/commitment/v1")
+            .bytes(&self.set)
+            .u32(self.threshold.into())
+            .u32(self.index.into())
+            .bytes(&self.check);
+        sha256(&[context.as_bytes(), self.values.expose()])
+    }
+
+    /// Whether the two say that they are of one set.
+    pub fn goes_with(&self, other: &Self) -> bool {
+        self.set == other.set
+            && self.threshold == other.threshold
+            && self.check == other.check
+            && self.values.len() == other.values.len()
+    }
+
     /// Which share of its set this is, from 1.
     pub fn index(&self) -> u8 {
         self.index
@@ -225,6 +253,16 @@ mod tests {
             }
             assert_eq!(combine(&from(0, n)).unwrap().expose(), b"the root key");
         }
+    }
+
+    #[test]
+    fn a_threshold_of_them_tells_all_the_others() {
+        let shares = made(5, 3);
+        let all = complete(&[again(&shares[4]), again(&shares[0]), again(&shares[2])], 5).unwrap();
+        let commitments = |shares: &[Share]| shares.iter().map(Share::commitment).collect::<Vec<_>>();
+        assert_eq!(commitments(&all), commitments(&shares));
+        assert_eq!(commitments(&shares).iter().collect::<BTreeSet<_>>().len(), 5);
+        assert!(complete(&[again(&shares[0]), again(&shares[2])], 5).is_err());
     }
 
     #[test]

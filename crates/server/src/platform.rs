@@ -49,6 +49,8 @@ pub struct Parts {
     pub metrics: Arc<metrics::Metrics>,
     /// Whether it is sealed.
     pub seal: Arc<SealState>,
+    /// The seal as it was stored when the server started.
+    seal_record: Arc<[u8]>,
     /// How far caches can be trusted.
     pub freshness: Arc<Freshness>,
     /// Who may come in.
@@ -93,6 +95,7 @@ impl Platform {
         store::migrate::check(&store).await?;
         let record =
             store.meta("seal").await?.context("this database holds no platform yet: run `qapid init` first")?;
+        let seal_record: Arc<[u8]> = record.as_slice().into();
         let record: SealRecord = serde_json::from_slice(&record).context("reading the seal")?;
         let entropy = Arc::new(entropy::pool(&config.entropy));
         let metrics = Arc::new(metrics::Metrics::new()?);
@@ -109,6 +112,7 @@ impl Platform {
             entropy,
             metrics,
             seal,
+            seal_record,
             freshness,
             credentials,
             trail,
@@ -127,7 +131,14 @@ impl Platform {
     pub async fn unseal(&self, secret: SecretBytes) -> Outcome<Progress> {
         let seal = Arc::clone(&self.seal);
         let tried = tokio::task::spawn_blocking(move || seal.unseal(&secret)).await;
-        tried.map_err(|error| Problem::internal("unsealing", error))?
+        let progress = tried.map_err(|error| Problem::internal("unsealing", error))??;
+        if let Some(record) = self.seal.completed()?
+            && let Err(error) = self.store.replace_meta("seal", &self.seal_record, record).await
+        {
+            // Unsealing works without; the next one tries again.
+            tracing::warn!(error = %crate::problem::report(&error), "the seal was not completed");
+        }
+        Ok(progress)
     }
 }
 

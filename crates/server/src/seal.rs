@@ -49,6 +49,19 @@ pub struct SealRecord {
     root_key: Vec<u8>,
     /// The root under the root key.
     pub root: SealedRoot,
+    /// What each share is recognised by, so that a wrong one is refused alone. Absent in seals made before; then it is written
+    /// when they are opened the next time.
+    #[serde(default)]
+    pub commitments: Vec<[u8; 32]>,
+}
+
+/// A seal with the commitments that it lacked.
+#[derive(Serialize)]
+struct Completed<'a> {
+    method: &'a Method,
+    root_key: &'a [u8],
+    root: &'a SealedRoot,
+    commitments: &'a [[u8; 32]],
 }
 
 /// How the unseal key is found.
@@ -88,6 +101,7 @@ impl Method {
 
 /// Makes a seal around a new root.
 pub fn create(kind: Kind, random: &dyn Random) -> Outcome<(Root, SealRecord, Given)> {
+    let mut commitments = Vec::new();
     let (unseal_key, method, given) = match kind {
         Kind::Passphrase(passphrase) => {
             let params = passphrase::Params::new(random);
@@ -100,6 +114,7 @@ pub fn create(kind: Kind, random: &dyn Random) -> Outcome<(Root, SealRecord, Giv
             let made = shamir::split(key.expose(), shares, threshold, random)
                 .map_err(|error| Problem::invalid(format!("The shares cannot be made: {error}.")))?;
             let texts = made.iter().map(Share::to_text).collect();
+            commitments = made.iter().map(Share::commitment).collect();
             (key, Method::Shamir { shares, threshold }, Given::Shares(texts))
         }
         Kind::File => {
@@ -111,10 +126,16 @@ pub fn create(kind: Kind, random: &dyn Random) -> Outcome<(Root, SealRecord, Giv
     let root_key = SecretArray::<32>::random(random);
     let (root, sealed_root) = Root::generate(&root_key, random)?;
     let sealed_key = crypto::symmetric::seal_with_key(&unseal_key, &context(), root_key.expose(), random)?;
-    Ok((root, SealRecord { method, root_key: sealed_key, root: sealed_root }, given))
+    Ok((root, SealRecord { method, root_key: sealed_key, root: sealed_root, commitments }, given))
 }
 
 impl SealRecord {
+    /// The record as it is to be stored with these commitments.
+    pub fn completed(&self, commitments: &[[u8; 32]]) -> Outcome<Vec<u8>> {
+        let completed = Completed { method: &self.method, root_key: &self.root_key, root: &self.root, commitments };
+        serde_json::to_vec(&completed).map_err(|error| Problem::internal("writing the seal", error))
+    }
+
     /// Opens the root with the unseal key.
     pub fn open(&self, unseal_key: &SecretArray<32>) -> Outcome<Root> {
         let root_key = crypto::symmetric::open_with_key(unseal_key, &context(), &self.root_key).map_err(|_| wrong())?;
@@ -166,5 +187,8 @@ fn wrong() -> Problem {
 
 /// A share that is not one, or does not fit the others.
 pub fn bad_share() -> Problem {
-    Problem::new(api::error::ErrorCode::UnsealFailed, "A share is damaged or belongs to another platform; start again.")
+    Problem::new(
+        api::error::ErrorCode::UnsealFailed,
+        "This is no share of this platform, or it is damaged. Nothing that was given before is lost.",
+    )
 }

@@ -39,7 +39,7 @@ struct UnsealInputs {
     /// Read the passphrase or share from a file
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Forget the shares given so far
+    /// Forget the shares given so far, and begin again with this one
     #[arg(long)]
     reset: bool,
 }
@@ -80,9 +80,7 @@ pub async fn run(inputs: OperatorInputs, session: &Session, printer: &mut Printe
 
 async fn unseal(inputs: UnsealInputs, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
     let before = client.operator_status().await?;
-    if inputs.reset {
-        client.unseal(&Unseal { reset: true, ..Unseal::default() }).await?;
-    } else if !before.sealed {
+    if !before.sealed {
         return printer.body(&before, described);
     }
     let by_passphrase = before.seal == "passphrase";
@@ -91,9 +89,9 @@ async fn unseal(inputs: UnsealInputs, client: &sdk::Client, printer: &mut Printe
         None => input::value(None, if by_passphrase { "Passphrase" } else { "Share" })?,
     };
     let body = if by_passphrase {
-        Unseal { passphrase: Some(given), ..Unseal::default() }
+        Unseal { passphrase: Some(given), share: None, reset: inputs.reset }
     } else {
-        Unseal { share: Some(given), ..Unseal::default() }
+        Unseal { passphrase: None, share: Some(given), reset: inputs.reset }
     };
     printer.body(&client.unseal(&body).await?, described)
 }

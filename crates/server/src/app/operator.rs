@@ -38,21 +38,25 @@ pub fn status(platform: &Platform) -> OperatorStatus {
 /// Takes a passphrase or a share. On a platform that is open it changes nothing and checks nothing.
 pub async fn unseal(platform: &Platform, origin: &Origin, request: Unseal) -> Outcome<OperatorStatus> {
     platform.credentials.admit_anonymous(origin)?;
-    if request.reset {
-        platform.seal.forget_shares();
-    }
+    let reset = request.reset;
     let secret = match (request.passphrase, request.share) {
         (Some(secret), None) | (None, Some(secret)) => secret,
-        (None, None) if request.reset => return Ok(status(platform)),
+        (None, None) if reset => {
+            return Err(Problem::invalid("Whoever begins again gives a share: nobody else may undo what was given."));
+        }
         _ => return Err(Problem::invalid("Give exactly one of passphrase and share.")),
     };
     let was_sealed = platform.seal.progress().sealed;
-    let Ok(_attempt) = platform.seal.attempt() else {
+    let Some(_attempt) = platform.seal.attempt().await else {
         let problem = Problem::new(ErrorCode::RateLimitExceeded, "Another attempt to unseal is under way.");
         return Err(problem.retry_after(1));
     };
     let mut text: Zeroizing<String> = secret.into_zeroizing();
-    let tried = platform.unseal(SecretBytes::new(std::mem::take(&mut *text).into_bytes())).await;
+    let secret = SecretBytes::new(std::mem::take(&mut *text).into_bytes());
+    if reset {
+        platform.seal.begin_again(&secret)?;
+    }
+    let tried = platform.unseal(secret).await;
     match &tried {
         Ok(progress) if was_sealed && !progress.sealed => note_unsealed(platform, origin).await?,
         Ok(_) => {}
