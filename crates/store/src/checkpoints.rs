@@ -43,9 +43,18 @@ const MOST_AT_ONCE: usize = 16;
 const MOST_BATCHES: i64 = 4;
 const MOST_CHECKPOINTS: i64 = 10_000;
 
+/// A row where a batch should be. Whoever changed one must not stop the others from being followed.
+#[derive(Debug)]
+pub struct Found {
+    pub lane: LaneId,
+    pub seq: i64,
+    /// Absent when the row is not what was written.
+    pub batch: Option<Batch>,
+}
+
 impl Store {
     /// Batches written behind the cursors, a few of each lane, in the lanes' order. Empty when there are none.
-    pub async fn audit_batches_since(&self, cursors: &Cursors) -> Result<Vec<Batch>> {
+    pub async fn audit_batches_since(&self, cursors: &Cursors) -> Result<Vec<Found>> {
         let mut found = Vec::new();
         for source in self.lanes() {
             for (lane, head) in index::heads(source).await? {
@@ -55,7 +64,7 @@ impl Store {
                 }
                 let rows = source.scan(Batch::select().bind(lane.as_bytes()).bind(next).bind(MOST_BATCHES)).await?;
                 for row in &rows {
-                    found.push(Batch::from_row(row)?);
+                    found.push(Found { lane, seq: row.int(1)?, batch: Batch::from_row(row).ok() });
                 }
                 if found.len() >= MOST_AT_ONCE {
                     return Ok(found);

@@ -194,3 +194,32 @@ fn copy(from: &Path, to: &Path) {
         std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
     }
 }
+
+/// Somebody who can write to the database changes what was written: the running server counts it.
+#[test]
+fn a_changed_batch_of_the_running_trail_shows_in_the_metrics() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start_dev_in(&data);
+    let client = server.client();
+    let breaks = || {
+        let metrics = server.metrics();
+        let line = metrics.lines().find_map(|line| line.strip_prefix("qapi_audit_breaks_total "));
+        line.expect("the metric is there").trim().parse::<u64>().unwrap()
+    };
+    client.post("/api/v1/encrypt", &json!({"plaintext": "x"})).expect(200);
+    assert_eq!(breaks(), 0);
+    let change = "import sqlite3,sys\n\
+        db=sqlite3.connect(sys.argv[1],timeout=10)\n\
+        lane,seq,data=db.execute('select lane,seq,data from audit_batch order by last_at desc limit 1').fetchone()\n\
+        db.execute('update audit_batch set data=? where lane=? and seq=?',(data[:-1]+bytes([data[-1]^1]),lane,seq)); db.commit()";
+    // The chains are followed every ten seconds; what was followed before is not looked at again.
+    let seen = eventually(Duration::from_secs(60), || {
+        client.post("/api/v1/encrypt", &json!({"plaintext": "x"})).expect(200);
+        crate::program::succeed(Command::new("python3").arg("-c").arg(change).arg(data.join("audit.db")));
+        Some(breaks()).filter(|breaks| *breaks > 0)
+    });
+    assert!(seen >= 1);
+    assert!(server.stderr.wait_for_line_with("the trail was changed", LISTED));
+    client.get("/health/ready").expect(200);
+}
