@@ -12,22 +12,26 @@ use crate::time::WireTime;
 #[serde(rename_all = "camelCase")]
 pub struct CreateApiKey {
     /// What the audit log shows as `apikey:<name>`.
+    #[schemars(length(min = 1, max = crate::limits::KEY_NAME_CHARS))]
     pub name: String,
     /// What it may do.
-    #[schemars(extend("examples" = [["secrets:read", "decrypt"]]))]
+    #[schemars(length(min = 1, max = 100), extend("examples" = [["secrets:read", "decrypt"]]))]
     pub scopes: Vec<String>,
     /// The resources it is confined to: `secrets:users-api/*`, `keys:{id}`. Unconfined unless told.
     #[serde(default)]
+    #[schemars(length(max = 100))]
     pub resources: Vec<String>,
     /// When it dies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<WireTime>,
     /// The networks it may be used from, as CIDR. Any unless told.
     #[serde(default)]
+    #[schemars(length(max = 100))]
     pub allowed_cidrs: Vec<String>,
     /// The environment it is bound to, such as `staging`: it then reaches only secrets and keys with the label
     /// `environment:staging`, what it makes is labelled so, and it reaches certificates only by names in `resources`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 88))]
     pub environment: Option<String>,
     /// Requests a minute; 0 or absent: the platform's default.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,21 +44,26 @@ pub struct CreateApiKey {
 pub struct UpdateApiKey {
     /// A new name.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = crate::limits::KEY_NAME_CHARS))]
     pub name: Option<String>,
     /// New scopes, in place of all the old ones.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100))]
     pub scopes: Option<Vec<String>>,
     /// New confinements, in place of all the old ones.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 100))]
     pub resources: Option<Vec<String>>,
     /// A new end of life.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<WireTime>,
     /// New networks, in place of all the old ones.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 100))]
     pub allowed_cidrs: Option<Vec<String>>,
     /// Another environment to be bound to; an empty text unbinds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 88))]
     pub environment: Option<String>,
     /// Requests a minute.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,8 +140,10 @@ pub struct CreatedApiKey {
 #[serde(rename_all = "camelCase")]
 pub struct ListApiKeys {
     /// From 1.
+    #[schemars(range(min = 1))]
     pub page: Option<u32>,
     /// 50 unless told.
+    #[schemars(range(min = 1))]
     pub page_size: Option<u32>,
     /// Revoked and expired ones too.
     pub include_inactive: Option<bool>,
@@ -160,5 +171,6 @@ pub struct ApiKeyList {
 pub struct RotateApiKey {
     /// How long the old text goes on working; not at all unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 86400))]
     pub grace_seconds: Option<u32>,
 }

@@ -30,8 +30,10 @@ pub struct ListAuditLogs {
     /// Up to this instant, which is included.
     pub to: Option<WireTime>,
     /// From 1.
+    #[schemars(range(min = 1))]
     pub page: Option<u32>,
     /// 50 unless told, 200 at most.
+    #[schemars(range(min = 1))]
     pub page_size: Option<u32>,
 }
 
@@ -110,8 +112,10 @@ pub struct ListAudit {
     /// Up to this instant, which is included.
     pub to: Option<WireTime>,
     /// From 1.
+    #[schemars(range(min = 1))]
     pub page: Option<u32>,
     /// 50 unless told, 200 at most.
+    #[schemars(range(min = 1))]
     pub page_size: Option<u32>,
 }
 

@@ -248,8 +248,10 @@ pub struct Certificate {
 #[serde(rename_all = "camelCase")]
 pub struct ListCertificates {
     /// From 1.
+    #[schemars(range(min = 1))]
     pub page: Option<u32>,
     /// 50 unless told.
+    #[schemars(range(min = 1))]
     pub page_size: Option<u32>,
     /// Only `active`, `expired` or `revoked` ones.
     pub status: Option<String>,

@@ -190,6 +190,7 @@ pub struct ItemError {
 #[serde(rename_all = "camelCase")]
 pub struct EncryptBatchRequest {
     /// Up to 1,000 items.
+    #[schemars(length(max = crate::limits::BATCH_ITEMS))]
     pub items: Vec<EncryptBatchItem>,
     /// The key of all items; the tenant's default unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -246,6 +247,7 @@ pub struct EncryptBatchResult {
 #[serde(rename_all = "camelCase")]
 pub struct DecryptBatchRequest {
     /// Up to 1,000 items, under any keys of the tenant.
+    #[schemars(length(max = crate::limits::BATCH_ITEMS))]
     pub items: Vec<DecryptBatchItem>,
 }
 
@@ -287,6 +289,7 @@ pub struct DecryptBatchResult {
 #[serde(rename_all = "camelCase")]
 pub struct SignBatchRequest {
     /// Up to 1,000 items.
+    #[schemars(length(max = crate::limits::BATCH_ITEMS))]
     pub items: Vec<SignBatchItem>,
     /// The key of all items.
     pub key_id: Uuid,

@@ -67,6 +67,7 @@ pub struct CreateKey {
     pub purpose: Option<String>,
     /// Up to 500 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::KEY_DESCRIPTION_CHARS))]
     pub description: Option<String>,
     /// After this it makes nothing new.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +77,7 @@ pub struct CreateKey {
     pub set_as_default: bool,
     /// Labels to find it by.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::LABELS))]
     pub labels: Option<Vec<String>>,
     /// Whether the private half may ever be exported. Decided when the key is made, never later.
     #[serde(default)]
@@ -87,6 +89,7 @@ pub struct CreateKey {
 #[serde(rename_all = "camelCase")]
 pub struct ImportKey {
     /// 1 to 100 characters, unique in any case.
+    #[schemars(length(min = 1, max = crate::limits::KEY_NAME_CHARS))]
     pub name: String,
     /// What it is for.
     pub key_type: KeyType,
@@ -105,6 +108,7 @@ pub struct ImportKey {
     pub purpose: Option<String>,
     /// Up to 500 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::KEY_DESCRIPTION_CHARS))]
     pub description: Option<String>,
     /// After this it makes nothing new.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,6 +118,7 @@ pub struct ImportKey {
     pub set_as_default: bool,
     /// Labels to find it by.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::LABELS))]
     pub labels: Option<Vec<String>>,
     /// Whether the private half may ever be exported. Decided when the key is made, never later.
     #[serde(default)]
@@ -190,8 +195,10 @@ pub struct Key {
 #[serde(rename_all = "camelCase")]
 pub struct ListKeys {
     /// From 1.
+    #[schemars(range(min = 1))]
     pub page: Option<u32>,
     /// 50 unless told.
+    #[schemars(range(min = 1))]
     pub page_size: Option<u32>,
     /// Only of this type.
     pub key_type: Option<KeyType>,
@@ -225,12 +232,15 @@ pub struct KeyList {
 pub struct UpdateKey {
     /// A new name.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = crate::limits::KEY_NAME_CHARS))]
     pub name: Option<String>,
     /// A new description.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::KEY_DESCRIPTION_CHARS))]
     pub description: Option<String>,
     /// New labels, in place of all the old ones.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::LABELS))]
     pub labels: Option<Vec<String>>,
     /// `active`, `disabled` (which reads back as `inactive`) or `deprecated`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -242,6 +252,7 @@ pub struct UpdateKey {
 #[serde(rename_all = "camelCase")]
 pub struct DeleteKey {
     /// Days of grace; 30 unless told, 0 destroys at once.
+    #[schemars(range(max = 365))]
     pub schedule_days: Option<u32>,
 }
 
@@ -282,6 +293,7 @@ pub struct KeyVersion {
 #[serde(rename_all = "camelCase")]
 pub struct SetMinDecryptionVersion {
     /// 1 to the newest version.
+    #[schemars(range(min = 1))]
     pub min_decryption_version: u32,
 }
 
@@ -303,6 +315,7 @@ pub struct KeyVersionPolicy {
 pub struct RotateKey {
     /// A new name for the key.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = crate::limits::KEY_NAME_CHARS))]
     pub name: Option<String>,
     /// Whether the key becomes the default; stays as it is unless told. A credential that is confined to named keys does
     /// not choose the default: its key is rotated all the same, and `warnings` says so.

@@ -138,7 +138,9 @@ fn success(route: &Route, generator: &mut SchemaGenerator) -> Value {
         }
         Answer::Media(media) => {
             let mut content = Map::new();
-            content.insert(media.to_owned(), json!({}));
+            for media in media.split(", ") {
+                content.insert(media.to_owned(), json!({}));
+            }
             json!({ "description": "Done.", "headers": headers, "content": content })
         }
     }

@@ -12,6 +12,7 @@ use crate::time::WireTime;
 #[serde(rename_all = "camelCase")]
 pub struct DrawEntropy {
     /// 1 to 65,536; a multiple of 16, 4 or 8 for `uuid`, `int32` and `int64`.
+    #[schemars(range(min = 1, max = crate::limits::ENTROPY_BYTES_MAX))]
     pub bytes: u32,
     /// `raw` unless told, `hex`, `uuid`, `int32` or `int64`, in any case. Kept as text, because a wrong one has its own
     /// error code.

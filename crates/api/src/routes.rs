@@ -67,7 +67,7 @@ pub enum Answer {
     Nothing,
     /// JSON of this schema.
     Json(SchemaFn),
-    /// Another content type.
+    /// Another content type, or one of several with `, ` between them.
     Media(&'static str),
 }
 

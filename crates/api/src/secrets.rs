@@ -23,15 +23,18 @@ pub struct CreateSecret {
     pub value: SecretText,
     /// Up to 1,000 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::SECRET_DESCRIPTION_CHARS))]
     pub description: Option<String>,
     /// `password`, `api-key`, `certificate`, `login`, `config`, `text/plain`, ...
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::CONTENT_TYPE_CHARS))]
     pub content_type: Option<String>,
     /// After this the value is no longer shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<WireTime>,
     /// Labels to find it by.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::LABELS))]
     pub labels: Option<Vec<String>>,
     /// The user name that belongs to the value.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,18 +62,22 @@ pub struct CreateSecret {
 pub struct UpdateSecret {
     /// A new name.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = crate::limits::SECRET_NAME_CHARS))]
     pub name: Option<String>,
     /// A new description.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::SECRET_DESCRIPTION_CHARS))]
     pub description: Option<String>,
     /// A new content type.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::CONTENT_TYPE_CHARS))]
     pub content_type: Option<String>,
     /// A new expiry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<WireTime>,
     /// New labels, in place of all the old ones.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::LABELS))]
     pub labels: Option<Vec<String>>,
     /// A new user name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,6 +107,7 @@ pub struct UpdateSecretValue {
     pub value: SecretText,
     /// The older version the value was taken from: audited as a restore.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub restored_from_version: Option<u32>,
 }
 
@@ -108,6 +116,7 @@ pub struct UpdateSecretValue {
 #[serde(rename_all = "camelCase")]
 pub struct RollbackSecret {
     /// The version whose value becomes the newest.
+    #[schemars(range(min = 1))]
     pub version: u32,
 }
 
@@ -218,8 +227,10 @@ pub struct SecretWithValue {
 #[serde(rename_all = "camelCase")]
 pub struct ListSecrets {
     /// From 1.
+    #[schemars(range(min = 1))]
     pub page: Option<u32>,
     /// 50 unless told.
+    #[schemars(range(min = 1))]
     pub page_size: Option<u32>,
     /// Deactivated ones too.
     pub include_inactive: Option<bool>,
@@ -254,6 +265,7 @@ pub struct ReadSecret {
     /// Further fields, comma-separated: `createdBy`, `updatedBy`, `all`.
     pub include: Option<String>,
     /// An older version.
+    #[schemars(range(min = 1))]
     pub version: Option<u32>,
 }
 
@@ -262,6 +274,7 @@ pub struct ReadSecret {
 #[serde(rename_all = "camelCase")]
 pub struct ReadHistory {
     /// 1 to 20; 5 unless told.
+    #[schemars(range(min = 1, max = crate::limits::HISTORY_VERSIONS_MAX))]
     pub max_versions: Option<u32>,
     /// `false` leaves the values out, and reveals nothing.
     pub values: Option<bool>,
@@ -334,6 +347,7 @@ pub struct SecretInsights {
 #[serde(rename_all = "camelCase")]
 pub struct ImportSecrets {
     /// Up to 1,000; a name that exists is updated.
+    #[schemars(length(max = crate::limits::IMPORT_ITEMS))]
     pub items: Vec<ImportSecret>,
 }
 
@@ -342,17 +356,21 @@ pub struct ImportSecrets {
 #[serde(rename_all = "camelCase")]
 pub struct ImportSecret {
     /// 1 to 255 characters.
+    #[schemars(length(min = 1, max = crate::limits::SECRET_NAME_CHARS))]
     pub name: String,
     /// The value.
     pub value: SecretText,
     /// What it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::SECRET_DESCRIPTION_CHARS))]
     pub description: Option<String>,
     /// What kind of value it is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::CONTENT_TYPE_CHARS))]
     pub content_type: Option<String>,
     /// Labels to find it by.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = crate::limits::LABELS))]
     pub labels: Option<Vec<String>>,
 }
 

@@ -15,9 +15,11 @@ pub struct CreateShareLink {
     pub secret_id: Uuid,
     /// 1 to 720; 24 unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = crate::limits::SHARE_HOURS_MAX))]
     pub expires_in_hours: Option<u32>,
     /// How often it may be opened; unlimited unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub max_access_count: Option<u32>,
     /// What the recipient has to enter.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -70,8 +70,10 @@ pub struct CreatedTenant {
 #[serde(rename_all = "camelCase")]
 pub struct ListTenants {
     /// From 1.
+    #[schemars(range(min = 1))]
     pub page: Option<u32>,
     /// 50 unless told.
+    #[schemars(range(min = 1))]
     pub page_size: Option<u32>,
 }
 

@@ -172,6 +172,7 @@ words! {
 pub struct TransitRandom {
     /// 1 to 65,536; 32 unless told.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = crate::limits::ENTROPY_BYTES_MAX))]
     pub bytes: Option<u32>,
     /// `base64` unless told, or `hex`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -197,6 +198,7 @@ pub struct TransitRandomBytes {
 #[serde(rename_all = "camelCase")]
 pub struct TransitBatchEncrypt {
     /// Up to 100 items.
+    #[schemars(length(max = crate::limits::TRANSIT_BATCH_ITEMS))]
     pub items: Vec<TransitBatchPlaintext>,
 }
 

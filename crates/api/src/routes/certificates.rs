@@ -14,8 +14,8 @@ use crate::error::ErrorCode::{
 
 const ISSUES: &[ErrorCode] =
     &[Unsupported, NotFound, NameNotAllowed, UsageNotAllowed, Conflict, ValueNotReplayable, IdempotencyKeyReused];
-const PEM: &str = "application/pem-certificate-chain";
-const CRL: &str = "application/pkix-crl";
+const PEM: &str = "application/pem-certificate-chain, application/pkix-cert, application/json";
+const CRL: &str = "application/pkix-crl, application/x-pem-file";
 
 routes! {
     /// A new certificate.

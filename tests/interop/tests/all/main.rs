@@ -26,6 +26,7 @@ mod authority;
 mod authorization;
 mod backups;
 mod crash;
+mod document;
 mod envelope;
 mod guides;
 mod https;
