@@ -86,7 +86,7 @@ impl Credentials {
         self.take(principal.id, known.rate_per_minute, &origin)?;
         self.note_use(&principal, origin.now);
         let keys = keyring.tenant(&self.store, principal.tenant).await?;
-        Ok(Ctx { origin, service: None, principal, keyring, keys })
+        Ok(Ctx { origin, service: None, principal, keyring, keys, claim: None })
     }
 
     /// Lets an anonymous request through, within its address's rate.

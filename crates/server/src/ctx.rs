@@ -14,6 +14,7 @@ use domain::limits::Limits;
 use domain::rate::Allowance;
 use domain::scope::Scopes;
 use domain::time::Timestamp;
+use store::idempotency::Claim;
 
 use crate::app::authority::platforms::Peer;
 use crate::keyring::{Keyring, TenantKeys};
@@ -59,6 +60,8 @@ pub struct Ctx {
     pub keyring: Arc<Keyring>,
     /// The tenant's keys.
     pub keys: Arc<TenantKeys>,
+    /// The idempotency key under which it changes things, if it has one.
+    pub claim: Option<Arc<Claim>>,
 }
 
 /// A service that the mTLS listener let in: whose certificate it showed. Only that listener makes one.
@@ -93,7 +96,7 @@ impl Ctx {
             scopes: Scopes::default(),
             limits: Arc::new(Limits::default()),
         };
-        Self { origin, service: None, principal, keyring, keys }
+        Self { origin, service: None, principal, keyring, keys, claim: None }
     }
 
     /// Whether nobody asked, and the platform acts by itself.

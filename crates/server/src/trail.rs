@@ -12,8 +12,10 @@ use domain::audit::{Draft, Event, Outcome as Ended, Personal};
 use domain::authz::Principal;
 use domain::ids::{EventId, ShareLinkId, TenantId};
 use store::Stmt;
+use store::idempotency::Claim;
 use store::outbox::OutboxRow;
 
+use crate::app::idempotency::kept_until;
 use crate::ctx::{Ctx, Origin};
 use crate::keyring::TenantKeys;
 use crate::keyring::cells::Cell;
@@ -103,6 +105,7 @@ pub struct Scene<'a> {
     origin: &'a Origin,
     keys: &'a TenantKeys,
     actor: Actor<'a>,
+    claim: Option<&'a Claim>,
 }
 
 enum Actor<'a> {
@@ -120,14 +123,14 @@ impl<'a> From<&'a Ctx> for Scene<'a> {
             None if ctx.is_of_the_platform() => Actor::Platform,
             None => Actor::Credential(&ctx.principal),
         };
-        Self { origin: &ctx.origin, keys: &ctx.keys, actor }
+        Self { origin: &ctx.origin, keys: &ctx.keys, actor, claim: ctx.claim.as_deref() }
     }
 }
 
 impl<'a> Scene<'a> {
     /// Whoever holds a share link acts in the tenant of its secret.
     pub fn share_link(origin: &'a Origin, keys: &'a TenantKeys, link: ShareLinkId) -> Self {
-        Self { origin, keys, actor: Actor::ShareLink(link) }
+        Self { origin, keys, actor: Actor::ShareLink(link), claim: None }
     }
 
     /// An application acts, by what it calls itself, in the tenant of the issuer it came to.
@@ -168,12 +171,16 @@ impl Trail {
         Self { lane, entropy, metrics }
     }
 
-    /// The event of a mutation, for the mutation's own transaction.
+    /// The event of a mutation, for the end of the mutation's own transaction ([`store::Tx::exec_last`]). Under an
+    /// idempotency key it also sees to it that the mutation happens once.
     pub fn event<'a>(&self, scene: impl Into<Scene<'a>>, entry: &Entry) -> Outcome<Stmt> {
         let scene = scene.into();
         let (id, body) = self.draft(&scene, entry, Ended::Success, None)?;
         let row = OutboxRow { tenant: scene.tenant(), id, at: scene.origin.now, body };
-        Ok(row.insert())
+        Ok(match scene.claim {
+            Some(claim) => row.insert_once(claim, kept_until(scene.origin.now)),
+            None => row.insert(),
+        })
     }
 
     /// Writes how the operation ended, then lets its result out. Success of a mutation is in its transaction already.

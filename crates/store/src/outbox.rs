@@ -8,6 +8,7 @@ use domain::time::Timestamp;
 
 use crate::batch::{Entry, Lane, MOST_BYTES};
 use crate::error::{Error, Result};
+use crate::idempotency::Claim;
 use crate::lane::NewLane;
 use crate::lease::Lease;
 use crate::row::Row;
@@ -36,6 +37,23 @@ impl OutboxRow {
             .bind(self.id.as_bytes())
             .bind(self.at.millis())
             .bind(&self.body)
+    }
+
+    /// The same for a mutation that must happen once: it is undone unless its request still has its idempotency key, and
+    /// marks the key's request as done. Only for [`crate::Tx::exec_last`].
+    pub fn insert_once(&self, claim: &Claim, kept_until: Timestamp) -> Stmt {
+        // Without the claim there is no tenant, and the column refuses that: the whole transaction is rolled back.
+        sql("INSERT INTO audit_outbox (tenant, id, at, body) VALUES (
+                 (SELECT tenant FROM idempotency WHERE tenant = $1 AND principal = $5 AND k = $6 AND answer = $7 AND status = 1),
+                 $2, $3, $4)")
+        .bind(self.tenant.as_bytes())
+        .bind(self.id.as_bytes())
+        .bind(self.at.millis())
+        .bind(&self.body)
+        .bind(claim.principal.as_bytes())
+        .bind(&claim.key)
+        .bind(claim.token)
+        .after(claim.done(kept_until))
     }
 }
 

@@ -8,11 +8,13 @@ use crate::value::Value;
 pub struct Stmt {
     pub(crate) sql: &'static str,
     pub(crate) args: SmallVec<[Value; 8]>,
+    /// Runs in front of it, in the same transaction.
+    pub(crate) first: Option<Box<Stmt>>,
 }
 
 /// A statement whose parameters are written `$1..$n`, in any order and any number of times.
 pub fn sql(text: &'static str) -> Stmt {
-    Stmt { sql: text, args: SmallVec::new() }
+    Stmt { sql: text, args: SmallVec::new(), first: None }
 }
 
 impl Stmt {
@@ -30,6 +32,19 @@ impl Stmt {
             Some(value) => self.bind(value),
             None => self,
         }
+    }
+
+    /// Puts another statement in front, which goes wherever this one goes.
+    #[must_use]
+    pub(crate) fn after(mut self, first: Stmt) -> Self {
+        self.first = Some(Box::new(first));
+        self
+    }
+
+    /// The statement in front, and this one without it.
+    pub(crate) fn unfolded(mut self) -> impl Iterator<Item = Stmt> {
+        let first = self.first.take().map(|first| *first);
+        first.into_iter().chain([self])
     }
 
     pub fn text(&self) -> &'static str {

@@ -82,7 +82,7 @@ impl<'c> Tx<'c> {
     /// Puts a statement at the end of the transaction, on PostgreSQL into the same flight as COMMIT. For statements whose count of
     /// rows nobody looks at: audit rows, the epoch.
     pub fn exec_last(&mut self, statement: Stmt) {
-        self.last.push(statement);
+        self.last.extend(statement.unfolded());
     }
 
     /// Says that something replicas cache for this tenant has changed. Several calls for one tenant count once; the rows are

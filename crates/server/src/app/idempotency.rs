@@ -6,16 +6,19 @@
 
 mod recent;
 
+use std::sync::Arc;
+
 use api::error::ErrorCode;
 use api::routes::Route;
 use crypto::context::Context;
 use crypto::hash::sha256;
 use domain::environment::Environment;
-use domain::time::{DAY_MS, MINUTE_MS, Timestamp};
+use domain::time::{DAY_MS, SECOND_MS, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::idempotency::{Claim, Kept};
+use store::idempotency::{Claim, Ended, Kept};
 
 use super::Core;
+use super::tenants::bytes;
 use crate::ctx::Ctx;
 use crate::keyring::cells::Cell;
 use crate::problem::{Outcome, Problem};
@@ -24,8 +27,11 @@ use recent::{Recent, Seen, Slot};
 
 /// How long an answer is kept.
 const KEPT_MS: i64 = DAY_MS;
-/// How long a key stays taken by a request that was cut off: what it did is not known.
-const CLAIMED_MS: i64 = 10 * MINUTE_MS;
+/// How long a key stays taken by a request that is not answered. Whoever comes later takes it over: should the first
+/// still be at work, its transaction finds that and is undone.
+const CLAIMED_MS: i64 = 15 * SECOND_MS;
+/// What the store says of a request that was done and not answered.
+const DONE: u16 = 1;
 /// A larger answer is not kept, only that there was one.
 const ANSWER_MAX: usize = 1 << 20;
 
@@ -78,7 +84,7 @@ pub enum Shown {
 /// The right to serve a request, and the duty to say how it ended.
 pub enum Ticket {
     /// Its key is taken in the store.
-    Stored(Claim),
+    Stored(Arc<Claim>),
     /// It is remembered in this process.
     Remembered(Slot),
 }
@@ -93,10 +99,11 @@ impl Replays {
     pub async fn begin(&self, ctx: &Ctx, asked: Asked<'_>) -> Outcome<Begun> {
         let request = fingerprint(ctx, &asked);
         let Some(key) = asked.key else { return self.begin_recent(ctx, asked.route, request).await };
-        let claim = Claim { tenant: ctx.tenant(), principal: ctx.principal.id, key, request };
+        let token = bytes(&*self.core.entropy);
+        let claim = Claim { tenant: ctx.tenant(), principal: ctx.principal.id, key, request, token };
         let now = ctx.now();
         let Some(kept) = self.core.store.claim_idempotency(&claim, now, now.plus_millis(CLAIMED_MS)).await? else {
-            return Ok(Begun::First(Ticket::Stored(claim)));
+            return Ok(Begun::First(Ticket::Stored(Arc::new(claim))));
         };
         let answer = self.kept_answer(ctx, &claim, &kept);
         self.again(ctx, asked.route, answer).await
@@ -120,8 +127,14 @@ impl Replays {
             ));
         }
         if kept.status == 0 {
-            let message = "The first request with this idempotency key is not answered yet, or was cut off.";
-            return Err(Problem::new(ErrorCode::Conflict, message).retry_after(1));
+            return Err(unanswered());
+        }
+        if kept.status == DONE {
+            if ctx.now() < kept.claimed_at.plus_millis(CLAIMED_MS) {
+                return Err(unanswered());
+            }
+            let message = "The first request was done; its answer was lost with the server that gave it.";
+            return Err(Problem::new(ErrorCode::ValueNotReplayable, message));
         }
         let Some(sealed) = &kept.answer else {
             let message = "The first request was done; its answer showed a value that is shown only once.";
@@ -157,11 +170,21 @@ impl Replays {
         }
     }
 
-    /// Gives the key of a refused request back: it may be sent again.
-    pub async fn refused(&self, ticket: Ticket) {
-        let Ticket::Stored(claim) = ticket else { return };
-        if let Err(error) = self.core.store.release_idempotency(&claim).await {
-            tracing::warn!(error = %crate::problem::report(&error), "an idempotency key was not given back");
+    /// Gives the key of a refused request back: it may be sent again. Gives a refusal of its own when another request had
+    /// taken the key over, because then it was that which was in the way.
+    pub async fn refused(&self, ticket: Ticket, status: u16) -> Option<Problem> {
+        let Ticket::Stored(claim) = ticket else { return None };
+        let ended = if status < 500 { Ended::Refused } else { Ended::Unknown };
+        match self.core.store.release_idempotency(&claim, ended).await {
+            Ok(true) => None,
+            Ok(false) => {
+                let message = "Another request with this idempotency key was faster; nothing was done.";
+                Some(Problem::new(ErrorCode::Conflict, message).retry_after(1))
+            }
+            Err(error) => {
+                tracing::warn!(error = %crate::problem::report(&error), "an idempotency key was not given back");
+                None
+            }
         }
     }
 
@@ -185,6 +208,16 @@ impl Replays {
         let plain = ctx.keys.cells.open(cell(row), sealed)?;
         serde_json::from_slice(plain.expose()).map_err(|error| Problem::internal("reading a kept answer", error))
     }
+}
+
+fn unanswered() -> Problem {
+    let message = "The first request with this idempotency key is not answered yet, or was cut off.";
+    Problem::new(ErrorCode::Conflict, message).retry_after(1)
+}
+
+/// Until when the mark of a request that was done is kept.
+pub fn kept_until(now: Timestamp) -> Timestamp {
+    now.plus_millis(KEPT_MS)
 }
 
 /// Bodies may hold a secret that can be guessed, so what is stored of them is a keyed hash. The sender is part of it.

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::ready;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use api::error::ErrorCode;
@@ -128,6 +129,11 @@ where
         Begun::Again(answer) => return replayed(&answer),
         Begun::First(ticket) => ticket,
     };
+    if let Ticket::Stored(claim) = &ticket {
+        // What the handler changes, it changes under this claim or not at all.
+        ctx.claim = Some(Arc::clone(claim));
+        parts.extensions.insert(ctx.clone());
+    }
     let request = Request::from_parts(parts, Body::from(body));
     // A task of its own: a client who goes away must not leave a request half done and its key taken.
     let served = tokio::spawn(serve(platform, ctx, plan.route, ticket, inner(request)).in_current_span());
@@ -150,8 +156,8 @@ async fn serve(
     let answer = served.await;
     let replays = &platform.services.replays;
     if !answer.status().is_success() {
-        replays.refused(ticket).await;
-        return answer;
+        let overtaken = replays.refused(ticket, answer.status().as_u16()).await;
+        return overtaken.map_or(answer, Problem::into_response);
     }
     let (parts, body) = answer.into_parts();
     let Ok(body) = body.collect().await.map(|body| body.to_bytes()) else {

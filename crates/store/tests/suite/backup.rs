@@ -1,7 +1,7 @@
 use domain::ids::{ApiKeyId, EventId, LaneId, TenantId};
 use domain::time::Timestamp;
 use store::dump::{self, Bad, Check, Record, TABLES};
-use store::idempotency::{Claim, Kept};
+use store::idempotency::{Claim, Ended, Kept};
 use store::lane::AuditLane;
 use store::outbox::{Mover, OutboxRow};
 use store::{Error, Store, Value, migrate, sql};
@@ -13,6 +13,7 @@ store_suite! {
     a_damaged_dump_is_named,
     a_restore_that_was_cut_off_is_not_served,
     an_answer_is_kept_once_and_forgotten_in_time,
+    what_has_an_idempotency_key_happens_once,
 }
 
 async fn fill(bed: &Bed) {
@@ -127,22 +128,79 @@ async fn a_restore_that_was_cut_off_is_not_served(bed: Bed) {
     assert!(matches!(refused.reason::<Bad>(), Some(Bad::Unfinished)));
 }
 
+/// Two servers with one key: whichever transaction comes to its end first, the other one changes nothing.
+async fn what_has_an_idempotency_key_happens_once(bed: Bed) {
+    let at = Timestamp::from_millis;
+    let store = &bed.store;
+    let claim = |key: &str, token: u8| {
+        let principal = ApiKeyId::from_bytes([1; 16]);
+        Claim { tenant: tenant(), principal, key: key.into(), request: [3; 32], token: [token; 16] }
+    };
+    let mutate = |claim: Claim, mark: u8| async move {
+        let row = OutboxRow { tenant: tenant(), id: EventId::from_bytes([mark; 16]), at: at(0), body: vec![mark] };
+        let event = row.insert_once(&claim, at(1_000));
+        let happened = sql("INSERT INTO meta (k, v) VALUES ($1, $2)").bind(format!("happened {mark}")).bind(vec![mark]);
+        store
+            .write("mutate", move |tx| {
+                let (event, happened) = (event.clone(), happened.clone());
+                Box::pin(async move {
+                    tx.exec(happened).await?;
+                    tx.exec_last(event);
+                    Ok(())
+                })
+            })
+            .await
+    };
+    let happened = |mark: u8| async move {
+        let select = sql("SELECT 1 FROM meta WHERE k = $1").bind(format!("happened {mark}"));
+        !store.read(select).await.unwrap().is_empty()
+    };
+
+    // The first is slow: its claim is taken over, and then it comes to its end.
+    let (slow, fast) = (claim("a", 1), claim("a", 2));
+    assert_eq!(store.claim_idempotency(&slow, at(0), at(10)).await.unwrap(), None);
+    assert_eq!(store.claim_idempotency(&fast, at(10), at(20)).await.unwrap(), None);
+    assert!(mutate(slow.clone(), 1).await.is_err());
+    assert!(!happened(1).await);
+    assert!(!store.release_idempotency(&slow, Ended::Unknown).await.unwrap(), "the key is another's");
+    mutate(fast.clone(), 2).await.unwrap();
+    assert!(happened(2).await);
+    // A second transaction of the same request is no second request.
+    mutate(fast.clone(), 3).await.unwrap();
+
+    // It was done and not answered: nobody takes it over, neither after its time nor after a failure.
+    let late = claim("a", 4);
+    let kept = store.claim_idempotency(&late, at(500), at(510)).await.unwrap().unwrap();
+    assert_eq!((kept.status, kept.claimed_at), (1, at(10)));
+    assert!(mutate(late, 4).await.is_err());
+    assert!(store.release_idempotency(&fast, Ended::Unknown).await.unwrap());
+    assert!(store.claim_idempotency(&claim("a", 5), at(510), at(520)).await.unwrap().is_some());
+    store.keep_answer(&fast, 201, Some(vec![1]), at(1_000)).await.unwrap();
+    // What was refused for a reason may be sent again.
+    let refused = claim("b", 6);
+    assert_eq!(store.claim_idempotency(&refused, at(0), at(10)).await.unwrap(), None);
+    mutate(refused.clone(), 6).await.unwrap();
+    assert!(store.release_idempotency(&refused, Ended::Refused).await.unwrap());
+    assert_eq!(store.claim_idempotency(&claim("b", 7), at(1), at(10)).await.unwrap(), None);
+}
+
 async fn an_answer_is_kept_once_and_forgotten_in_time(bed: Bed) {
     let at = Timestamp::from_millis;
     let principal = ApiKeyId::from_bytes([1; 16]);
-    let claim = Claim { tenant: tenant(), principal, key: "k".into(), request: [3; 32] };
+    let claim = Claim { tenant: tenant(), principal, key: "k".into(), request: [3; 32], token: [4; 16] };
     let store = &bed.store;
     assert_eq!(store.claim_idempotency(&claim, at(0), at(10)).await.unwrap(), None);
     let open = store.claim_idempotency(&claim, at(1), at(11)).await.unwrap().unwrap();
-    assert_eq!(open, Kept { request: [3; 32], status: 0, answer: None });
+    let token = Some(vec![4; 16]);
+    assert_eq!(open, Kept { request: [3; 32], status: 0, answer: token, claimed_at: at(0) });
     store.keep_answer(&claim, 201, Some(vec![1]), at(20)).await.unwrap();
     assert!(store.keep_answer(&claim, 201, None, at(20)).await.is_err());
-    assert!(store.release_idempotency(&claim).await.is_err());
+    assert!(!store.release_idempotency(&claim, Ended::Refused).await.unwrap());
     let kept = store.claim_idempotency(&claim, at(19), at(29)).await.unwrap().unwrap();
-    assert_eq!(kept, Kept { request: [3; 32], status: 201, answer: Some(vec![1]) });
+    assert_eq!(kept, Kept { request: [3; 32], status: 201, answer: Some(vec![1]), claimed_at: at(0) });
     let other = Claim { principal: ApiKeyId::from_bytes([2; 16]), ..claim.clone() };
     assert_eq!(store.claim_idempotency(&other, at(19), at(21)).await.unwrap(), None);
-    store.release_idempotency(&other).await.unwrap();
+    assert!(store.release_idempotency(&other, Ended::Unknown).await.unwrap());
     assert_eq!(store.claim_idempotency(&other, at(19), at(21)).await.unwrap(), None);
     assert_eq!(store.claim_idempotency(&claim, at(20), at(30)).await.unwrap(), None);
     assert_eq!(store.expire_idempotency(at(20)).await.unwrap(), 0);

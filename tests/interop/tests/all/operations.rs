@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::binaries::binary;
+use crate::binaries::{binary, root};
 use crate::client::Client;
 use crate::installation::{Engine, Installation};
 use crate::postgres::Postgres;
@@ -69,17 +69,81 @@ fn a_passphrase_opens_what_it_sealed() {
     assert!(!server.written().contains(PASSPHRASE));
 }
 
-#[test]
-fn a_threshold_of_shares_opens_and_one_less_does_not() {
+/// An installation whose seal needs three of five shares, and the shares.
+fn shared_among_five() -> (Installation, Vec<String>) {
     let installation =
         Installation::sealed(&Engine::Sqlite, &["--seal", "shamir", "--shares", "5", "--threshold", "3"]);
-    let shares: Vec<_> = installation
-        .printed
-        .lines()
-        .filter(|line| line.starts_with("share "))
-        .map(|line| line.split_once(": ").unwrap().1.to_owned())
-        .collect();
+    let lines = installation.printed.lines().filter(|line| line.starts_with("share "));
+    let shares: Vec<_> = lines.map(|line| line.split_once(": ").unwrap().1.to_owned()).collect();
     assert_eq!(shares.len(), 5);
+    (installation, shares)
+}
+
+/// Nobody who reaches the listener can keep those who hold shares from opening the platform.
+#[test]
+fn wrong_shares_and_resets_of_strangers_spoil_no_unsealing() {
+    let ((installation, shares), (_other, strange)) = (shared_among_five(), shared_among_five());
+    let server = installation.serve();
+    let client = server.client();
+    let give = |body: Value| unseal(&client, &body);
+    assert_eq!(give(json!({"share": shares[4]})).expect(200).json()["progress"], 1);
+    let spoil = |given: u64| {
+        for share in &strange {
+            give(json!({"share": share})).refused(400, "unseal_failed");
+            give(json!({"share": share, "reset": true})).refused(400, "unseal_failed");
+        }
+        give(json!({"share": strange[..3].join(" ")})).refused(400, "unseal_failed");
+        give(json!({"reset": true})).refused(400, "invalid_request");
+        give(json!({"share": "qapi-share-1-AAAA"})).refused(400, "unseal_failed");
+        assert_eq!(client.get("/operator/status").expect(200).json()["progress"], given);
+    };
+    spoil(1);
+    // One right share beside a wrong one is not taken either: what was typed is given again.
+    give(json!({"share": format!("{} {}", shares[0], strange[0])})).refused(400, "unseal_failed");
+    assert_eq!(give(json!({"share": shares[0]})).expect(200).json()["progress"], 2);
+    spoil(2);
+    // Whoever holds a share may begin again.
+    assert_eq!(give(json!({"share": shares[2], "reset": true})).expect(200).json()["progress"], 1);
+    give(json!({"share": shares[0]})).expect(200);
+    assert_eq!(give(json!({"share": shares[1]})).expect(200).json()["sealed"], false);
+}
+
+/// The seal of a version that did not know its shares learns them when it is opened the next time.
+#[test]
+fn a_seal_without_commitments_opens_and_has_them_afterwards() {
+    let ((installation, shares), (_other, strange)) = (shared_among_five(), shared_among_five());
+    let database = installation.folder().join("data/qapi.db");
+    let python = |script: &str| succeed(Command::new("python3").arg("-c").arg(script).arg(&database));
+    let forget = "import sqlite3,sys,json\n\
+        db=sqlite3.connect(sys.argv[1]); v=json.loads(db.execute(\"select v from meta where k='seal'\").fetchone()[0])\n\
+        assert len(v.pop('commitments'))==5\n\
+        db.execute(\"update meta set v=? where k='seal'\",(json.dumps(v).encode(),)); db.commit()";
+    python(forget);
+    let mut server = installation.serve();
+    let client = server.client();
+    let give = |share: &str| unseal(&client, &json!({"share": share}));
+    // A stranger's shares make a set of their own, which opens nothing and is in nobody's way.
+    give(&strange[0]).expect(200);
+    for share in &shares[..2] {
+        give(share).expect(200);
+        give(&strange[1]).expect(200);
+    }
+    give(&strange[2]).refused(400, "unseal_failed");
+    assert_eq!(give(&shares[4]).expect(200).json()["sealed"], false);
+    assert!(server.stop().success());
+    let count = "import sqlite3,sys,json\n\
+        print(len(json.loads(sqlite3.connect(sys.argv[1]).execute(\"select v from meta where k='seal'\").fetchone()[0])['commitments']))";
+    assert_eq!(python(count).trim(), "5");
+    let server = installation.serve();
+    let client = server.client();
+    unseal(&client, &json!({"share": strange[0]})).refused(400, "unseal_failed");
+    unseal(&client, &json!({"share": shares[1..4].join(" ")})).expect(200);
+    client.get("/health/ready").expect(200);
+}
+
+#[test]
+fn a_threshold_of_shares_opens_and_one_less_does_not() {
+    let (installation, shares) = shared_among_five();
     let server = installation.serve();
     let client = server.client();
     assert_sealed(&client);
@@ -313,4 +377,18 @@ fn a_full_disk_shows_in_health_and_loses_nothing_that_was_answered() {
         assert_eq!(client.get(&format!("/api/v1/secrets/{id}")).expect(200).text_of("value"), value);
     }
     client.post("/api/v1/secrets", &json!({"name": "after", "value": "v"})).expect(201);
+}
+
+#[test]
+fn the_systemd_unit_is_one_and_leaves_little_open() {
+    let unit = std::fs::read_to_string(root().join("deploy/systemd/qapid.service")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qapid.service");
+    let here = binary("qapid");
+    std::fs::write(&path, unit.replace("/usr/local/bin/qapid", here.to_str().unwrap())).unwrap();
+    let output = run(Command::new("systemd-analyze").arg("verify").arg(&path));
+    assert!(output.status.success() && both(&output).is_empty(), "{}", both(&output));
+    // On a scale from 0 to 10; a unit that says nothing has 9.6.
+    let mut security = Command::new("systemd-analyze");
+    succeed(security.args(["security", "--offline=true", "--no-pager", "--threshold=20"]).arg(&path));
 }

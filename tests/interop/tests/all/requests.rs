@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
 use crate::installation::{Engine, Installation};
-use crate::server::{Server, list};
+use crate::server::{Server, eventually, list};
 
 #[test]
 fn a_repeated_idempotency_key_gets_the_first_answer() {
@@ -311,4 +312,41 @@ fn every_answer_names_its_request_and_says_what_it_is() {
     let wrong = Client::new(&client.base_url(), Some("qapi_0000000000000000000000000000000000000000000"));
     let body: Value = wrong.get("/api/v1/keys").refused(401, "unauthorized");
     assert!(!body.to_string().contains("qapi_0000"), "an error never repeats a credential");
+}
+
+/// The server is lost with requests under way: whoever repeats them soon gets an answer, and nothing is done twice.
+#[test]
+fn a_lost_server_leaves_no_idempotency_key_taken_and_nothing_done_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut server = Server::start_dev_in(&data);
+    let create = |client: &Client, n: usize| {
+        let body = json!({"name": format!("once/{n}"), "value": "v"});
+        client.request("POST", "/api/v1/secrets").header("Idempotency-Key", &format!("k{n}")).json(&body).try_send()
+    };
+    let many = 60;
+    let client = server.client();
+    std::thread::scope(|scope| {
+        for n in 0..many {
+            let (client, create) = (&client, &create);
+            scope.spawn(move || create(client, n));
+        }
+        std::thread::sleep(Duration::from_millis(60));
+        server.kill();
+    });
+    let server = Server::start_dev_in(&data);
+    let client = server.client();
+    let (mut made, mut lost) = (0, 0);
+    for n in 0..many {
+        // Not yet answered, as far as anybody knows, for a quarter of a minute.
+        let answer = eventually(Duration::from_secs(40), || {
+            let answer = create(&client, n).expect("an answer");
+            (answer.status == 201 || answer.json()["error"] == "value_not_replayable").then_some(answer)
+        });
+        if answer.status == 201 { made += 1 } else { lost += 1 }
+    }
+    let listed = client.get("/api/v1/secrets?search=once/&pageSize=200").expect(200).json();
+    let names: BTreeSet<_> = list(&listed, "secrets").iter().map(|secret| secret["name"].to_string()).collect();
+    assert_eq!((&listed["total"], names.len()), (&json!(many), many), "{made} made, {lost} done before");
+    crate::program::say(&format!("idempotency: {made} answered, {lost} done by the lost server"));
 }
