@@ -23,7 +23,15 @@ step() {
 }
 
 as_root() {
-    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        # sudo keeps little of the environment.
+        sudo env "DEBIAN_FRONTEND=$DEBIAN_FRONTEND" "$@"
+    else
+        echo "run this as root once, or install sudo: $*" >&2
+        return 1
+    fi
 }
 
 # need_packages PACKAGE...: installs those Debian packages that are not there.

@@ -38,7 +38,7 @@ fn every_operation_answers_as_its_document_says() {
         .args(["--request-timeout", "30", "--exclude-path-regex", NOT_ASKED])
         .current_dir(tempfile::tempdir().unwrap().path()));
     let told = both(&output);
-    let count = told.lines().find(|line| line.contains("generated")).unwrap_or_default().trim();
+    let count = told.lines().find(|line| line.contains(" generated, ")).unwrap_or_default().trim();
     say(&format!("document: {count} in {} s", began.elapsed().as_secs()));
     assert!(output.status.success(), "{told}");
     assert!(told.contains("Tested:"), "{told}");
