@@ -174,6 +174,10 @@ pub async fn verify(inputs: VerifyInputs, session: &Session, printer: &mut Print
         Some(path) => input::text(Some(&path))?.expose().trim().to_owned(),
         None => inputs.signature.unwrap_or_default(),
     };
+    // What cannot be a signature is no invalid one: somebody gave a file's name, or half a line.
+    if STANDARD.decode(signature.trim()).is_err() {
+        return Err(Failure::unusable("the signature is not base64", "--signature-file, or what `qapi sign` printed"));
+    }
     let data = input::bytes(inputs.file.as_deref())?;
     let key_id = signing_key(&client, inputs.key.as_deref()).await?;
     let Message { data, mu, digest } = message(&client, key_id, &data).await?;
