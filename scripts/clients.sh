@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Fetches the OpenID Connect clients that the tests drive and prints the folder they lie in: libraries from npm and from
+# the Python package index, each of the version and the digest that tests/interop/peers/oidc pins. The runtime is the Node
+# of scripts/peers.sh, the browser is the system's Chromium. A folder that is complete is not made again.
+#
+# The folder holds bin/node, which finds the libraries from wherever a program lies, and bin/python.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+SOURCES=tests/interop/peers/oidc
+PINNED=("$SOURCES/package.json" "$SOURCES/package-lock.json" "$SOURCES/requirements.txt" "$SOURCES/libraries.mjs")
+# Other fetchers share the folder of peers.sh: it is asked for first, and waits for whoever makes it.
+PEERS=$(scripts/peers.sh)
+
+TOOLS=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/qapi-tools
+# Another recipe, another list of versions or another runtime is another folder.
+CLIENTS=$TOOLS/clients-$({ cat scripts/clients.sh "${PINNED[@]}" && echo "$PEERS"; } | sha256sum | cut -c 1-16)
+
+main() {
+    mkdir -p "$CLIENTS/bin"
+    # Two runs at once would unpack into each other.
+    exec 9>"$CLIENTS/lock"
+    flock 9
+    once npm install_npm
+    once index install_index
+    echo "$CLIENTS"
+}
+
+# once NAME FUNCTION: runs the function until it has succeeded one time.
+once() {
+    local began=$SECONDS
+    [ -e "$CLIENTS/$1.done" ] && return 0
+    "$2" >&2
+    touch "$CLIENTS/$1.done"
+    echo "clients: $1 made in $((SECONDS - began)) s" >&2
+}
+
+# The libraries as locked, without running what they would like to run.
+install_npm() {
+    local npm
+    npm=$("$PEERS/bin/node" -p 'require("path").resolve(process.execPath, "../../lib/node_modules/npm/bin/npm-cli.js")')
+    cp "${PINNED[@]}" "$CLIENTS/"
+    (cd "$CLIENTS" && "$PEERS/bin/node" "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    # ML-DSA is what these programs are here for, and Node calls it experimental at every start.
+    printf '#!/bin/sh\nexec %s --disable-warning=ExperimentalWarning --import %s "$@"\n' \
+        "$PEERS/bin/node" "$CLIENTS/libraries.mjs" >"$CLIENTS/bin/node"
+    chmod +x "$CLIENTS/bin/node"
+}
+
+install_index() {
+    python3 -m venv --clear "$CLIENTS/venv"
+    "$CLIENTS/venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$SOURCES/requirements.txt"
+    printf '#!/bin/sh\nexec %s -B "$@"\n' "$CLIENTS/venv/bin/python" >"$CLIENTS/bin/python"
+    chmod +x "$CLIENTS/bin/python"
+}
+
+main
