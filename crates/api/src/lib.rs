@@ -23,6 +23,7 @@ pub mod limits;
 pub mod oauth;
 pub mod openapi;
 pub mod operator;
+pub mod people;
 pub mod qrng;
 pub mod routes;
 pub mod secret;

@@ -8,6 +8,7 @@ pub mod certificates;
 pub mod encryption;
 pub mod keys;
 pub mod oidc;
+pub mod people;
 pub mod platform;
 pub mod secrets;
 pub mod transit;
@@ -255,7 +256,7 @@ impl Route {
 /// Every route there is, in the order of the document.
 pub fn all() -> impl Iterator<Item = &'static Route> {
     let vault = [platform::ALL, encryption::ALL, secrets::ALL, keys::ALL, transit::ALL, certificates::ALL];
-    let identity = [applications::ALL, oidc::ALL];
+    let identity = [applications::ALL, people::ALL, oidc::ALL];
     vault.into_iter().chain(identity).flatten()
 }
 

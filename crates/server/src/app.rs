@@ -1,5 +1,6 @@
 //! What the operations mean: authorize, load, decide, apply, audit. One file per noun.
 
+pub mod accounts;
 pub mod api_keys;
 pub mod applications;
 pub mod audit;
@@ -9,6 +10,7 @@ mod change;
 pub mod cipher;
 pub mod data_keys;
 pub mod encryption;
+pub mod end_users;
 pub mod idempotency;
 pub mod key_cache;
 pub mod keys;
@@ -18,11 +20,13 @@ pub mod paging;
 pub mod payload;
 pub mod qrng;
 pub mod resource_servers;
+pub mod roles;
 pub mod secrets;
 pub mod shares;
 pub mod signing;
 pub mod tenants;
 pub mod transit;
+pub mod users;
 
 use std::sync::Arc;
 
@@ -73,6 +77,12 @@ pub struct Services {
     pub audit: Arc<audit::Audit>,
     /// Applications.
     pub applications: Arc<applications::Applications>,
+    /// The end users of applications.
+    pub end_users: Arc<end_users::EndUsers>,
+    /// Roles.
+    pub roles: Arc<roles::Roles>,
+    /// The tenants' own people.
+    pub users: Arc<users::Users>,
     /// The APIs that tokens are for.
     pub resource_servers: Arc<resource_servers::ResourceServers>,
     /// Certificate authorities.
@@ -89,7 +99,11 @@ impl Services {
         let cache = Arc::new(key_cache::KeyCache::new(core.store.clone(), Arc::clone(freshness)));
         let cipher = Arc::new(cipher::Cipher::new(core.store.clone(), Arc::clone(&core.entropy)));
         let api_keys = Arc::new(api_keys::ApiKeys::new(core.clone()));
+        let accounts = Arc::new(accounts::Accounts::new(core.clone(), &config.portal_origin));
         Ok(Self {
+            end_users: Arc::new(end_users::EndUsers::new(Arc::clone(&accounts))),
+            roles: Arc::new(roles::Roles::new(Arc::clone(&accounts))),
+            users: Arc::new(users::Users::new(accounts)),
             applications: Arc::new(applications::Applications::new(core.clone(), Arc::clone(&api_keys))),
             resource_servers: Arc::new(resource_servers::ResourceServers::new(core.clone())),
             keys: Arc::new(keys::Keys::new(core.clone(), Arc::clone(&cache))),

@@ -18,6 +18,7 @@ pub mod metrics;
 mod oidc;
 mod operator;
 mod page;
+mod people;
 mod qrng;
 mod secrets;
 mod shares;
@@ -51,6 +52,7 @@ pub fn router(platform: &Platform) -> Router<Platform> {
         .merge(oidc::router(platform))
         .merge(api_keys::router())
         .merge(applications::router())
+        .merge(people::router())
         .merge(tenants::router())
         .merge(operator::router())
 }

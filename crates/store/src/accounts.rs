@@ -206,6 +206,35 @@ pub fn update_account<A: Action>(auth: &Authorized<A>, row: &StoredAccount) -> S
     .bind(row.updated_at.millis())
 }
 
+/// Puts changes of the tenant's own people in line. Touches one row.
+pub fn lock_people<A: Action>(auth: &Authorized<A>) -> Stmt {
+    sql("UPDATE tenant SET ver = ver WHERE id = $1").bind(auth.tenant().as_bytes())
+}
+
+/// Touches one row if an owner is left who may come in, and none otherwise.
+pub fn keep_an_owner<A: Action>(auth: &Authorized<A>) -> Stmt {
+    sql("UPDATE tenant SET ver = ver WHERE id = $1 AND EXISTS (SELECT 1 FROM account a \
+         WHERE a.tenant = $1 AND a.realm = $2 AND a.state = 'active' AND a.role = 'owner')")
+    .bind(auth.tenant().as_bytes())
+    .bind(AccountRealm::Tenant.to_bytes())
+}
+
+/// Gives a person a password, as the record that it is checked by. One that somebody else chose must be changed.
+pub fn set_password<A: Action>(
+    auth: &Authorized<A>,
+    id: AccountId,
+    record: &[u8],
+    must_change: bool,
+    now: Timestamp,
+) -> Stmt {
+    sql("UPDATE account SET password = $3, must_change_password = $4, password_at = $5 WHERE tenant = $1 AND id = $2")
+        .bind(auth.tenant().as_bytes())
+        .bind(id.as_bytes())
+        .bind(record)
+        .bind(must_change)
+        .bind(now.millis())
+}
+
 /// Kills the access tokens of a person: what they say of the roles is no longer so.
 pub fn cut_off_tokens<A: Action>(auth: &Authorized<A>, id: AccountId, now: Timestamp) -> Stmt {
     sql("UPDATE account SET tokens_not_before = CASE WHEN tokens_not_before > $3 THEN tokens_not_before ELSE $3 END, ver = ver + 1 \
@@ -223,6 +252,7 @@ pub fn erase_realm<A: Action>(auth: &Authorized<A>, application: ApplicationId) 
         "DELETE FROM account_code WHERE tenant = $1 AND account IN (SELECT id FROM account WHERE tenant = $1 AND realm = $2)",
         "DELETE FROM login_event WHERE tenant = $1 AND account IN (SELECT id FROM account WHERE tenant = $1 AND realm = $2)",
         "DELETE FROM consent WHERE tenant = $1 AND application = $2",
+        "DELETE FROM session WHERE tenant = $1 AND realm = $2",
         "DELETE FROM account WHERE tenant = $1 AND realm = $2",
         "DELETE FROM role WHERE tenant = $1 AND application = $2",
     ]
@@ -240,6 +270,7 @@ pub fn erase_account<A: Action>(auth: &Authorized<A>, id: AccountId) -> Vec<Stmt
         "DELETE FROM account_code WHERE tenant = $1 AND account = $2",
         "DELETE FROM login_event WHERE tenant = $1 AND account = $2",
         "DELETE FROM consent WHERE tenant = $1 AND account = $2",
+        "DELETE FROM session WHERE tenant = $1 AND account = $2",
     ]
     .into_iter()
     .map(|text| sql(text).bind(auth.tenant().as_bytes()).bind(id.as_bytes()))

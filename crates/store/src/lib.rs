@@ -8,6 +8,7 @@
 //! kept.
 
 pub mod access_tokens;
+pub mod account_history;
 pub mod accounts;
 pub mod api_keys;
 pub mod applications;
@@ -29,6 +30,7 @@ pub mod index;
 pub mod keys;
 pub mod lane;
 pub mod lease;
+pub mod letters;
 pub mod logout_notices;
 pub mod meta;
 pub mod migrate;

@@ -39,7 +39,7 @@ routes! {
     APPLICATION_DELETE = Route::delete("deleteApplication", "/api/v1/applications/{id}", "applications")
         .scope("applications:write")
         .does("Delete an application with its end users; every token of it is refused within a second.")
-        .fails(&[NotFound]);
+        .fails(&[NotFound, Conflict]);
     /// A new secret.
     APPLICATION_ROTATE_SECRET =
         Route::post("rotateClientSecret", "/api/v1/applications/{id}/rotate-secret", "applications")

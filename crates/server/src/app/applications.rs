@@ -287,7 +287,7 @@ fn covers(ctx: &Ctx, settings: &Settings) -> Outcome<()> {
             format!("The credential cannot act on an application whose scopes it lacks: {}.", missing.join(", "));
         return Err(Problem::new(ErrorCode::Forbidden, message).detail("missing_scopes", missing));
     }
-    if scopes.is_empty() || ctx.principal.limits.cover(&limits) {
+    if scopes.is_empty() || (ctx.principal.limits.cover(&limits) && ctx.principal.limits.bind(&limits)) {
         return Ok(());
     }
     let message = "The credential cannot act on an application that reaches resources which it does not reach itself.";

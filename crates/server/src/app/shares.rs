@@ -4,7 +4,7 @@
 //! to read the secret beside the right to write.
 
 mod opening;
-mod password;
+pub mod password;
 mod terms;
 
 use api::error::ErrorCode;

@@ -7,7 +7,7 @@ use crate::program::say;
 use crate::server::{Server, new_key};
 use crate::surface::{About, Access, OPERATIONS, Operation, Things, all_failed, assert_complete};
 
-const SCOPES: [&str; 14] = [
+const SCOPES: [&str; 24] = [
     "secrets:read",
     "secrets:write",
     "keys:read",
@@ -22,12 +22,28 @@ const SCOPES: [&str; 14] = [
     "apikeys:write",
     "certificates:read",
     "certificates:write",
+    "applications:read",
+    "applications:write",
+    "endusers:read",
+    "endusers:write",
+    "roles:read",
+    "roles:write",
+    "users:read",
+    "users:write",
+    "trusts:read",
+    "trusts:write",
 ];
 
 const MARKER: &str = "AUTHZMARKER234567";
 
 /// Reading the private half is for administrators, whose scope is another than the route's.
 const ADMIN_ONLY: &str = "/api/v1/keys/{id}/export";
+
+/// What belongs to the identity provider, to which no credential is confined.
+const IDENTITY: [&str; 4] = ["/api/v1/applications", "/api/v1/resource-servers", "/api/v1/roles", "/api/v1/users"];
+
+/// There is none where nobody has signed in.
+const A_SESSION: &str = "/sessions/{sessionId}";
 
 #[test]
 fn every_operation_refuses_whom_it_should() {
@@ -145,6 +161,10 @@ fn confined_elsewhere(operation: &Operation, things: &Things, answer: &Answer) -
             "403",
         );
     }
+    if IDENTITY.iter().any(|known| operation.path.starts_with(known)) {
+        // Nor are applications and people. A session there is none of: nobody has signed in.
+        return ensure((200..300).contains(&answer.status) || operation.path.ends_with(A_SESSION), "success");
+    }
     if operation.path.starts_with("/api/v1/cas") {
         // Neither are authorities: what they publish is for everybody.
         return ensure(answer.status == 200, "200");
@@ -199,6 +219,7 @@ fn every_operation_lets_in_whom_it_should() {
             // There is nothing to unseal, no recipient to back up to, no sealing of what unseals itself, and a key made
             // here is not made to be exported.
             "/operator/unseal" | "/operator/backup" | "/operator/seal" | ADMIN_ONLY => &[200, 400, 403, 409],
+            path if path.ends_with(A_SESSION) => &[404],
             _ => &[200, 201, 204],
         };
         if !expected.contains(&answer.status) || !operation.documents(&document, answer.status) {

@@ -1,6 +1,8 @@
 //! Every operation of the published document, with what it takes to call it. The tables that must miss nothing (who may
 //! call, what is never shown) go over this list, and the list itself is compared with `/openapi.json`.
 
+mod identity;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 use crate::client::{Client, Request};
 use crate::oidc::surface::PROTOCOL;
 use crate::server::list;
+use identity::Identity;
 
 /// Who may call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,6 +71,14 @@ const SIGN: Access = Scope("sign");
 const VERIFY: Access = Scope("verify");
 const CERTIFICATES_READ: Access = Scope("certificates:read");
 const CERTIFICATES_WRITE: Access = Scope("certificates:write");
+const APPLICATIONS_READ: Access = Scope("applications:read");
+const APPLICATIONS_WRITE: Access = Scope("applications:write");
+const ENDUSERS_READ: Access = Scope("endusers:read");
+const ENDUSERS_WRITE: Access = Scope("endusers:write");
+const ROLES_READ: Access = Scope("roles:read");
+const ROLES_WRITE: Access = Scope("roles:write");
+const USERS_READ: Access = Scope("users:read");
+const USERS_WRITE: Access = Scope("users:write");
 const ADMIN: Access = Scope("admin");
 
 /// All of them; what destroys stands after what needs it.
@@ -162,6 +173,42 @@ pub const OPERATIONS: &[Operation] = &[
     row("GET", "/t/{slug}/api/v1/ca/bundle/spiffe", Anybody, Nothing),
     row("GET", "/t/{slug}/api/v1/cas/{id}/certificate", Anybody, Nothing),
     row("GET", "/t/{slug}/api/v1/cas/{id}/crl", Anybody, Nothing),
+    row("POST", "/api/v1/applications", APPLICATIONS_WRITE, Nothing),
+    row("GET", "/api/v1/applications", APPLICATIONS_READ, Listing),
+    row("GET", "/api/v1/applications/{id}", APPLICATIONS_READ, Path),
+    row("PUT", "/api/v1/applications/{id}", APPLICATIONS_WRITE, Path),
+    row("POST", "/api/v1/applications/{id}/keys", APPLICATIONS_WRITE, Path),
+    row("GET", "/api/v1/applications/{id}/keys", APPLICATIONS_READ, Path),
+    row("POST", "/api/v1/applications/{app}/end-users", ENDUSERS_WRITE, Path),
+    row("GET", "/api/v1/applications/{app}/end-users", ENDUSERS_READ, Path),
+    row("GET", "/api/v1/applications/{app}/end-users/stats", ENDUSERS_READ, Path),
+    row("GET", "/api/v1/applications/{app}/end-users/{id}", ENDUSERS_READ, Path),
+    row("PATCH", "/api/v1/applications/{app}/end-users/{id}", ENDUSERS_WRITE, Path),
+    row("PUT", "/api/v1/applications/{app}/end-users/{id}", ENDUSERS_WRITE, Path),
+    row("GET", "/api/v1/applications/{app}/end-users/{id}/roles", ENDUSERS_READ, Path),
+    row("POST", "/api/v1/applications/{app}/end-users/{id}/roles", ENDUSERS_WRITE, Path),
+    row("GET", "/api/v1/applications/{app}/end-users/{id}/logins", ENDUSERS_READ, Path),
+    row("GET", "/api/v1/applications/{app}/end-users/{id}/sessions", ENDUSERS_READ, Path),
+    row("POST", "/api/v1/applications/{app}/end-users/{id}/send-verification", ENDUSERS_WRITE, Path),
+    row("POST", "/api/v1/applications/{app}/end-users/{id}/send-password-reset", ENDUSERS_WRITE, Path),
+    row("POST", "/api/v1/applications/{app}/end-users/{id}/generate-temporary-password", ENDUSERS_WRITE, Path),
+    row("POST", "/api/v1/applications/{app}/end-users/{id}/unlock", ENDUSERS_WRITE, Path),
+    row("POST", "/api/v1/applications/{app}/end-users/{id}/block", ENDUSERS_WRITE, Path),
+    row("POST", "/api/v1/applications/{app}/end-users/{id}/unblock", ENDUSERS_WRITE, Path),
+    row("POST", "/api/v1/roles", ROLES_WRITE, Nothing),
+    row("GET", "/api/v1/roles", ROLES_READ, Listing),
+    row("GET", "/api/v1/roles/{id}", ROLES_READ, Path),
+    row("PATCH", "/api/v1/roles/{id}", ROLES_WRITE, Path),
+    row("POST", "/api/v1/users/invite", USERS_WRITE, Nothing),
+    row("GET", "/api/v1/users", USERS_READ, Listing),
+    row("GET", "/api/v1/users/{id}", USERS_READ, Path),
+    row("PATCH", "/api/v1/users/{id}", USERS_WRITE, Path),
+    row("GET", "/api/v1/users/{id}/logins", USERS_READ, Path),
+    row("GET", "/api/v1/users/{id}/sessions", USERS_READ, Path),
+    row("POST", "/api/v1/resource-servers", APPLICATIONS_WRITE, Nothing),
+    row("GET", "/api/v1/resource-servers", APPLICATIONS_READ, Listing),
+    row("GET", "/api/v1/resource-servers/{id}", APPLICATIONS_READ, Path),
+    row("PATCH", "/api/v1/resource-servers/{id}", APPLICATIONS_WRITE, Path),
     row("POST", "/api/v1/api-keys", APIKEYS_WRITE, Nothing),
     row("GET", "/api/v1/api-keys", APIKEYS_READ, Listing),
     row("GET", "/api/v1/api-keys/{id}", APIKEYS_READ, Path),
@@ -182,6 +229,20 @@ pub const OPERATIONS: &[Operation] = &[
     row("DELETE", "/api/v1/keys/{id}", KEYS_WRITE, Path),
     row("POST", "/api/v1/certificates/{id}/revoke", CERTIFICATES_WRITE, Path),
     row("POST", "/api/v1/cas/{id}/rotate", ADMIN, Path),
+    row("DELETE", "/api/v1/applications/{app}/end-users/{id}/roles/{roleId}", ENDUSERS_WRITE, Path),
+    row("DELETE", "/api/v1/applications/{app}/end-users/{id}/sessions", ENDUSERS_WRITE, Path),
+    row("DELETE", "/api/v1/applications/{app}/end-users/{id}/sessions/{sessionId}", ENDUSERS_WRITE, Path),
+    row("DELETE", "/api/v1/applications/{app}/end-users/{id}/permanent", ENDUSERS_WRITE, Path),
+    row("DELETE", "/api/v1/applications/{app}/end-users/{id}", ENDUSERS_WRITE, Path),
+    row("DELETE", "/api/v1/roles/{id}", ROLES_WRITE, Path),
+    row("DELETE", "/api/v1/users/{id}/sessions", USERS_WRITE, Path),
+    row("DELETE", "/api/v1/users/{id}/sessions/{sessionId}", USERS_WRITE, Path),
+    row("DELETE", "/api/v1/users/{id}", USERS_WRITE, Path),
+    row("POST", "/api/v1/applications/{id}/rotate-secret", APPLICATIONS_WRITE, Path),
+    row("POST", "/api/v1/applications/{id}/revoke-tokens", APPLICATIONS_WRITE, Path),
+    row("DELETE", "/api/v1/applications/{id}/keys/{keyId}", APPLICATIONS_WRITE, Path),
+    row("DELETE", "/api/v1/applications/{id}", APPLICATIONS_WRITE, Path),
+    row("DELETE", "/api/v1/resource-servers/{id}", APPLICATIONS_WRITE, Path),
     row("POST", "/api/v1/api-keys/{id}/revoke", APIKEYS_WRITE, Path),
     row("DELETE", "/api/v1/api-keys/{id}", APIKEYS_WRITE, Path),
     row("POST", "/api/v1/tenants/{id}/suspend", PLATFORM, Path),
@@ -244,6 +305,7 @@ pub struct Things {
     wrapped: String,
     signature: String,
     transit_signature: String,
+    identity: Identity,
     marker: String,
     tag: String,
 }
@@ -297,14 +359,18 @@ impl Things {
             wrapped: made.text_of("encryptedKey"),
             signature,
             transit_signature,
+            identity: Identity::new(admin, tag, marker),
             marker: marker.to_owned(),
             tag: tag.to_owned(),
         }
     }
 
     /// The names and ids that nobody outside may see in a list.
-    pub fn marks(&self) -> [&str; 6] {
-        [&self.secret, &self.secret_name, &self.kem, &self.kem_name, &self.api_key, &self.certificate]
+    pub fn marks(&self) -> Vec<&str> {
+        let mut marks: Vec<&str> =
+            vec![&self.secret, &self.secret_name, &self.kem, &self.kem_name, &self.api_key, &self.certificate];
+        marks.extend(self.identity.marks());
+        marks
     }
 
     /// The id of something whose making is an event of its own tenant's trail, and that no path or body names.
@@ -314,6 +380,9 @@ impl Things {
 
     /// The operation's path, filled in.
     pub fn path(&self, operation: &Operation) -> String {
+        if let Some(path) = self.identity.path(operation) {
+            return path;
+        }
         let id = match operation.path {
             path if path.starts_with("/api/v1/secrets") => &self.secret,
             path if path.starts_with("/api/v1/api-keys") => &self.api_key,
@@ -351,6 +420,7 @@ impl Things {
         let new = format!("new {} {}", self.tag, operation.path.len());
         match (operation.method, operation.path) {
             ("GET" | "DELETE", _) => Value::Null,
+            _ if self.identity.path(operation).is_some() => self.identity.body(operation, &new),
             (_, "/api/v1/encrypt" | "/v1/encrypt" | "/v1/encryption/encrypt") => {
                 json!({"plaintext": marker, "keyId": self.kem, "additionalData": marker})
             }

@@ -1,0 +1,135 @@
+//! Sessions and history of people, and how the former are ended.
+
+use api::people::{Login, Session};
+use domain::authz::{Action, Authorized};
+use domain::identity::account::AccountRealm;
+use domain::ids::{AccountId, SessionId};
+use serde::{Deserialize, Serialize};
+use store::account_history::{ListedLogin, ListedSession, end_grants_in_session, end_session_of};
+
+use super::Accounts;
+use crate::ctx::Ctx;
+use crate::keyring::cells::Cell;
+use crate::problem::{Outcome, Problem};
+use crate::trail::Entry;
+
+const LOGINS_DEFAULT: u32 = 50;
+const LOGINS_MAX: u32 = 100;
+
+/// From where and with what somebody came; sealed beside the event.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Whence {
+    /// The address.
+    pub ip_address: Option<String>,
+    /// The device.
+    pub user_agent: Option<String>,
+}
+
+impl Accounts {
+    /// The history of somebody, the newest first.
+    pub async fn logins<A: Action>(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<A>,
+        (realm, id): (AccountRealm, AccountId),
+        limit: Option<u32>,
+        entry: &mut Entry,
+    ) -> Outcome<Vec<Login>> {
+        self.load(auth, realm, id, entry).await?;
+        let most = limit.unwrap_or(LOGINS_DEFAULT);
+        if most == 0 {
+            return Err(Problem::invalid("limit is counted from 1."));
+        }
+        let rows = self.core.store.listed_logins(auth, id, most.min(LOGINS_MAX)).await?;
+        Ok(rows.into_iter().map(|row| login(ctx, id, row)).collect())
+    }
+
+    /// From where somebody came last.
+    pub async fn last_address<A: Action>(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<A>,
+        id: AccountId,
+    ) -> Outcome<Option<String>> {
+        let rows = self.core.store.listed_logins(auth, id, 1).await?;
+        Ok(rows.into_iter().next().and_then(|row| login(ctx, id, row).ip_address))
+    }
+
+    /// The sessions of somebody, the newest first.
+    pub async fn sessions<A: Action>(
+        &self,
+        auth: &Authorized<A>,
+        (realm, id): (AccountRealm, AccountId),
+        entry: &mut Entry,
+    ) -> Outcome<Vec<Session>> {
+        self.load(auth, realm, id, entry).await?;
+        Ok(self.core.store.listed_sessions(auth, id).await?.into_iter().map(session).collect())
+    }
+
+    /// Ends one session of somebody, and what was granted in it.
+    pub async fn end_session<A: Action>(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<A>,
+        (realm, id): (AccountRealm, AccountId),
+        session: SessionId,
+        entry: &mut Entry,
+    ) -> Outcome<()> {
+        self.load(auth, realm, id, entry).await?;
+        let known = self.core.store.listed_sessions(auth, id).await?;
+        let found = known.iter().find(|row| row.id == session).ok_or_else(|| Problem::not_found("session"))?;
+        entry.note(format!("session={session}"));
+        if found.state != "live" {
+            return Ok(());
+        }
+        let end = vec![end_session_of(auth, id, session, "revoked", ctx.now())];
+        let follow = vec![end_grants_in_session(auth, session, "revoked", ctx.now())];
+        self.commit(ctx, "end session", end, follow, entry).await
+    }
+
+    /// Ends every session, grant and token of somebody.
+    pub async fn end_sessions<A: Action>(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<A>,
+        (realm, id): (AccountRealm, AccountId),
+        entry: &mut Entry,
+    ) -> Outcome<()> {
+        let mut row = self.load(auth, realm, id, entry).await?;
+        let follow = self.cut_off(ctx, auth, &mut row, "revoked");
+        self.save(ctx, "end sessions", auth, &row, follow, entry).await
+    }
+}
+
+fn session(row: ListedSession) -> Session {
+    Session {
+        id: row.id.uuid(),
+        state: row.state,
+        reason: row.reason,
+        acr: row.acr,
+        amr: row.amr.split_whitespace().map(str::to_owned).collect(),
+        authenticated_at: row.authenticated_at.into(),
+        created_at: row.created_at.into(),
+        last_seen_at: row.seen_at.into(),
+        expires_at: row.expires_at.into(),
+        ended_at: row.ended_at.map(Into::into),
+    }
+}
+
+/// What is known of an event. One whose sealed part cannot be read is still an event.
+fn login(ctx: &Ctx, account: AccountId, row: ListedLogin) -> Login {
+    let cell = Cell { table: "login_event", row: row.id.as_bytes(), column: "sealed", version: 0 };
+    let opened = ctx.keys.cells.open(cell, &row.sealed).ok();
+    let whence: Whence = opened.and_then(|bytes| serde_json::from_slice(bytes.expose()).ok()).unwrap_or_default();
+    Login {
+        id: row.id.uuid(),
+        end_user_id: account.uuid(),
+        event_type: row.kind,
+        success: row.is_success,
+        failure_reason: row.reason,
+        ip_address: whence.ip_address,
+        user_agent: whence.user_agent,
+        timestamp: row.at.into(),
+    }
+}
