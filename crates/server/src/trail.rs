@@ -135,7 +135,7 @@ impl<'a> Scene<'a> {
 
     /// An application acts, by what it calls itself, in the tenant of the issuer it came to.
     pub fn application(ctx: &'a Ctx, client_id: &'a str) -> Self {
-        Self { origin: &ctx.origin, keys: &ctx.keys, actor: Actor::Application(client_id) }
+        Self { origin: &ctx.origin, keys: &ctx.keys, actor: Actor::Application(client_id), claim: None }
     }
 
     fn tenant(&self) -> TenantId {
