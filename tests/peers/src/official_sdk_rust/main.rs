@@ -1,5 +1,5 @@
 //! Drives every method of the official Rust SDK 0.25.0 that belongs to health, encryption, secrets, share links, keys,
-//! transit, entropy and audit against a running server, and asserts the values that come back.
+//! transit, entropy, audit, applications, end users and users against a running server, and asserts the values that come back.
 //!
 //! `QUANTUMAPI_BASE_URL` and `QUANTUMAPI_KEY` say where and as whom. Each method makes its own keys and secrets, so that
 //! one that fails does not take others with it; a failure is one line, the last line is the count, and only a full count
@@ -8,6 +8,7 @@
 mod audit;
 mod eaas;
 mod health;
+mod identity;
 mod keys;
 mod qrng;
 mod secrets;
@@ -23,7 +24,9 @@ use quantumapi::{Config, QuantumAPIClient};
 use crate::tally::Tally;
 
 /// How many methods the tables of the contract list for these sections.
-const METHODS: usize = 71;
+const METHODS: usize = 102;
+/// How many of them are of applications, end users and users.
+const IDENTITY: usize = 31;
 
 /// The client under test and a tag that keeps the names of this run apart from those of every other.
 pub struct Sdk {
@@ -65,6 +68,9 @@ async fn main() -> ExitCode {
     transit::run(&sdk, &mut tally).await;
     qrng::run(&sdk, &mut tally).await;
     audit::run(&sdk, &mut tally).await;
+    let before = tally.passed();
+    identity::run(&sdk, &mut tally).await;
+    println!("sdk rust identity: {} of {IDENTITY}", tally.passed() - before);
     if tally.tried() != METHODS {
         println!("FAIL the driver itself: {} methods tried instead of {METHODS}", tally.tried());
     }
