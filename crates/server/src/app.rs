@@ -6,6 +6,7 @@ pub mod applications;
 pub mod audit;
 pub mod authority;
 pub mod backup;
+mod batch;
 mod change;
 pub mod cipher;
 pub mod data_keys;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use api::encryption as wire;
 use api::error::ErrorCode;
 use api::limits::BATCH_ITEMS;
+use api::secret::SecretText;
 use crypto::message::{Encoding, Message, Mode, Purpose};
 use crypto::secret::SecretBytes;
 use domain::authz::{Authorized, Decrypt, Encrypt};
@@ -14,6 +15,7 @@ use domain::ids::KeyId;
 use store::keys::KeyRef;
 
 use super::Core;
+use super::batch::{each, item_error, within};
 use super::cipher::{Cipher, Envelope};
 use super::key_cache::{KeyCache, LoadedKey};
 use super::payload;
@@ -27,9 +29,6 @@ pub struct Encryption {
     keys: Arc<KeyCache>,
     cipher: Arc<Cipher>,
 }
-
-/// After so many items of a batch other requests get their turn.
-const TURN: usize = 32;
 
 impl Encryption {
     /// Over the loaded keys.
@@ -120,17 +119,10 @@ impl Encryption {
         describe(entry, &key);
         key.newest(domain::key::Use::Encrypt, ctx.now())?;
         let mode = mode(request.mode, Mode::Fast);
-        let mut results = Vec::with_capacity(request.items.len());
-        for (index, item) in request.items.iter().enumerate() {
-            let sealed = self.encrypt_item(ctx, auth, &key, mode, item).await;
-            results.push(wire::EncryptBatchResult {
-                index: index_of(index),
-                error: sealed.as_ref().err().map(item_error),
-                encrypted_payload: sealed.ok(),
-            });
-            take_turns(index).await;
-        }
-        entry.batch(results.len(), results.iter().filter(|result| result.error.is_some()).count());
+        let seal = |item| self.encrypt_item(ctx, auth, &key, mode, item);
+        let results = each(&request.items, entry, seal).await.spelled(|index, encrypted_payload, problem| {
+            wire::EncryptBatchResult { index, encrypted_payload, error: problem.map(item_error) }
+        });
         Ok(wire::EncryptBatchResponse {
             results,
             algorithm: key.row.algorithm.clone(),
@@ -176,17 +168,15 @@ impl Encryption {
         entry: &mut Entry,
     ) -> Outcome<wire::DecryptBatchResponse> {
         within(request.items.len(), BATCH_ITEMS)?;
-        let mut results = Vec::with_capacity(request.items.len());
-        for (index, item) in request.items.iter().enumerate() {
-            let opened = self.decrypt_item(ctx, auth, item, entry).await;
-            results.push(wire::DecryptBatchResult {
-                index: index_of(index),
-                error: opened.as_ref().err().map(item_error),
-                plaintext: opened.ok(),
-            });
-            take_turns(index).await;
+        let opened = each(&request.items, entry, |item| self.decrypt_item(ctx, auth, item)).await;
+        if let Some((key, _)) = opened.last() {
+            describe(entry, key);
         }
-        entry.batch(results.len(), results.iter().filter(|result| result.error.is_some()).count());
+        let results = opened.spelled(|index, opened, problem| wire::DecryptBatchResult {
+            index,
+            plaintext: opened.map(|(_, plaintext)| plaintext),
+            error: problem.map(item_error),
+        });
         Ok(wire::DecryptBatchResponse { results })
     }
 
@@ -195,13 +185,11 @@ impl Encryption {
         ctx: &Ctx,
         auth: &Authorized<Decrypt>,
         item: &wire::DecryptBatchItem,
-        entry: &mut Entry,
-    ) -> Outcome<api::secret::SecretText> {
+    ) -> Outcome<(Arc<LoadedKey>, SecretText)> {
         let message = payload::from_payload(&item.encrypted_payload)?;
         let aad = payload::associated(item.additional_data.as_ref());
         let (key, plaintext) = self.open(ctx, auth, &message, &aad).await?;
-        describe(entry, &key);
-        payload::spelled(&plaintext, message.header().encoding)
+        Ok((key, payload::spelled(&plaintext, message.header().encoding)?))
     }
 
     /// A message of another tenant names a key that does not exist here: that is the same refusal as a bad tag.
@@ -240,33 +228,4 @@ pub fn mode(wire: Option<wire::Mode>, default: Mode) -> Mode {
         Some(wire::Mode::Sealed) => Mode::Sealed,
         Some(wire::Mode::Fast) => Mode::Fast,
     }
-}
-
-/// Refuses batches that are empty or too long.
-pub fn within(items: usize, most: usize) -> Outcome<()> {
-    match items {
-        0 => Err(Problem::invalid("The batch holds no items.")),
-        items if items > most => {
-            Err(Problem::new(ErrorCode::TooManyItems, format!("A batch takes at most {most} items."))
-                .detail("limit", most))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Lets other requests run now and then in a long batch.
-pub async fn take_turns(index: usize) {
-    if index % TURN == TURN - 1 {
-        tokio::task::yield_now().await;
-    }
-}
-
-/// An item's place as the wire counts.
-pub fn index_of(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
-}
-
-/// An item's problem in the batch's words.
-pub fn item_error(problem: &Problem) -> wire::ItemError {
-    wire::ItemError { code: problem.code.as_str().to_owned(), message: problem.message.clone() }
 }

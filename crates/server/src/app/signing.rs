@@ -1,5 +1,6 @@
 //! Signatures and MACs under named keys. A private half never leaves; what leaves is its work.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use api::encryption as wire;
@@ -15,7 +16,8 @@ use domain::key::Use;
 use store::keys::KeyRef;
 
 use super::Core;
-use super::encryption::{describe, index_of, item_error, take_turns, within};
+use super::batch::{each, item_error, within};
+use super::encryption::describe;
 use super::key_cache::{KeyCache, LoadedKey};
 use super::payload::base64_secret;
 use crate::ctx::Ctx;
@@ -123,18 +125,15 @@ impl Signing {
         describe(entry, &key);
         let version = key.newest(Use::Sign, ctx.now())?;
         let private = key.private(&ctx.keys, version)?;
-        let mut results = Vec::with_capacity(request.items.len());
-        for (index, item) in request.items.iter().enumerate() {
-            let signed = input(item.data.as_ref(), item.mu.as_deref(), item.digest.as_deref());
-            let signed = signed.and_then(|input| self.signature(&private, &input));
-            results.push(wire::SignBatchResult {
-                index: index_of(index),
-                error: signed.as_ref().err().map(item_error),
-                signature: signed.ok().map(|signature| STANDARD.encode(signature)),
-            });
-            take_turns(index).await;
-        }
-        entry.batch(results.len(), results.iter().filter(|result| result.error.is_some()).count());
+        let sign = |item: &wire::SignBatchItem| {
+            let input = input(item.data.as_ref(), item.mu.as_deref(), item.digest.as_deref());
+            ready(input.and_then(|input| self.signature(&private, &input)))
+        };
+        let results = each(&request.items, entry, sign).await.spelled(|index, signature, problem| wire::SignBatchResult {
+            index,
+            signature: signature.map(|signature| STANDARD.encode(signature)),
+            error: problem.map(item_error),
+        });
         let (algorithm, key_id, key_version) = (key.row.algorithm.clone(), key.row.id.uuid(), version.row.version);
         Ok(wire::SignBatchResponse { results, algorithm, key_id, key_version })
     }

@@ -13,7 +13,8 @@ use store::keys::KeyRef;
 
 use super::Core;
 use super::cipher::{Cipher, Envelope};
-use super::encryption::{describe, index_of, mode, take_turns, within};
+use super::batch::{Done, each, within};
+use super::encryption::{describe, mode};
 use super::key_cache::{KeyCache, LoadedKey};
 use super::payload::{self, base64_secret};
 use crate::ctx::Ctx;
@@ -111,18 +112,8 @@ impl Transit {
             let key = self.keys.load(ctx, auth, name).await?;
             describe(&mut entry, &key);
             key.newest(domain::key::Use::Encrypt, ctx.now())?;
-            let mut results = Vec::with_capacity(request.items.len());
-            for (index, item) in request.items.iter().enumerate() {
-                let sealed = match plaintext(&item.plaintext, item.encoding) {
-                    Ok(plaintext) => {
-                        self.seal(ctx, auth, &key, Mode::Fast, &plaintext, item.associated_data.as_ref()).await
-                    }
-                    Err(problem) => Err(problem),
-                };
-                results.push(encrypted_item(index, sealed));
-                take_turns(index).await;
-            }
-            entry.batch(results.len(), results.iter().filter(|result| result.error.is_some()).count());
+            let seal = |item| self.seal_item(ctx, auth, &key, item);
+            let results = ciphertexts(each(&request.items, &mut entry, seal).await);
             Ok(wire::TransitBatchCiphertexts {
                 results,
                 key_name: key.row.name.clone(),
@@ -146,15 +137,12 @@ impl Transit {
             within(request.items.len(), TRANSIT_BATCH_ITEMS)?;
             let key = self.keys.load(ctx, auth, name).await?;
             describe(&mut entry, &key);
-            let mut results = Vec::with_capacity(request.items.len());
-            for (index, item) in request.items.iter().enumerate() {
-                let opened = self.open(ctx, auth, &key, item).await;
-                let error = opened.as_ref().err().map(|problem| problem.message.clone());
-                let plaintext = opened.ok().map(|(plaintext, _)| payload::base64_text(plaintext.expose()));
-                results.push(wire::TransitBatchDecrypted { index: index_of(index), plaintext, error });
-                take_turns(index).await;
-            }
-            entry.batch(results.len(), results.iter().filter(|result| result.error.is_some()).count());
+            let opened = each(&request.items, &mut entry, |item| self.open(ctx, auth, &key, item)).await;
+            let results = opened.spelled(|index, opened, problem| wire::TransitBatchDecrypted {
+                index,
+                plaintext: opened.map(|(plaintext, _)| payload::base64_text(plaintext.expose())),
+                error: problem.map(|problem| problem.message),
+            });
             Ok(wire::TransitBatchPlaintexts { results })
         }
         .await;
@@ -174,12 +162,8 @@ impl Transit {
             within(request.items.len(), api::limits::BATCH_ITEMS)?;
             let key = self.keys.load(ctx, auth, name).await?;
             describe(&mut entry, &key);
-            let mut results = Vec::with_capacity(request.items.len());
-            for (index, item) in request.items.iter().enumerate() {
-                results.push(encrypted_item(index, self.rewrap_one(ctx, auth, &key, item).await));
-                take_turns(index).await;
-            }
-            entry.batch(results.len(), results.iter().filter(|result| result.error.is_some()).count());
+            let rewrap = |item| self.rewrap_one(ctx, auth, &key, item);
+            let results = ciphertexts(each(&request.items, &mut entry, rewrap).await);
             Ok(wire::TransitBatchCiphertexts {
                 results,
                 key_name: key.row.name.clone(),
@@ -202,6 +186,17 @@ impl Transit {
         let aad = payload::associated(aad);
         let envelope = Envelope { mode, purpose: Purpose::Message, encoding: plaintext.1, aad: &aad };
         Ok(payload::to_transit(&self.cipher.seal(ctx, auth, key, envelope, plaintext.0.expose()).await?))
+    }
+
+    async fn seal_item(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<Encrypt>,
+        key: &LoadedKey,
+        item: &wire::TransitBatchPlaintext,
+    ) -> Outcome<String> {
+        let plaintext = plaintext(&item.plaintext, item.encoding)?;
+        self.seal(ctx, auth, key, Mode::Fast, &plaintext, item.associated_data.as_ref()).await
     }
 
     async fn open(
@@ -244,9 +239,12 @@ fn plaintext(text: &SecretText, encoding: Option<api::encryption::Encoding>) -> 
     Ok((payload::plaintext(text, encoding)?, encoding))
 }
 
-fn encrypted_item(index: usize, sealed: Outcome<String>) -> wire::TransitBatchEncrypted {
-    let error = sealed.as_ref().err().map(|problem| problem.message.clone());
-    wire::TransitBatchEncrypted { index: index_of(index), ciphertext: sealed.ok(), error }
+fn ciphertexts(sealed: Done<String>) -> Vec<wire::TransitBatchEncrypted> {
+    sealed.spelled(|index, ciphertext, problem| wire::TransitBatchEncrypted {
+        index,
+        ciphertext,
+        error: problem.map(|problem| problem.message),
+    })
 }
 
 /// The hash that a request names, `sha256` when it names none.
