@@ -25,7 +25,7 @@ mod share_links;
 mod tokens;
 mod upkeep;
 
-/// How often the outbox and the index are looked at: events must be queryable within a second.
+/// How often the outbox, the index and the chains are looked at: events must be queryable within a second.
 const AUDIT_PERIOD: Duration = Duration::from_millis(200);
 /// How often everything slow is looked at.
 const UPKEEP_PERIOD: Duration = Duration::from_secs(10);
@@ -57,7 +57,7 @@ pub fn start(platform: &Platform, stop: watch::Receiver<bool>) -> JoinHandle<()>
     let mover = Mover::new(store, holder, new_lane(&platform.entropy));
     let expander = Expander::new(store, holder);
     let audit = audit(mover, expander, Ticks::new(AUDIT_PERIOD, stop.clone()));
-    let checkpoints = checkpoints::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
+    let checkpoints = checkpoints::run(platform.clone(), holder, Ticks::new(AUDIT_PERIOD, stop.clone()));
     let deletions = deletions::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let share_links = share_links::run(platform.clone(), Ticks::new(TIDYING_PERIOD, stop.clone()));
     let authorities = authorities::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
@@ -81,6 +81,11 @@ impl Ticks {
     /// Ticks until the server stops.
     pub fn new(period: Duration, stop: watch::Receiver<bool>) -> Self {
         Self { period, stop, is_over: false }
+    }
+
+    /// Whether no tick comes after this one.
+    pub fn is_last(&self) -> bool {
+        self.is_over
     }
 
     /// Waits for the next tick. There is one more when the server stops, so that nothing is left lying, and then none.

@@ -10,7 +10,7 @@ use domain::ids::{EventId, LaneId, TenantId};
 use domain::time::{HOUR_MS, Timestamp};
 
 use crate::batch::Batch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::index;
 use crate::lease::Lease;
 use crate::row::Row;
@@ -40,7 +40,7 @@ const CURSORS: &str = "audit.checkpoint.cursors";
 /// Batches read at once, of all lanes; each has half a megabyte at most.
 const MOST_AT_ONCE: usize = 16;
 /// Batches read at once, of one lane.
-const MOST_BATCHES: i64 = 4;
+const MOST_BATCHES: i64 = 16;
 const MOST_CHECKPOINTS: i64 = 10_000;
 
 /// A row where a batch should be. Whoever changed one must not stop the others from being followed.
@@ -55,23 +55,27 @@ pub struct Found {
 impl Store {
     /// Batches written behind the cursors, a few of each lane, in the lanes' order. Empty when there are none.
     pub async fn audit_batches_since(&self, cursors: &Cursors) -> Result<Vec<Found>> {
-        let mut found = Vec::new();
-        for source in self.lanes() {
+        let mut found: Vec<(LaneId, Row)> = Vec::new();
+        'sources: for source in self.lanes() {
             for (lane, head) in index::heads(source).await? {
                 let next = cursors.get(&lane).copied().unwrap_or(1);
                 if next > head {
                     continue;
                 }
                 let rows = source.scan(Batch::select().bind(lane.as_bytes()).bind(next).bind(MOST_BATCHES)).await?;
-                for row in &rows {
-                    found.push(Found { lane, seq: row.int(1)?, batch: Batch::from_row(row).ok() });
-                }
+                found.extend(rows.into_iter().map(|row| (lane, row)));
                 if found.len() >= MOST_AT_ONCE {
-                    return Ok(found);
+                    break 'sources;
                 }
             }
         }
-        Ok(found)
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let read =
+            |(lane, row): &(LaneId, Row)| Ok(Found { lane: *lane, seq: row.int(1)?, batch: Batch::from_row(row).ok() });
+        let read = tokio::task::spawn_blocking(move || found.iter().map(read).collect());
+        read.await.map_err(Error::other)?
     }
 
     /// Up to where the checkpoints have read, as they stored it.
