@@ -1,13 +1,15 @@
 //! The entropy pool: the operating system's generator mixed with every configured source.
 //!
 //! ```text
-//! state' || output block = HKDF(salt = state, ikm = OS bytes || bytes of each healthy source)
+//! state' || key = HKDF(salt = state, ikm = OS bytes || bytes of each healthy source)
+//! output block  = the keystream of AES-256 in counter mode under key
 //! ```
 //! A source can only add: whoever controls one, or all but one, learns nothing, because the operating system's bytes and
 //! the old state are in the same derivation. Raw bytes of every source pass the health tests of SP 800-90B (4.4.1
 //! and 4.4.2) and a start-up test; a source that fails them is dropped until restart and shown as failed.
 //!
-//! Each refill gives a block of output and replaces the state first, so a state stolen later does not give past output.
+//! Each refill gives a block of output, replaces the state and forgets the key, so a state stolen later does not give past
+//! output.
 //! The operating system is read at every refill, the other sources at every 64th (64 KiB) and whenever output is asked
 //! for with its provenance.
 
@@ -15,6 +17,9 @@ mod health;
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
+use aws_lc_rs::cipher::{AES_256, AES_256_KEY_LEN, EncryptingKey, EncryptionContext, UnboundCipherKey};
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::iv::FixedLength;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::context::Context;
@@ -205,18 +210,26 @@ impl Generator {
         assert!(delivered || self.refills > 0, "the operating system delivers no randomness");
         sample.bytes.extend_from_slice(&others.bytes);
         let context = Context::new(LABEL).u64(self.refills);
-        let mut out = Zeroizing::new([0; STATE_LEN + BLOCK_LEN]);
+        let mut out = Zeroizing::new([0; STATE_LEN + AES_256_KEY_LEN]);
         let derived = hkdf_sha256(self.state.as_slice(), &sample.bytes, context.as_bytes(), out.as_mut_slice());
         assert!(derived.is_ok(), "the provider derives no bytes");
-        let (state, block) = out.split_at(STATE_LEN);
+        let (state, key) = out.split_at(STATE_LEN);
         self.state.copy_from_slice(state);
-        self.block.copy_from_slice(block);
+        self.block.zeroize();
+        assert!(keystream(key, self.block.as_mut_slice()).is_ok(), "the provider encrypts no bytes");
         self.used = 0;
         self.refills = self.refills.saturating_add(1);
         sample.provenance.sources.extend(others.provenance.sources);
         sample.provenance.is_quantum |= others.provenance.is_quantum;
         sample.provenance
     }
+}
+
+/// Puts the keystream of AES-256 in counter mode over zeros. A counter that always begins at 0 is fine: no key serves twice.
+fn keystream(key: &[u8], zeros: &mut [u8]) -> Result<(), Unspecified> {
+    let key = EncryptingKey::ctr(UnboundCipherKey::new(&AES_256, key)?)?;
+    key.less_safe_encrypt(zeros, EncryptionContext::Iv128(FixedLength::from([0; 16])))?;
+    Ok(())
 }
 
 impl Sample {
