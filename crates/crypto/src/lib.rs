@@ -12,6 +12,7 @@
 
 mod aead;
 pub mod algorithm;
+pub mod base64;
 pub mod context;
 mod encoding;
 pub mod entropy;

@@ -1,10 +1,8 @@
 //! PEM (RFC 7468): one block, the strict form with line ends and blanks around it tolerated.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::Error;
+use crate::{Error, base64};
 
 pub(crate) const PRIVATE: &str = "PRIVATE KEY";
 pub(crate) const PUBLIC: &str = "PUBLIC KEY";
@@ -36,13 +34,13 @@ pub(crate) fn decode(text: &str) -> Result<Block<'_>, Error> {
         }
         joined.push_str(line);
     }
-    let der = Zeroizing::new(STANDARD.decode(joined.as_bytes()).map_err(|_| MALFORMED)?);
+    let der = Zeroizing::new(base64::decode(joined.as_bytes()).ok_or(MALFORMED)?);
     Ok(Block { label, der })
 }
 
 pub(crate) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
     let mut body = Zeroizing::new(String::with_capacity(der.len() * 4 / 3 + 4));
-    STANDARD.encode_string(der, &mut body);
+    base64::encode_into(der, &mut body);
     let mut text = Zeroizing::new(String::with_capacity(body.len() * 66 / 64 + 2 * label.len() + 64));
     for part in [BEGIN, label, DASHES, "\n"] {
         text.push_str(part);

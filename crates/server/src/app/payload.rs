@@ -4,11 +4,9 @@ use std::borrow::Cow;
 
 use api::encryption::{DecryptRequest, Encoding as WireEncoding, EncryptResponse};
 use api::secret::SecretText;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use crypto::Refused;
 use crypto::message::{Encoding, Message};
 use crypto::secret::SecretBytes;
+use crypto::{Refused, base64};
 use domain::ids::KeyId;
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -33,7 +31,7 @@ const FORMAT: u8 = 1;
 /// The answer to an encryption: the payload, and the same message in parts.
 pub fn encrypted(message: &Message, algorithm: &str) -> EncryptResponse {
     let header = message.header();
-    let spelled = |part: &[u8]| STANDARD.encode(part);
+    let spelled = base64::encode;
     EncryptResponse {
         encrypted_payload: to_payload(message),
         ciphertext: spelled(&message.c()),
@@ -59,16 +57,24 @@ pub fn to_payload(message: &Message) -> String {
     ];
     for (name, part) in parts {
         json.push_str(name);
-        STANDARD.encode_string(part, &mut json);
+        base64::encode_into(part, &mut json);
     }
-    let (key, encoding) = (KeyId::from_bytes(header.key), encoding_text(header.encoding));
-    json.push_str(&format!(r#"","k":"{key}","kv":{},"e":"{encoding}","v":{FORMAT}}}"#, header.version));
-    STANDARD.encode(json)
+    let key = KeyId::from_bytes(header.key).uuid();
+    json.push_str(r#"","k":""#);
+    json.push_str(key.as_hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
+    json.push_str(r#"","kv":"#);
+    json.push_str(&header.version.to_string());
+    json.push_str(r#","e":""#);
+    json.push_str(encoding_text(header.encoding));
+    json.push_str(r#"","v":"#);
+    json.push(char::from(b'0' + FORMAT));
+    json.push('}');
+    base64::encode(json.as_bytes())
 }
 
 /// Reads a payload. What the members say beside the message must be what the message says.
 pub fn from_payload(text: &str) -> Outcome<Message> {
-    let json = STANDARD.decode(text).map_err(|_| Refused)?;
+    let json = base64::decode(text.as_bytes()).ok_or(Refused)?;
     let payload: Payload<'_> = serde_json::from_slice(&json).map_err(|_| foreign(&json))?;
     let message = from_parts(&payload.c, &payload.ek, &payload.n, &payload.t)?;
     let header = message.header();
@@ -110,7 +116,7 @@ pub fn from_request(request: &DecryptRequest) -> Outcome<Message> {
 }
 
 fn from_parts(c: &str, ek: &str, n: &str, t: &str) -> Outcome<Message> {
-    let decode = |text: &str| STANDARD.decode(text).map_err(|_| Refused);
+    let decode = |text: &str| base64::decode(text.as_bytes()).ok_or(Refused);
     Ok(Message::from_parts(&decode(c)?, &decode(ek)?, &decode(n)?, &decode(t)?)?)
 }
 
@@ -121,7 +127,7 @@ pub fn to_transit(message: &Message) -> String {
 
 /// The text that carries a version and bytes.
 pub fn transit_text(version: u32, bytes: &[u8]) -> String {
-    format!("vault:v{version}:{}", STANDARD.encode(bytes))
+    format!("vault:v{version}:{}", base64::encode(bytes))
 }
 
 /// Reads a transit ciphertext; the version outside must be the one inside.
@@ -137,7 +143,7 @@ pub fn split_transit(text: &str) -> Option<(u32, Vec<u8>)> {
     // One spelling for one number: no sign, no leading zero.
     let parsed: u32 = version.parse().ok()?;
     (parsed.to_string() == version).then_some(())?;
-    Some((parsed, STANDARD.decode(bytes).ok()?))
+    Some((parsed, base64::decode(bytes.as_bytes())?))
 }
 
 /// The bytes of a plaintext in its encoding.
@@ -150,14 +156,14 @@ pub fn plaintext(text: &SecretText, encoding: Encoding) -> Outcome<SecretBytes> 
 
 /// The bytes of a base64 field.
 pub fn base64_secret(text: &SecretText, field: &str) -> Outcome<SecretBytes> {
-    let bytes = STANDARD.decode(text.expose());
-    bytes.map(SecretBytes::new).map_err(|_| Problem::invalid(format!("{field} is not base64 (RFC 4648, section 4).")))
+    let bytes = base64::decode(text.expose().as_bytes());
+    bytes.map(SecretBytes::new).ok_or_else(|| Problem::invalid(format!("{field} is not base64 (RFC 4648, section 4).")))
 }
 
 /// The plaintext in an encoding.
 pub fn spelled(plaintext: &SecretBytes, encoding: Encoding) -> Outcome<SecretText> {
     match encoding {
-        Encoding::Base64 => Ok(SecretText::new(STANDARD.encode(plaintext.expose()))),
+        Encoding::Base64 => Ok(SecretText::new(base64::encode(plaintext.expose()))),
         Encoding::Utf8 => {
             let text = std::str::from_utf8(plaintext.expose()).map_err(|_| Refused)?;
             Ok(SecretText::copy_from(text))
@@ -167,7 +173,7 @@ pub fn spelled(plaintext: &SecretBytes, encoding: Encoding) -> Outcome<SecretTex
 
 /// Bytes as base64 text that is wiped.
 pub fn base64_text(bytes: &[u8]) -> SecretText {
-    SecretText::new(STANDARD.encode(bytes))
+    SecretText::new(base64::encode(bytes))
 }
 
 /// The wire's word as the format's.
@@ -214,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_payload_of_the_vendor_is_refused_with_a_reason() {
-        let foreign = STANDARD.encode(r#"{"c":"AA==","ek":"AA==","n":"AA==","t":"AA==","k":"k","kv":1,"e":"utf8"}"#);
+        let foreign = base64::encode(br#"{"c":"AA==","ek":"AA==","n":"AA==","t":"AA==","k":"k","kv":1,"e":"utf8"}"#);
         let Err(problem) = from_payload(&foreign) else { panic!("accepted") };
         assert!(problem.message.contains("format version"));
     }

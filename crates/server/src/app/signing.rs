@@ -6,8 +6,7 @@ use std::sync::Arc;
 use api::encryption as wire;
 use api::limits::BATCH_ITEMS;
 use api::secret::SecretText;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crypto::base64;
 use crypto::hash::Hash;
 use crypto::key::{PrivateKey, PublicKey};
 use crypto::secret::SecretBytes;
@@ -129,11 +128,12 @@ impl Signing {
             let input = input(item.data.as_ref(), item.mu.as_deref(), item.digest.as_deref());
             ready(input.and_then(|input| self.signature(&private, &input)))
         };
-        let results = each(&request.items, entry, sign).await.spelled(|index, signature, problem| wire::SignBatchResult {
-            index,
-            signature: signature.map(|signature| STANDARD.encode(signature)),
-            error: problem.map(item_error),
-        });
+        let results =
+            each(&request.items, entry, sign).await.spelled(|index, signature, problem| wire::SignBatchResult {
+                index,
+                signature: signature.map(|signature| base64::encode(&signature)),
+                error: problem.map(item_error),
+            });
         let (algorithm, key_id, key_version) = (key.row.algorithm.clone(), key.row.id.uuid(), version.row.version);
         Ok(wire::SignBatchResponse { results, algorithm, key_id, key_version })
     }
@@ -242,7 +242,7 @@ fn verifies(public: &PublicKey, input: &Input, signature: &[u8]) -> bool {
 /// Exactly one of the three forms.
 pub fn input(data: Option<&SecretText>, mu: Option<&str>, digest: Option<&str>) -> Outcome<Input> {
     let decode = |text: &str, field: &str| {
-        STANDARD.decode(text).map_err(|_| Problem::invalid(format!("{field} is not base64.")))
+        base64::decode(text.as_bytes()).ok_or_else(|| Problem::invalid(format!("{field} is not base64.")))
     };
     match (data, mu, digest) {
         (Some(data), None, None) => base64_secret(data, "data").map(Input::Data),

@@ -8,8 +8,7 @@ use api::routes::encryption as routes;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crypto::base64;
 use domain::authz::{Decrypt, Encrypt, Sign, Verify};
 use store::keys::KeyRef;
 
@@ -84,7 +83,7 @@ async fn sign(
     let input = input(request.data.as_ref(), request.mu.as_deref(), request.digest.as_deref());
     let signed = signing.sign(&who.ctx, &who.auth, &KeyRef::Id(request.key_id.into()), "eaas", input).await?;
     let body = wire::SignResponse {
-        signature: STANDARD.encode(signed.signature),
+        signature: base64::encode(&signed.signature),
         algorithm: signed.key.row.algorithm.clone(),
         key_id: signed.key.row.id.uuid(),
         key_version: signed.version,
@@ -98,7 +97,7 @@ async fn verify(
     Body(request): Body<wire::VerifyRequest>,
 ) -> Answer {
     let input = input(request.data.as_ref(), request.mu.as_deref(), request.digest.as_deref());
-    let signature = STANDARD.decode(&request.signature).ok();
+    let signature = base64::decode(request.signature.as_bytes());
     let key = KeyRef::Id(request.key_id.into());
     let key_version = signing.verify(&who.ctx, &who.auth, &key, "eaas", None, input, signature).await?;
     Reply::ok(&who.ctx.origin, &wire::VerifyResponse { is_valid: key_version.is_some(), key_version })

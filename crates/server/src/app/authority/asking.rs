@@ -2,9 +2,8 @@
 
 use api::certificates as wire;
 use api::error::ErrorCode;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use crypto::algorithm::Algorithm;
+use crypto::base64;
 use crypto::x509::{AltName, DistinguishedName, KeyUsage, Purpose, SigningRequest, pem};
 use domain::ids::{AuthorityId, CertificateId};
 use domain::pki::issuance::{Strictness, Wish};
@@ -132,7 +131,7 @@ fn signing_request(text: &str) -> Outcome<SigningRequest> {
         }
     } else {
         let compact: String = text.split_whitespace().collect();
-        STANDARD.decode(compact).map_err(|_| unusable("neither PEM nor base64".to_owned()))?
+        base64::decode(compact.as_bytes()).ok_or_else(|| unusable("neither PEM nor base64".to_owned()))?
     };
     SigningRequest::parse(&der).map_err(|error| unusable(error.to_string()))
 }
