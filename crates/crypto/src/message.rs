@@ -23,6 +23,11 @@ use crate::{Error, Refused};
 use header::{HEADER_LEN, SALT_LEN};
 
 const LABEL: &str = "qapi/message/v1";
+/// SHA-256 of nothing: most messages have no associated data.
+const EMPTY_HASH: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41,
+    0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
 
 /// Where a message belongs: the tenant, the named key and its version.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -275,8 +280,8 @@ fn derive(
     encapsulation: &[u8],
     aad: &[u8],
 ) -> Result<MessageKeys, Error> {
-    let info =
-        Context::new(LABEL).bytes(tenant).bytes(header).bytes(recipient).bytes(encapsulation).bytes(&sha256(&[aad]));
+    let aad = if aad.is_empty() { EMPTY_HASH } else { sha256(&[aad]) };
+    let info = Context::new(LABEL).bytes(tenant).bytes(header).bytes(recipient).bytes(encapsulation).bytes(&aad);
     MessageKeys::derive(salt, ikm, info.as_bytes())
 }
 
