@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use crypto::algorithm::Algorithm;
 use crypto::key::PrivateKey;
-use crypto::x509::{Certificate, DistinguishedName};
+use crypto::x509::{Certificate, DistinguishedName, pem};
 use domain::ids::{AuthorityId, TenantId};
 use domain::pki::authority::{self, Kind, Phase};
 use domain::pki::names::{Allowed, BadPolicy, Learning, NamePolicy};
@@ -51,6 +51,15 @@ pub struct LoadedAuthority {
     /// was replaced takes the first that fits, and those who have trust both.
     pub chain: Vec<Vec<u8>>,
     private: Arc<OnceLock<PrivateKey>>,
+    pem: OnceLock<Pem>,
+}
+
+/// The certificates of an authority as every certificate that it issues is handed out with.
+pub struct Pem {
+    /// The self-signed one.
+    pub certificate: String,
+    /// Those under the roots, one after the other; empty when there are none.
+    pub chain: String,
 }
 
 impl Authority {
@@ -197,6 +206,7 @@ impl LoadedAuthority {
             subject: row.subject.parse().map_err(|_| broken("its subject"))?,
             chain: chain(&row, roots)?,
             private: private.unwrap_or_default(),
+            pem: OnceLock::new(),
             row,
         })
     }
@@ -207,7 +217,7 @@ impl LoadedAuthority {
         let opened = OnceLock::new();
         // A new cell is empty.
         let _set = opened.set(private);
-        Self { row, kind, algorithm, subject, chain: Vec::new(), private: Arc::new(opened) }
+        Self { row, kind, algorithm, subject, chain: Vec::new(), private: Arc::new(opened), pem: OnceLock::new() }
     }
 
     /// The same key, to be certified anew.
@@ -219,6 +229,7 @@ impl LoadedAuthority {
             subject: key.subject.clone(),
             chain: key.chain.clone(),
             private: Arc::clone(&key.private),
+            pem: OnceLock::new(),
         }
     }
 
@@ -233,6 +244,14 @@ impl LoadedAuthority {
             retired_at: self.row.retired_at,
             not_after: self.row.not_after,
         }
+    }
+
+    /// Its certificates in PEM, written once.
+    pub(super) fn pem(&self) -> &Pem {
+        self.pem.get_or_init(|| Pem {
+            certificate: pem::encode(pem::CERTIFICATE, &self.row.certificate),
+            chain: self.chain.iter().map(|der| pem::encode(pem::CERTIFICATE, der)).collect(),
+        })
     }
 
     /// The private half.

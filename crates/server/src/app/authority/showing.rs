@@ -73,8 +73,8 @@ impl Issued {
             quantum_safe: algorithm.is_post_quantum() && issuer.algorithm.is_post_quantum(),
             certificate,
             private_key: private,
-            chain: chain(issuer),
-            ca_certificate: pem::encode(pem::CERTIFICATE, &issuer.row.certificate),
+            chain: issuer.pem().chain.clone(),
+            ca_certificate: issuer.pem().certificate.clone(),
             not_before: at(self.statement.not_before).into(),
             not_after: expiration,
             expiration,
@@ -145,19 +145,14 @@ pub(super) fn authority(loaded: &Loaded, key: &LoadedAuthority, now: Timestamp) 
         quantum_safe: key.algorithm.is_post_quantum(),
         subject: key.row.subject.clone(),
         key_id: hex::encode(&key.row.key_identifier),
-        certificate: pem::encode(pem::CERTIFICATE, &key.row.certificate),
-        intermediate: Some(chain(key)).filter(|chain| !chain.is_empty()),
+        certificate: key.pem().certificate.clone(),
+        intermediate: Some(key.pem().chain.clone()).filter(|chain| !chain.is_empty()),
         not_before: key.row.not_before.into(),
         not_after: key.row.not_after.into(),
         active_from: key.row.active_from.into(),
         retires_at: key.row.retires_at.map(Into::into),
         retired_at: key.row.retired_at.map(Into::into),
     }
-}
-
-/// Its certificates under the roots, in PEM.
-fn chain(key: &LoadedAuthority) -> String {
-    key.chain.iter().map(|der| pem::encode(pem::CERTIFICATE, der)).collect()
 }
 
 /// An authority's self-signed certificate as JSON.
@@ -168,7 +163,7 @@ pub(super) fn anchor(key: &LoadedAuthority) -> wire::AuthorityCertificate {
         algorithm: key.row.algorithm.clone(),
         key_id: hex::encode(&key.row.key_identifier),
         fingerprint: hex::encode(sha256(&[&key.row.certificate])),
-        certificate: pem::encode(pem::CERTIFICATE, &key.row.certificate),
+        certificate: key.pem().certificate.clone(),
         not_after: key.row.not_after.into(),
     }
 }
