@@ -81,6 +81,13 @@ pub const MIGRATIONS: &[Migration] = &[
         files: &[Part::Main],
         postgres: "",
     },
+    Migration {
+        version: 7,
+        name: "certificate indexes",
+        sql: include_str!("migrate/0007_certificate_indexes.sql"),
+        files: &[Part::Main],
+        postgres: "",
+    },
 ];
 
 /// Why a schema cannot be used.

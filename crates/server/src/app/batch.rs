@@ -79,7 +79,8 @@ mod tests {
         };
         let done = each(&items, &mut entry, halve).await;
         assert_eq!(done.last(), Some(&49));
-        let spelled = done.spelled(|index, half, problem| (index, half, problem.map(|problem| item_error(problem).message)));
+        let spelled =
+            done.spelled(|index, half, problem| (index, half, problem.map(|problem| item_error(problem).message)));
         assert_eq!(spelled.len(), 100);
         assert_eq!(spelled[98], (98, Some(49), None));
         assert_eq!(spelled[99], (99, None, Some("odd".to_owned())));

@@ -12,8 +12,8 @@ use domain::authz::{Action, Authorized, Decrypt, Encrypt};
 use store::keys::KeyRef;
 
 use super::Core;
-use super::cipher::{Cipher, Envelope};
 use super::batch::{Done, each, within};
+use super::cipher::{Cipher, Envelope};
 use super::encryption::{describe, mode};
 use super::key_cache::{KeyCache, LoadedKey};
 use super::payload::{self, base64_secret};

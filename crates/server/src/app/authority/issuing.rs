@@ -137,7 +137,7 @@ impl Authority {
         for _ in 0..TRIES {
             let loaded = self.load(ctx).await?;
             let (token, issuer) = self.decide(ctx, auth, asked, subject, &loaded)?;
-            let id = CertificateId::from_random(bytes(&*self.core.entropy));
+            let id = CertificateId::in_order(ctx.now(), bytes(&*self.core.entropy));
             let row = intent_row(ctx, id, issuer, asked, subject, token.statement());
             let intent = insert_intent(auth, &row)?;
             let learned = token.learned().is_some();
