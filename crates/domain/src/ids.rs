@@ -123,3 +123,17 @@ impl CertificateId {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &[a, b, c, d, e, f, g, h, i, j]).into_uuid())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificates_made_later_have_higher_ids_and_those_of_one_moment_differ() {
+        let id = |millis, random| CertificateId::in_order(Timestamp::from_millis(millis), [random; 16]);
+        let (early, late) = (id(1_764_000_000_000, 0xff), id(1_764_000_000_001, 0));
+        assert!(early < late);
+        assert_ne!(id(5, 1), id(5, 2));
+        assert_eq!((early.uuid().get_version_num(), early.uuid().get_variant()), (7, uuid::Variant::RFC4122));
+    }
+}
