@@ -145,6 +145,71 @@ fn twins_are_written_at_every_level_of_ours_and_none_of_the_users() {
     assert_eq!(pascal["UserMap"], map);
 }
 
+#[derive(serde::Serialize)]
+struct Written<T> {
+    value: T,
+}
+
+fn is_written_plainly<T: serde::Serialize>(value: T) {
+    let body = Written { value };
+    let plain = serde_json::to_string(&body).unwrap();
+    for casing in [Casing::Camel, Casing::Both] {
+        assert_eq!(String::from_utf8(to_vec(&body, casing).unwrap()).unwrap(), plain);
+    }
+}
+
+#[test]
+fn texts_are_written_as_a_plain_writer_writes_them() {
+    let pem: String = (0..115).map(|_| format!("{}\n", "Zm9v".repeat(16))).collect();
+    is_written_plainly(pem);
+    let pieces = [
+        "",
+        "QUJD",
+        "a\n",
+        "\n",
+        "two words\r\n",
+        "\"quoted\"",
+        "back\\slash",
+        "\\n",
+        "\u{8}\u{c}\t",
+        "\u{0}\u{1f}",
+        "größer 𝄞",
+    ];
+    for piece in pieces.into_iter().chain(["\u{7f}\u{85}\u{2028}", "/", "'"]) {
+        for times in [1, 3, 7, 8, 9, 200] {
+            is_written_plainly(piece.repeat(times));
+            is_written_plainly(format!("{}{piece}", "x".repeat(times)));
+        }
+    }
+    // Every byte at every place of a block.
+    for letter in (0..=127).map(char::from) {
+        for before in 0..70 {
+            is_written_plainly(format!("{}{letter}{}", "b".repeat(before), "a".repeat(40)));
+        }
+    }
+}
+
+#[test]
+fn everything_else_is_written_as_a_plain_writer_writes_it() {
+    use std::collections::BTreeMap;
+
+    is_written_plainly((true, false, (), None::<u8>, Some("x"), 'ß', '"'));
+    is_written_plainly((i8::MIN, u16::MAX, i64::MIN, u64::MAX, 0.1_f32, -0.0, 1e300, f64::NAN, f64::INFINITY));
+    is_written_plainly(json!({"a": [], "b": {}, "c": [null, true, -1, 1.5, "x", {"d": [[]]}], "e\n": {"f": {}}}));
+    is_written_plainly(BTreeMap::from([(1_u32, "number"), (2, "keys")]));
+    is_written_plainly(BTreeMap::from([(true, 1)]));
+    is_written_plainly(BTreeMap::<String, u8>::new());
+    is_written_plainly(vec![uuid::Uuid::from_u128(7)]);
+    is_written_plainly(b"bytes");
+    #[derive(serde::Serialize)]
+    enum Kind {
+        Plain,
+        Of(u8),
+    }
+    is_written_plainly([Kind::Plain, Kind::Of(7)]);
+    assert!(to_vec(&BTreeMap::from([(vec![1], 1)]), Casing::Camel).is_err());
+}
+
 /// A small deterministic generator: enough to vary bodies, not to keep secrets.
 struct Dice(u64);
 
