@@ -3,11 +3,12 @@
 //! Only the authenticating extractor makes a [`Ctx`], so holding one proves that the platform is unsealed and that the
 //! credential was accepted.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use api::casing::Casing;
+use crypto::random::Random;
 use domain::authz::Principal;
 use domain::ids::{ApiKeyId, RequestId, TenantId};
 use domain::limits::Limits;
@@ -41,6 +42,22 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// Of what nobody asked for: the platform's own work, under the name that the trail has for it.
+    pub fn of_the_platform(random: &dyn Random, now: Timestamp, operation: &'static str) -> Self {
+        let mut id = [0; 16];
+        random.fill(&mut id);
+        Self {
+            request_id: RequestId::from_random(id),
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            user_agent: None,
+            now,
+            casing: Casing::Camel,
+            snake_body: Arc::default(),
+            operation,
+            allowance: Arc::default(),
+        }
+    }
+
     /// How answers are spelled: with twins for those who ask for them and for those who write so themselves.
     pub fn casing(&self) -> Casing {
         if self.casing == Casing::Camel && self.snake_body.load(Ordering::Relaxed) { Casing::Both } else { self.casing }

@@ -1,16 +1,14 @@
 //! Authorities over time, while the platform is unsealed: overlaps that are over, lists to be signed anew, authorities
 //! that end and have no successor; and certificates that nobody will ask about any more.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use api::casing::Casing;
 use api::certificates::RotateAuthority;
 use domain::authz::{ManageAuthorities, on_behalf_of_the_platform};
-use domain::ids::{AuthorityId, RequestId, TenantId};
+use domain::ids::{AuthorityId, TenantId};
 use domain::time::{DAY_MS, MINUTE_MS, Timestamp};
 
-use super::{Ticks, random_id};
+use super::Ticks;
 use crate::clock;
 use crate::ctx::{Ctx, Origin};
 use crate::keyring::Keyring;
@@ -79,16 +77,7 @@ async fn attend(
     now: Timestamp,
 ) -> Outcome<()> {
     let keys = keyring.tenant(&platform.store, tenant).await?;
-    let origin = Origin {
-        request_id: RequestId::from_random(random_id(&platform.entropy)),
-        address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        user_agent: None,
-        now,
-        casing: Casing::Camel,
-        snake_body: Arc::default(),
-        operation: "authorities",
-        allowance: Arc::default(),
-    };
+    let origin = Origin::of_the_platform(&*platform.entropy, now, "authorities");
     let ctx = Ctx::of_the_platform(origin, Arc::clone(keyring), keys);
     let authority = &platform.services.authority;
     match due {

@@ -1,14 +1,12 @@
 //! Destroys keys whose grace period is over, while the platform is unsealed.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use api::casing::Casing;
 use domain::authz::{WriteKeys, on_behalf_of_the_platform};
-use domain::ids::{KeyId, RequestId, TenantId};
+use domain::ids::{KeyId, TenantId};
 use domain::time::Timestamp;
 
-use super::{Ticks, random_id};
+use super::Ticks;
 use crate::clock;
 use crate::ctx::{Ctx, Origin};
 use crate::keyring::Keyring;
@@ -51,16 +49,7 @@ async fn destroy(
     now: Timestamp,
 ) -> Outcome<()> {
     let keys = keyring.tenant(&platform.store, tenant).await?;
-    let origin = Origin {
-        request_id: RequestId::from_random(random_id(&platform.entropy)),
-        address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        user_agent: None,
-        now,
-        casing: Casing::Camel,
-        snake_body: Arc::default(),
-        operation: "keyDeletion",
-        allowance: Arc::default(),
-    };
+    let origin = Origin::of_the_platform(&*platform.entropy, now, "keyDeletion");
     let ctx = Ctx::of_the_platform(origin, Arc::clone(keyring), keys);
     platform.services.keys.destroy(&ctx, &on_behalf_of_the_platform::<WriteKeys>(tenant), key).await
 }
