@@ -44,8 +44,9 @@ impl Supply {
             Source::Files { quantum_safe, classical } => {
                 From::Files(Files::new(quantum_safe.clone(), classical.clone()))
             }
-            Source::Issued(names) => {
-                From::Issued(Box::new(Issued::new(platform.clone(), names.clone(), config.strictness)))
+            Source::Issued { names, classical } => {
+                let (names, classical) = (names.clone(), classical.clone());
+                From::Issued(Box::new(Issued::new(platform.clone(), names, classical, config.strictness)))
             }
         };
         let mut supply = Self { acceptor: PublicAcceptor::new(config.strictness), from, anchor: None };

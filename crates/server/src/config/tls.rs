@@ -54,8 +54,13 @@ pub enum Source {
         /// The chain for peers that cannot read it.
         classical: Option<Pair>,
     },
-    /// The platform's own authority, for these names.
-    Issued(Vec<AltName>),
+    /// The platform's own authority.
+    Issued {
+        /// The names of its certificates.
+        names: Vec<AltName>,
+        /// Files in the place of its classical chain: one of an authority that other programs know already.
+        classical: Option<Pair>,
+    },
 }
 
 /// A chain in PEM, the leaf first, and its private key.
@@ -70,7 +75,8 @@ pub struct Pair {
 impl TlsConfig {
     /// What `qapid dev` serves: loopback, by its own authority.
     pub fn dev(listen: SocketAddr) -> anyhow::Result<Self> {
-        Ok(Self { listen, source: Source::Issued(dev_names(listen)?), strictness: Strictness::Compatible })
+        let source = Source::Issued { names: dev_names(listen)?, classical: None };
+        Ok(Self { listen, source, strictness: Strictness::Compatible })
     }
 }
 
@@ -103,7 +109,7 @@ impl TlsSection {
             (Some(certificate), Some(key)) if self.names.is_empty() || mtls.is_some() => {
                 Source::Files { quantum_safe: Pair { certificate, key }, classical }
             }
-            (None, None) if !self.names.is_empty() && classical.is_none() => Source::Issued(read(&self.names)?),
+            (None, None) if !self.names.is_empty() => Source::Issued { names: read(&self.names)?, classical },
             _ => bail!(
                 "tls: give either names, for certificates of the platform's own, or certificate_file and key_file"
             ),

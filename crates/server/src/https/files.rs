@@ -40,25 +40,25 @@ impl Files {
 }
 
 /// The two files of a pair, as they were at one moment.
-struct Read<'a> {
+pub(super) struct Read<'a> {
     pair: &'a Pair,
     certificate: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
 }
 
 impl<'a> Read<'a> {
-    async fn of(pair: &'a Pair) -> anyhow::Result<Self> {
+    pub(super) async fn of(pair: &'a Pair) -> anyhow::Result<Self> {
         let unreadable = |path: &std::path::Path| format!("reading {}", path.display());
         let certificate = tokio::fs::read(&pair.certificate).await.with_context(|| unreadable(&pair.certificate))?;
         let key = tokio::fs::read(&pair.key).await.with_context(|| unreadable(&pair.key))?;
         Ok(Self { pair, certificate, key: Zeroizing::new(key) })
     }
 
-    fn digest(&self) -> [u8; 32] {
+    pub(super) fn digest(&self) -> [u8; 32] {
         sha256(&[&sha256(&[&self.certificate]), &sha256(&[&self.key])])
     }
 
-    fn credentials(&self) -> anyhow::Result<Credentials> {
+    pub(super) fn credentials(&self) -> anyhow::Result<Credentials> {
         Credentials::from_pem(&self.certificate, &self.key)
             .with_context(|| format!("{} and {}", self.pair.certificate.display(), self.pair.key.display()))
     }

@@ -9,10 +9,11 @@ use crypto::key::PrivateKey;
 use crypto::random::{Random, operating_system};
 use crypto::x509::{KeyUsage, Purpose, Role, SerialNumber, Statement, pem};
 
-use crate::binaries::binary;
+use crate::binaries::{binary, root};
 use crate::installation::{Engine, Installation};
-use crate::program::{both, run};
-use crate::server::Server;
+use crate::mesh::tools::tool;
+use crate::program::{both, run, succeed};
+use crate::server::{Server, eventually};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -240,4 +241,104 @@ fn what_cannot_be_served_keeps_the_server_from_starting() {
     std::fs::copy(site.file("classical.key"), site.file("qs.key")).unwrap();
     let refused = run(Command::new(binary("qapid")).arg("serve").arg("--config").arg(site.installation.config()));
     assert!(!refused.status.success() && both(&refused).contains("pairing"), "{}", both(&refused));
+}
+
+/// A clock that a test moves, for processes that are started by it.
+struct MovedClock {
+    library: PathBuf,
+    file: PathBuf,
+}
+
+impl MovedClock {
+    fn new(folder: &Path) -> Self {
+        let (library, file) = (folder.join("clock.so"), folder.join("clock"));
+        let source = root().join("tests/interop/peers/clock.c");
+        succeed(Command::new("cc").args(["-O1", "-shared", "-fPIC", "-o"]).arg(&library).arg(source));
+        std::fs::write(&file, 0_i64.to_ne_bytes()).unwrap();
+        Self { library, file }
+    }
+
+    fn qapid(&self) -> Command {
+        let mut command = Command::new(binary("qapid"));
+        command.env("LD_PRELOAD", &self.library).env("TEST_CLOCK", &self.file);
+        command
+    }
+
+    /// In place: a new file would be one that the process does not look at.
+    fn set_ahead(&self, hours: i64) {
+        use std::os::unix::fs::FileExt as _;
+        let file = std::fs::File::options().write(true).open(&self.file).unwrap();
+        file.write_all_at(&(hours * 3_600).to_ne_bytes(), 0).unwrap();
+    }
+}
+
+/// The certificate that a listener shows to whoever asks so: its number and its end.
+fn shown(address: &str, arguments: &[&str]) -> (String, i64) {
+    let mut command = tool("openssl");
+    command.args(["s_client", "-connect", address]).args(arguments);
+    let said = both(&run(command.stdin(std::process::Stdio::null())));
+    let start = said.find("-----BEGIN CERTIFICATE").unwrap_or_else(|| panic!("no certificate is shown: {said}"));
+    let end = said[start..].find("-----END CERTIFICATE-----").expect("the certificate ends") + start;
+    let block = pem::blocks(&format!("{}-----END CERTIFICATE-----\n", &said[start..end])).unwrap().remove(0);
+    let certificate = crypto::x509::Certificate::parse(&block.der).unwrap();
+    (certificate.serial_number().to_string(), certificate.not_after())
+}
+
+#[test]
+fn certificates_of_its_own_are_renewed_before_they_end_however_far_the_clock_goes() {
+    const QUANTUM_SAFE: &[&str] = &["-tls1_3", "-groups", "X25519MLKEM768"];
+    const CLASSICAL: &[&str] = &["-tls1_3", "-groups", "X25519", "-sigalgs", "ECDSA+SHA256"];
+    let folder = tempfile::tempdir().unwrap();
+    let clock = MovedClock::new(folder.path());
+    let listeners = ["--tls-listen", "127.0.0.1:0", "--mtls-listen", "127.0.0.1:0"];
+    let server = Server::start_dev_by(clock.qapid(), &folder.path().join("data"), &listeners);
+    let place = |word: &str| {
+        let said = server.stdout.wait_for(word, PATIENCE).expect("the listener is announced");
+        said.trim().trim_start_matches("https://").to_owned()
+    };
+    let (public, mtls) = (place("https "), place("mtls "));
+    let ways = [(&public, QUANTUM_SAFE), (&public, CLASSICAL), (&mtls, QUANTUM_SAFE)];
+    let look = || ways.map(|(address, arguments)| shown(address, arguments));
+    let started = look();
+    clock.set_ahead(15);
+    // Longer than either listener waits before it looks.
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(look(), started, "nothing is due after fifteen of twenty-four hours");
+    let mut before = started;
+    for hours in [17, 34, 51] {
+        clock.set_ahead(hours);
+        let renewed = eventually(PATIENCE, || {
+            let shown = look();
+            shown.iter().zip(&before).all(|(new, old)| new.0 != old.0).then_some(shown)
+        });
+        for ((_, end), (_, ended)) in renewed.iter().zip(&before) {
+            assert!(end - ended > 16 * 3_600, "renewed for {} s", end - ended);
+        }
+        before = renewed;
+    }
+}
+
+#[test]
+fn a_classical_chain_from_files_stands_beside_certificates_of_its_own() {
+    let installation = Installation::unattended(&Engine::Sqlite);
+    let folder = installation.folder().to_owned();
+    let classical = Authority::new(&folder, "classical", Algorithm::EcdsaP256);
+    let file = |name: &str| folder.join(name);
+    classical.issue(&file("classical.pem"), &file("classical.key"));
+    let mut config = std::fs::read_to_string(installation.config()).unwrap();
+    let files = CLASSICAL.replace("FOLDER", &folder.display().to_string());
+    config.push_str(&format!("\n[tls]\nlisten = \"127.0.0.1:0\"\nnames = [\"localhost\", \"127.0.0.1\"]\n{files}"));
+    std::fs::write(installation.config(), config).unwrap();
+    let server = installation.serve();
+    let address = https(&server).trim().trim_start_matches("https://").to_owned();
+    let look = || {
+        let classical = shown(&address, &["-tls1_3", "-groups", "X25519", "-sigalgs", "ECDSA+SHA256"]);
+        (shown(&address, &["-tls1_3", "-groups", "X25519MLKEM768"]), classical)
+    };
+    let (own, first) = look();
+    assert_eq!(first.1, NOT_AFTER, "the files' certificate");
+    assert!(own.1 < NOT_AFTER, "the platform's own");
+    classical.issue(&file("classical.pem"), &file("classical.key"));
+    let (still, second) = eventually(PATIENCE, || Some(look()).filter(|(_, classical)| classical.0 != first.0));
+    assert_eq!((still, second.1), (own, NOT_AFTER), "the other chain is left alone");
 }

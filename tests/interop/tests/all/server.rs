@@ -118,7 +118,11 @@ impl Server {
     }
 
     pub fn start_dev_with(data: &Path, arguments: &[&str]) -> Self {
-        let mut command = Command::new(binary("qapid"));
+        Self::start_dev_by(Command::new(binary("qapid")), data, arguments)
+    }
+
+    /// The same by a command that was prepared.
+    pub fn start_dev_by(mut command: Command, data: &Path, arguments: &[&str]) -> Self {
         let elsewhere = if arguments.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
         command.arg("dev").arg("--data-dir").arg(data).args(elsewhere).args(arguments);
         let mut server = Self::start(&mut command);
