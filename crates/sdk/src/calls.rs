@@ -1,7 +1,13 @@
 //! One method a route. The table of routes says the rest.
 
-use api::routes::{certificates as c, encryption as e, keys as k, platform as p, secrets as s, transit as t};
-use api::{api_keys, audit, certificates, encryption, health, keys, operator, qrng, secrets, shares, tenants, transit};
+use api::routes::{
+    applications as a, certificates as c, encryption as e, keys as k, people as w, platform as p, secrets as s,
+    transit as t,
+};
+use api::{
+    api_keys, applications, audit, certificates, encryption, health, keys, operator, people, qrng, secrets, shares,
+    tenants, transit,
+};
 use uuid::Uuid;
 
 use crate::call::Call;
@@ -219,6 +225,66 @@ calls! {
     rotate_api_key(id: Uuid; body api_keys::RotateApiKey) -> api_keys::CreatedApiKey = p::API_KEY_ROTATE;
     /// Revokes an API key.
     revoke_api_key(id: Uuid) -> api_keys::ApiKey = p::API_KEY_REVOKE;
+
+    /// Registers an application.
+    create_application(; body applications::CreateApplication) -> applications::CreatedApplication = a::APPLICATION_CREATE;
+    /// Lists applications.
+    applications(; query applications::ListApplications) -> applications::ApplicationList = a::APPLICATION_LIST;
+    /// Reads an application.
+    application(id: Uuid) -> applications::Application = a::APPLICATION_GET;
+    /// Changes an application.
+    update_application(id: Uuid; body applications::UpdateApplication) -> applications::Application = a::APPLICATION_UPDATE;
+    /// Deletes an application with its end users.
+    delete_application(id: Uuid) -> () = a::APPLICATION_DELETE;
+    /// Gives an application a new secret.
+    rotate_client_secret(id: Uuid; body applications::RotateClientSecret) -> applications::RotatedClientSecret =
+        a::APPLICATION_ROTATE_SECRET;
+    /// Ends every token, grant and session of an application.
+    revoke_application_tokens(id: Uuid) -> () = a::APPLICATION_REVOKE_TOKENS;
+    /// Makes an API key of an application.
+    create_application_key(id: Uuid; body applications::CreateApplicationKey) -> applications::ApplicationKey =
+        a::APPLICATION_KEY_CREATE;
+    /// Lists the API keys of an application.
+    application_keys(id: Uuid) -> Vec<applications::ApplicationKey> = a::APPLICATION_KEY_LIST;
+    /// Revokes an API key of an application.
+    delete_application_key(id: Uuid, key: Uuid) -> () = a::APPLICATION_KEY_DELETE;
+
+    /// Makes an end user.
+    create_end_user(app: Uuid; body people::CreateEndUser) -> people::EndUser = w::END_USER_CREATE;
+    /// Lists end users.
+    end_users(app: Uuid; query people::ListEndUsers) -> people::EndUserList = w::END_USER_LIST;
+    /// Reads an end user.
+    end_user(app: Uuid, id: Uuid) -> people::EndUser = w::END_USER_GET;
+    /// Shuts an end user out.
+    block_end_user(app: Uuid, id: Uuid; body people::BlockEndUser) -> people::EndUser = w::END_USER_BLOCK;
+    /// Lets an end user in again.
+    unblock_end_user(app: Uuid, id: Uuid) -> people::EndUser = w::END_USER_UNBLOCK;
+    /// Removes an end user.
+    delete_end_user(app: Uuid, id: Uuid) -> () = w::END_USER_DELETE;
+    /// The sessions of an end user.
+    end_user_sessions(app: Uuid, id: Uuid) -> Vec<people::Session> = w::END_USER_SESSIONS;
+    /// Signs an end user out everywhere.
+    end_end_user_sessions(app: Uuid, id: Uuid) -> () = w::END_USER_SESSIONS_END;
+    /// Makes a role.
+    create_role(; body people::CreateRole) -> people::Role = w::ROLE_CREATE;
+    /// Lists roles.
+    roles(; query people::ListRoles) -> Vec<people::Role> = w::ROLE_LIST;
+    /// Deletes a role that nobody has.
+    delete_role(id: Uuid) -> () = w::ROLE_DELETE;
+    /// Lists the tenant's own people.
+    users(; query people::ListUsers) -> people::UserList = w::USER_LIST;
+    /// Invites somebody.
+    invite_user(; body people::InviteUser) -> people::User = w::USER_INVITE;
+    /// Reads one of them.
+    user(id: Uuid) -> people::User = w::USER_GET;
+    /// Changes one of them.
+    update_user(id: Uuid; body people::UpdateUser) -> people::User = w::USER_UPDATE;
+    /// Removes one of them.
+    delete_user(id: Uuid) -> () = w::USER_DELETE;
+    /// The sessions of one of them.
+    user_sessions(id: Uuid) -> Vec<people::Session> = w::USER_SESSIONS;
+    /// Signs one of them out everywhere.
+    end_user_sessions_of_tenant(id: Uuid) -> () = w::USER_SESSIONS_END;
 
     /// Makes a tenant.
     create_tenant(; body tenants::CreateTenant) -> tenants::CreatedTenant = p::TENANT_CREATE;
