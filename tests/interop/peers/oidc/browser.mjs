@@ -22,12 +22,3 @@ export async function freshPage(opened, settings = {}) {
   page.on('console', (line) => line.type() === 'error' && page.complaints.push(`${line.text()} (${line.location().url})`))
   return page
 }
-
-/** Fills in what a sign-in page asks, by the names of its fields, and sends it off. */
-export async function fillIn(page, knows) {
-  for (const [name, value] of Object.entries(knows)) {
-    const field = page.locator(`input[name="${name}"]:visible`).first()
-    if (await field.count()) await field.fill(value)
-  }
-  await page.locator('form[method="post" i] button[type="submit"]:visible').first().click()
-}

@@ -27,12 +27,13 @@ pub fn source(name: &str) -> PathBuf {
     root().join("tests/interop/peers/oidc").join(name)
 }
 
-/// Runs a program to its end and wants all its checks to hold. What it counted is said.
+/// Runs a program to its end and wants all its checks to hold. What it counted is said, and given.
 #[track_caller]
-pub fn all_hold(command: &mut Command) {
+pub fn all_hold(command: &mut Command) -> String {
     let output = run(command);
     let text = both(&output);
     assert!(output.status.success(), "{text}");
     let count = text.lines().rfind(|line| line.contains(" of ")).expect("a count");
     say(&format!("oidc client {count}"));
+    count.to_owned()
 }

@@ -1,7 +1,11 @@
 //! The identity provider as clients and attackers meet it: the checks of its design, each under its own name.
 
+pub mod place;
 pub mod provider;
 pub mod surface;
 
+mod checks;
+mod clients;
 mod protocol_clients;
 mod protocol_tokens;
+mod proxy;

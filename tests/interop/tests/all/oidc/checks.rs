@@ -1,0 +1,101 @@
+//! The checks of the identity provider's design by their numbers, and the tests that make them: `oidc: N of M`.
+//!
+//! A check counts when tests cover all of it. One that is covered in part, or not at all, says what is missing.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use crate::program::{say, succeed};
+
+/// How far a check is covered.
+enum Covered {
+    By(&'static [&'static str]),
+    /// Not whole: what is missing.
+    Open(&'static str),
+}
+
+use Covered::{By, Open};
+
+/// All checks but those of what comes later: request objects (26), DPoP (31 to 34), and of 62 the passkeys.
+const CHECKS: &[(u8, &str, Covered)] = &[
+    (1, "discovery-exact", By(&["protocol_tokens::discovery_exact"])),
+    (2, "jwks-public-only", By(&["protocol_tokens::jwks_public_only"])),
+    (3, "jwks-mixed", Open("keys are found; a classical token needs somebody to sign in")),
+    (4, "happy-code", Open("needs somebody to sign in")),
+    (5, "response-type", By(&["protocol_clients::response_type_missing_token_id_token_hybrid"])),
+    (6, "redirect-unregistered", By(&["protocol_clients::redirect_unregistered"])),
+    (7, "redirect-loopback", By(&["protocol_clients::redirect_loopback"])),
+    (8, "redirect-missing-at-token", Open("needs somebody to sign in")),
+    (9, "pkce-missing", By(&["protocol_clients::pkce_missing_or_plain"])),
+    (10, "pkce-wrong", Open("needs somebody to sign in")),
+    (11, "pkce-injected", Open("needs somebody to sign in")),
+    (12, "code-reuse", Open("needs somebody to sign in")),
+    (13, "code-race", Open("needs somebody to sign in")),
+    (14, "code-other-client", Open("needs somebody to sign in")),
+    (15, "code-expired", Open("needs somebody to sign in")),
+    (16, "iss-in-response", Open("of errors; of codes it needs somebody to sign in")),
+    (17, "duplicate-parameter", By(&["protocol_tokens::duplicate_parameter"])),
+    (18, "state-nonce-long", By(&["protocol_clients::state_nonce_long"])),
+    (19, "prompt-none", Open("without a session; with one it needs somebody to sign in")),
+    (20, "prompt-login", Open("needs somebody to sign in")),
+    (21, "id-token-hint-other-user", Open("needs somebody to sign in")),
+    (22, "acr-step-up", Open("needs somebody to sign in")),
+    (23, "par-only", By(&["protocol_clients::par_only_reuse_expired_and_other_client"])),
+    (24, "par-reuse", Open("reuse and other clients; a minute has to pass for the rest")),
+    (25, "par-with-request-uri", By(&["protocol_clients::par_only_reuse_expired_and_other_client"])),
+    (27, "client-auth-two-methods", By(&["protocol_clients::client_auth_two_methods"])),
+    (28, "assertions", By(&["protocol_clients::assertion_replay_and_confusion"])),
+    (29, "mtls-wrong", Open("no test")),
+    (30, "mtls-bound", Open("no test")),
+    (35, "refresh-rotate", Open("needs somebody to sign in")),
+    (36, "refresh-race", Open("needs somebody to sign in")),
+    (37, "refresh-scope-up", Open("needs somebody to sign in")),
+    (38, "refresh-after", Open("needs somebody to sign in")),
+    (39, "client-credentials-no-user", By(&["protocol_tokens::client_credentials_no_user"])),
+    (40, "token-exchange", By(&["protocol_tokens::token_exchange_matrix"])),
+    (41, "federation-trust", Open("no test")),
+    (42, "device-flow", Open("pending and slow_down; the rest needs somebody to sign in")),
+    (43, "introspect-authz", By(&["protocol_tokens::introspect_authz"])),
+    (44, "revoke", Open("access tokens; a refresh token needs somebody to sign in")),
+    (45, "restart-survives", By(&["protocol_tokens::restart_survives"])),
+    (46, "jwt-confusion", By(&["protocol_tokens::jwt_confusion_set"])),
+    (47, "typ-confusion", Open("needs somebody to sign in")),
+    (48, "logout", Open("needs somebody to sign in")),
+    (49, "backchannel", Open("needs somebody to sign in")),
+    (50, "csrf-login", Open("needs somebody to sign in")),
+    (51, "307-leak", Open("needs somebody to sign in")),
+    (52, "referrer-cache", Open("needs somebody to sign in")),
+    (53, "cors", By(&["protocol_tokens::cors"])),
+    (54, "host-header", Open("of metadata; no mail is sent yet")),
+    (55, "open-redirect", By(&["protocol_tokens::open_redirect"])),
+    (56, "enumeration", Open("needs somebody to sign in")),
+    (57, "lockout-dos", Open("needs somebody to sign in")),
+    (58, "ssrf", Open("no test")),
+    (59, "tenant-wall", Open("of the protocol; management calls have no test of their own")),
+    (60, "key-rotation-live", By(&["protocol_tokens::key_rotation_live"])),
+    (61, "scope-dos", By(&["protocol_tokens::scope_dos"])),
+    (62, "second-factors", Open("needs somebody to sign in")),
+];
+
+#[test]
+fn every_check_is_a_test_or_says_what_is_missing() {
+    let listed = succeed(Command::new(std::env::current_exe().unwrap()).args(["--list", "--format", "terse"]));
+    let tests: BTreeSet<_> = listed.lines().filter_map(|line| line.strip_suffix(": test")).collect();
+    let mut numbers = BTreeSet::new();
+    let mut open = Vec::new();
+    for (number, name, covered) in CHECKS {
+        assert!(numbers.insert(number), "check {number} stands there twice");
+        match covered {
+            By(names) => {
+                assert!(!names.is_empty(), "{name} is covered by nothing");
+                for test in *names {
+                    assert!(tests.contains(format!("oidc::{test}").as_str()), "{name}: there is no test {test}");
+                }
+            }
+            Open(missing) => open.push(format!("  {number} {name}: {missing}")),
+        }
+    }
+    let wanted: BTreeSet<u8> = (1..=62).filter(|number| *number != 26 && !(31..=34).contains(number)).collect();
+    assert_eq!(numbers.into_iter().copied().collect::<BTreeSet<_>>(), wanted);
+    say(&format!("oidc: {} of {}\n{}", CHECKS.len() - open.len(), CHECKS.len(), open.join("\n")));
+}

@@ -1,0 +1,47 @@
+//! Clients, APIs and verifiers of others, as they come from their registries, against a running server.
+
+use serde_json::json;
+
+use super::place::Place;
+use crate::fetched::client;
+use crate::running::Running;
+
+#[test]
+fn openid_client_and_jose_get_tokens_of_ml_dsa_for_services() {
+    Place::new().with_web().with_service().with_machine().drive("services.mjs", 7);
+}
+
+#[test]
+fn oauth4webapi_finds_nothing_to_refuse() {
+    Place::new().with_web().with_native("native").with_service().drive("strict.mjs", 11);
+}
+
+#[test]
+fn openidconnect_reads_metadata_and_keys_past_the_algorithms_it_does_not_know() {
+    Place::new().with_web().with_classical().drive_rust("metadata", 1);
+}
+
+#[test]
+fn jwcrypto_dilithium_py_and_jwt_simple_verify_what_is_signed() {
+    let mut place = Place::new().with_classical().with_service();
+    let claims = json!({"iss": place.told["issuer"], "sub": place.application("service", "id")});
+    place.told["tokens"] = json!([{"name": "an access token", "text": place.token("service"), "claims": claims}]);
+    place.drive("verifiers.py", 4);
+    place.drive_rust("verifier", 1);
+}
+
+#[test]
+fn clients_without_ml_dsa_find_their_key_in_a_mixed_set_and_fail_closed() {
+    let mut place = Place::new().with_classical().with_service();
+    place.told["quantumSafeToken"] = json!(place.token("service"));
+    place.drive("mixed_jwks.mjs", 3);
+    place.drive("mixed_jwks.py", 4);
+}
+
+#[test]
+fn bad_requests_are_refused_by_the_words_of_another_provider() {
+    let mut place = Place::new().with_web().with_service().with_native("device");
+    let other = Running::start(client("oracle.mjs").arg(place.file()));
+    place.told["other"] = json!(other.announced("listening "));
+    place.drive("side_by_side.mjs", 14);
+}
