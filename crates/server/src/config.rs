@@ -181,6 +181,8 @@ pub struct LimitsSection {
     pub body_bytes: usize,
     /// Requests a minute for a key that sets none of its own.
     pub requests_per_minute: u32,
+    /// Requests a minute for one OAuth client that proved who it is; any number when 0.
+    pub client_requests_per_minute: u32,
     /// Requests a minute for one address without a valid credential.
     pub anonymous_per_minute: u32,
     /// Entropy a tenant may draw in a month, in MB of 2^20 bytes.
@@ -194,6 +196,7 @@ impl Default for LimitsSection {
         Self {
             body_bytes: 8 << 20,
             requests_per_minute: 6_000,
+            client_requests_per_minute: 60_000,
             anonymous_per_minute: 600,
             entropy_mb_per_month: 1_024,
             connections: 4_096,
@@ -304,7 +307,11 @@ impl Config {
             store: StoreConfig::Sqlite { data_dir: data_dir.to_owned() },
             unseal_file: Some(data_dir.join("unseal.key")),
             log: LogSection::default(),
-            limits: LimitsSection { anonymous_per_minute: 60_000, ..LimitsSection::default() },
+            limits: LimitsSection {
+                anonymous_per_minute: 60_000,
+                client_requests_per_minute: 0,
+                ..LimitsSection::default()
+            },
             entropy: Vec::new(),
             certificates: CertificatesSection { learn_names: LearnNames::Everywhere },
             environment: "development".to_owned(),

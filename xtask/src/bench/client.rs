@@ -4,7 +4,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+
+use super::load::Request;
 
 /// One server and one credential; a connection for each call.
 pub struct Client {
@@ -30,6 +34,27 @@ impl Client {
         made["id"].as_str().map(str::to_owned).with_context(|| format!("{path} answered without an id: {made}"))
     }
 
+    /// A service that asks for tokens of this form for itself: what its `Authorization` header says.
+    pub fn create_service(&self, token_format: &str) -> Result<String> {
+        let body = json!({
+            "name": format!("bench {token_format}"), "applicationType": "MachineToMachine", "accessTokenFormat": token_format,
+            "allowedScopes": ["bench:read"],
+        });
+        let made = self.call("POST", "/api/v1/applications", &body.to_string())?;
+        let text = |member: &str| made[member].as_str().with_context(|| format!("no {member} in {made}"));
+        let pair = format!("{}:{}", text("clientId")?, text("clientSecret")?);
+        Ok(format!("Basic {}", STANDARD.encode(pair)))
+    }
+
+    /// What a form is answered with.
+    pub fn ask(&self, form: &Request) -> Result<Value> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        let mut text = String::from_utf8(form.bytes().to_vec())?;
+        text = text.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+        stream.write_all(text.as_bytes())?;
+        answered(&mut stream, "a form")
+    }
+
     pub fn call(&self, method: &str, path: &str, body: &str) -> Result<Value> {
         let mut stream = TcpStream::connect(&self.address)?;
         let length = body.len();
@@ -38,10 +63,14 @@ impl Client {
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}",
             self.key
         )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let (head, body) = answer.split_once("\r\n\r\n").context("no end of head")?;
-        ensure!(head.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
-        serde_json::from_str(body).with_context(|| format!("{method} {path}: {body}"))
+        answered(&mut stream, &format!("{method} {path}"))
     }
+}
+
+fn answered(stream: &mut TcpStream, what: &str) -> Result<Value> {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("no end of head")?;
+    ensure!(head.starts_with("HTTP/1.1 2"), "{what}: {answer}");
+    serde_json::from_str(body).with_context(|| format!("{what}: {body}"))
 }

@@ -32,6 +32,20 @@ impl Request {
         );
         Self { bytes: text.into_bytes().into() }
     }
+
+    /// A form of an OAuth client.
+    pub fn form(path: &str, authorization: &str, body: &str) -> Self {
+        let length = body.len();
+        let text = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {authorization}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        Self { bytes: text.into_bytes().into() }
+    }
+
+    /// As it goes over the wire.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// How hard to push.

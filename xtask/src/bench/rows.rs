@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -16,6 +16,7 @@ const SECONDS: f64 = 3.0;
 /// A field of 64 bytes, as in a row of personal data.
 const FIELD: &str = "Ada Lovelace, 12 St James's Square, London SW1Y 4JH, 1815-12-10.";
 const BATCH: usize = 100;
+const CLIENT_CREDENTIALS: &str = "grant_type=client_credentials";
 
 /// What the product is compared with.
 enum Peer {
@@ -84,6 +85,8 @@ fn rows(client: &Client, data: &Path) -> Result<Vec<Row>> {
     let sign = json!({"data": "UVVBUEk=", "keyId": signing, "algorithm": "ML-DSA-65"}).to_string();
     let csr = json!({"csr": certificate_request("bench.svc.cluster.local")?}).to_string();
     let commits = data.join("commits").display().to_string();
+    let tokens = Request::form("/oauth2/token", &client.create_service("jwt")?, CLIENT_CREDENTIALS);
+    let (introspection, introspected) = introspection(client)?;
     let post = |path: &str, body: &str| Load::Same(Request::new("POST", path, Some(&key), body));
     Ok(vec![
         Row {
@@ -128,12 +131,37 @@ fn rows(client: &Client, data: &Path) -> Result<Vec<Row>> {
             ..Row::new("certificate of a request", post("/api/v1/certificates", &csr))
         },
         Row {
+            connections: 16,
+            peer: Some(Peer::Primitive(vec!["sign".to_owned()])),
+            peer_name: "ML-DSA-65 primitive",
+            at_least: Some(0.5),
+            ..Row::new("tokens of client credentials", Load::Same(tokens))
+        },
+        Row {
+            peer: Some(Peer::Http(Request::new("POST", "/echo", None, &introspected))),
+            peer_name: "axum echo of the answer",
+            at_least: Some(0.4),
+            p99_at_most_ms: Some(10.0),
+            ..Row::new("introspection of an opaque token", Load::Same(introspection))
+        },
+        Row {
             peer: Some(Peer::Primitive(vec!["commit".to_owned(), commits])),
             peer_name: "engine, group commit",
             at_least: Some(0.5),
             ..Row::new("secret write", Load::NewSecrets { key: key.clone() })
         },
     ])
+}
+
+/// The question what an opaque token is worth, and its answer.
+fn introspection(client: &Client) -> Result<(Request, String)> {
+    let service = client.create_service("opaque")?;
+    let issued = client.ask(&Request::form("/oauth2/token", &service, CLIENT_CREDENTIALS))?;
+    let token = issued["access_token"].as_str().context("no token")?;
+    let request = Request::form("/oauth2/introspect", &service, &format!("token={token}"));
+    let answer = client.ask(&request)?;
+    ensure!(answer["active"] == true, "a token that is not alive: {answer}");
+    Ok((request, answer.to_string()))
 }
 
 impl Row {

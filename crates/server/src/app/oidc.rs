@@ -76,7 +76,7 @@ impl Oidc {
             core,
             freshness,
             origin: config.portal_origin.clone(),
-            requests_per_minute: config.limits.requests_per_minute,
+            requests_per_minute: config.limits.client_requests_per_minute,
             mtls_origin: config.mtls.as_ref().and_then(|mtls| mtls_origin(&config.portal_origin, mtls.listen.port())),
             tenants: RwLock::default(),
             clients: RwLock::default(),

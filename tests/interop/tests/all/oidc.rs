@@ -7,5 +7,6 @@ pub mod surface;
 mod checks;
 mod clients;
 mod protocol_clients;
+mod protocol_mtls;
 mod protocol_tokens;
 mod proxy;

@@ -48,8 +48,7 @@ struct Bed {
 impl Bed {
     async fn new() -> Arc<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let mut config = Config::dev(folder.path(), "127.0.0.1:8640".parse().unwrap()).unwrap();
-        config.limits.requests_per_minute = 0;
+        let config = Config::dev(folder.path(), "127.0.0.1:8640".parse().unwrap()).unwrap();
         let store = open_store(&config).await.unwrap();
         store::migrate::migrate(&store, clock::now()).await.unwrap();
         let draft = Draft::new(Kind::File, &entropy::pool(&[])).unwrap();
