@@ -85,6 +85,8 @@ pub enum Command {
     /// API keys
     #[command(visible_aliases = ["api-keys", "apikey"])]
     Apikeys(command::api_keys::ApiKeysInputs),
+    /// Register and change applications (OAuth clients)
+    Apps(command::apps::AppsInputs),
     /// Tenants of the platform
     #[command(visible_alias = "tenant")]
     Tenants(command::tenants::TenantsInputs),

@@ -1,6 +1,7 @@
 //! The commands, one module a noun.
 
 pub mod api_keys;
+pub mod apps;
 pub mod audit;
 pub mod certs;
 pub mod completions;

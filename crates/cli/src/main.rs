@@ -69,6 +69,7 @@ async fn run(arguments: Arguments, printer: &mut Printer) -> Result<Exit, Failur
         Command::Run(inputs) => command::run::run(inputs, &session).await,
         Command::Random(inputs) => command::random::random(inputs, &session, printer).await,
         Command::Apikeys(inputs) => command::api_keys::run(inputs, &session, printer).await,
+        Command::Apps(inputs) => command::apps::run(inputs, &session, printer).await,
         Command::Tenants(inputs) => command::tenants::run(inputs, &session, printer).await,
         Command::Audit(inputs) => command::audit::run(inputs, &session, printer).await,
         Command::Operator(inputs) => command::operator::run(inputs, &session, printer).await,
