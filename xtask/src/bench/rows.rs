@@ -85,10 +85,8 @@ fn rows(client: &Client, data: &Path) -> Result<Vec<Row>> {
     let sign = json!({"data": "UVVBUEk=", "keyId": signing, "algorithm": "ML-DSA-65"}).to_string();
     let csr = json!({"csr": certificate_request("bench.svc.cluster.local")?}).to_string();
     let commits = data.join("commits").display().to_string();
-    let tokens = Request::form("/oauth2/token", &client.create_service("jwt")?, CLIENT_CREDENTIALS);
-    let (introspection, introspected) = introspection(client)?;
     let post = |path: &str, body: &str| Load::Same(Request::new("POST", path, Some(&key), body));
-    Ok(vec![
+    let mut rows = vec![
         Row {
             peer: Some(Peer::Http(Request::new("POST", "/echo", None, &fast))),
             peer_name: "axum echo",
@@ -131,6 +129,22 @@ fn rows(client: &Client, data: &Path) -> Result<Vec<Row>> {
             ..Row::new("certificate of a request", post("/api/v1/certificates", &csr))
         },
         Row {
+            peer: Some(Peer::Primitive(vec!["commit".to_owned(), commits])),
+            peer_name: "engine, group commit",
+            at_least: Some(0.5),
+            ..Row::new("secret write", Load::NewSecrets { key: key.clone() })
+        },
+    ];
+    rows.extend(token_rows(client)?);
+    Ok(rows)
+}
+
+/// What the identity provider does most.
+fn token_rows(client: &Client) -> Result<[Row; 2]> {
+    let tokens = Request::form("/oauth2/token", &client.create_service("jwt")?, CLIENT_CREDENTIALS);
+    let (introspection, introspected) = introspection(client)?;
+    Ok([
+        Row {
             connections: 16,
             peer: Some(Peer::Primitive(vec!["sign".to_owned()])),
             peer_name: "ML-DSA-65 primitive",
@@ -143,12 +157,6 @@ fn rows(client: &Client, data: &Path) -> Result<Vec<Row>> {
             at_least: Some(0.4),
             p99_at_most_ms: Some(10.0),
             ..Row::new("introspection of an opaque token", Load::Same(introspection))
-        },
-        Row {
-            peer: Some(Peer::Primitive(vec!["commit".to_owned(), commits])),
-            peer_name: "engine, group commit",
-            at_least: Some(0.5),
-            ..Row::new("secret write", Load::NewSecrets { key: key.clone() })
         },
     ])
 }

@@ -75,7 +75,7 @@ mod tests {
         let items: Vec<u32> = (0..100).collect();
         let halve = |item: &u32| {
             let item = *item;
-            async move { if item % 2 == 0 { Ok(item / 2) } else { Err(Problem::invalid("odd")) } }
+            async move { if item.is_multiple_of(2) { Ok(item / 2) } else { Err(Problem::invalid("odd")) } }
         };
         let done = each(&items, &mut entry, halve).await;
         assert_eq!(done.last(), Some(&49));

@@ -30,7 +30,7 @@ pub async fn run(platform: Platform, holder: [u8; 16], mut ticks: Ticks) {
         if let Err(problem) = rotate(&platform, holder, now).await {
             tracing::warn!(task = "token keys", error.cause = ?problem.cause, "{}", problem.message);
         }
-        if turn % FORGETTING == 0 {
+        if turn.is_multiple_of(FORGETTING) {
             note("ended tokens", platform.store.forget_ended_tokens(now.plus_millis(-KEPT_MS)).await);
         }
         turn = turn.wrapping_add(1);

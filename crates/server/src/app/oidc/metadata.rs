@@ -15,17 +15,7 @@ impl Oidc {
     pub async fn metadata(&self, site: &Site) -> Answered<ProviderMetadata> {
         let algorithms = self.published_keys(site).await?.algorithms.clone();
         let url = |path: &str| site.url(path);
-        let aliases = self.mtls_origin.as_ref().map(|origin| {
-            let path = |path: &str| format!("{origin}{}", site.path(path, &self.origin));
-            json!({
-                "token_endpoint": path("/oauth2/token"),
-                "introspection_endpoint": path("/oauth2/introspect"),
-                "revocation_endpoint": path("/oauth2/revoke"),
-                "userinfo_endpoint": path("/oauth2/userinfo"),
-                "pushed_authorization_request_endpoint": path("/oauth2/par"),
-                "device_authorization_endpoint": path("/oauth2/device_authorization"),
-            })
-        });
+        let aliases = self.mtls_origin.as_ref().map(|origin| self.aliases(site, origin));
         let confidential = self.ways(&[ClientAuth::Secret, ClientAuth::PrivateKeyJwt, ClientAuth::TlsClientAuth]);
         let every = [vec!["none".to_owned()], confidential.clone()].concat();
         Ok(ProviderMetadata {
@@ -46,28 +36,7 @@ impl Oidc {
             subject_types_supported: words(["public"]),
             id_token_signing_alg_values_supported: algorithms,
             scopes_supported: words(ABOUT_PEOPLE),
-            claims_supported: words([
-                "iss",
-                "sub",
-                "aud",
-                "exp",
-                "iat",
-                "auth_time",
-                "nonce",
-                "acr",
-                "amr",
-                "azp",
-                "sid",
-                "at_hash",
-                "role",
-                "name",
-                "given_name",
-                "family_name",
-                "picture",
-                "email",
-                "email_verified",
-                "phone_number",
-            ]),
+            claims_supported: words(CLAIMS),
             token_endpoint_auth_methods_supported: every.clone(),
             token_endpoint_auth_signing_alg_values_supported: words(
                 crypto::jose::SignatureAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str()),
@@ -89,6 +58,19 @@ impl Oidc {
         })
     }
 
+    /// Where clients with certificates come to (RFC 8705, 5).
+    fn aliases(&self, site: &Site, origin: &str) -> serde_json::Value {
+        let path = |path: &str| format!("{origin}{}", site.path(path, &self.origin));
+        json!({
+            "token_endpoint": path("/oauth2/token"),
+            "introspection_endpoint": path("/oauth2/introspect"),
+            "revocation_endpoint": path("/oauth2/revoke"),
+            "userinfo_endpoint": path("/oauth2/userinfo"),
+            "pushed_authorization_request_endpoint": path("/oauth2/par"),
+            "device_authorization_endpoint": path("/oauth2/device_authorization"),
+        })
+    }
+
     /// The names of ways in which clients prove who they are. A certificate needs a listener that looks at it.
     fn ways(&self, ways: &[ClientAuth]) -> Vec<String> {
         let names = ways.iter().flat_map(|way| match way {
@@ -100,6 +82,30 @@ impl Oidc {
         words(names.copied())
     }
 }
+
+/// What tokens and the userinfo endpoint may say of somebody.
+const CLAIMS: [&str; 20] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "sid",
+    "at_hash",
+    "role",
+    "name",
+    "given_name",
+    "family_name",
+    "picture",
+    "email",
+    "email_verified",
+    "phone_number",
+];
 
 fn words<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     words.into_iter().map(str::to_owned).collect()
