@@ -5,6 +5,8 @@ pub mod history;
 pub mod letters;
 pub mod sealed;
 
+use std::sync::Arc;
+
 use api::error::ErrorCode;
 use crypto::random::Random as _;
 use domain::authz::{Action, Authorized};
@@ -16,7 +18,7 @@ use store::account_history::end_everything_of;
 use store::accounts::{StoredAccount, update_account};
 
 use super::Core;
-use super::shares::password::Passwords;
+use super::password_pool::Passwords;
 use super::tenants::bytes;
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
@@ -27,14 +29,14 @@ pub struct Accounts {
     /// What every service is made of.
     pub core: Core,
     /// Stretches passwords, few at a time.
-    pub passwords: Passwords,
+    pub passwords: Arc<Passwords>,
     portal_origin: String,
 }
 
 impl Accounts {
     /// Over the store. Letters lead to the portal's pages.
-    pub fn new(core: Core, portal_origin: &str) -> Self {
-        Self { core, passwords: Passwords::default(), portal_origin: portal_origin.to_owned() }
+    pub fn new(core: Core, portal_origin: &str, passwords: Arc<Passwords>) -> Self {
+        Self { core, passwords, portal_origin: portal_origin.to_owned() }
     }
 
     /// Somebody of a realm. Those of other realms are not there.

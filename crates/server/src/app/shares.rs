@@ -4,8 +4,9 @@
 //! to read the secret beside the right to write.
 
 mod opening;
-pub mod password;
 mod terms;
+
+use std::sync::Arc;
 
 use api::error::ErrorCode;
 use api::secret::SecretText;
@@ -23,12 +24,12 @@ use zeroize::Zeroizing;
 use super::Core;
 use super::secrets::{actor, standing};
 use super::tenants::bytes;
+use crate::app::password_pool::Passwords;
 use crate::ctx::Ctx;
 use crate::keyring::cells::Cell;
 use crate::keyring::{Keyring, TenantKeys};
 use crate::problem::{Outcome, Problem};
 use crate::trail::Entry;
-use password::Passwords;
 
 pub use terms::Terms;
 
@@ -37,7 +38,7 @@ pub struct Shares {
     core: Core,
     /// Where recipients open links; never guessed, because a token goes there.
     portal_origin: String,
-    passwords: Passwords,
+    passwords: Arc<Passwords>,
 }
 
 /// A link with its token, which is shown this once.
@@ -49,8 +50,8 @@ pub struct Made {
 
 impl Shares {
     /// Over the core.
-    pub fn new(core: Core, portal_origin: &str) -> Self {
-        Self { core, portal_origin: portal_origin.to_owned(), passwords: Passwords::default() }
+    pub fn new(core: Core, portal_origin: &str, passwords: Arc<Passwords>) -> Self {
+        Self { core, portal_origin: portal_origin.to_owned(), passwords }
     }
 
     /// Makes a link.

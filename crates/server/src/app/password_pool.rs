@@ -1,4 +1,5 @@
-//! Passwords of share links: stretched with Argon2id, few at a time, tried a limited number of times a minute.
+//! Passwords of people and of share links: stretched with Argon2id, few at a time, in one pool for all of them. Whoever comes when
+//! too many wait is told to come back: stretching is what makes a server pay, and strangers can ask for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -20,8 +21,9 @@ use crate::problem::{Outcome, Problem};
 const MEMORY_KIB: u32 = 19 << 10;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-/// Derivations at once; they bound the memory that strangers can make the server use.
-const AT_ONCE: usize = 2;
+/// Derivations that wait for their turn; with more the caller is told to come back.
+const MOST_WAITING: usize = 64;
+const RETRY_S: u64 = 2;
 /// Tries a minute at one link, whoever makes them.
 const TRIES_PER_MINUTE: u32 = 30;
 /// Links whose tries are remembered; beyond it the memory starts anew.
@@ -30,12 +32,20 @@ const CAPACITY: usize = 16_384;
 /// Makes and checks password records.
 pub struct Passwords {
     slots: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
     tries: Mutex<HashMap<ShareLinkId, Bucket>>,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), tries: Mutex::default() }
+        // One core stays free for everything else. The slots bound the memory too.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let at_once = cores.saturating_sub(1).max(1);
+        Self {
+            slots: Arc::new(Semaphore::new(at_once)),
+            waiting: Arc::new(Semaphore::new(at_once + MOST_WAITING)),
+            tries: Mutex::default(),
+        }
     }
 }
 
@@ -57,6 +67,12 @@ impl Passwords {
         Ok(ct_eq(key.expose(), expected))
     }
 
+    /// The work of looking at a password when there is nothing to compare it with: nobody learns from the time that there is not.
+    pub async fn refuse(&self, password: &SecretText) -> Outcome<()> {
+        let params = Params { m_kib: MEMORY_KIB, t: PASSES, p: LANES, salt: [0; 16] };
+        self.stretch(password, params).await.map(|_| ())
+    }
+
     /// Counts a try at a link.
     pub fn take_try(&self, link: ShareLinkId, now: Timestamp) -> Outcome<()> {
         let mut tries =
@@ -73,6 +89,10 @@ impl Passwords {
 
     async fn stretch(&self, password: &SecretText, params: Params) -> Outcome<Key32> {
         let closed = |error| Problem::internal("checking a password", error);
+        let Ok(_place) = self.waiting.try_acquire() else {
+            let message = "Too many passwords are being checked at the moment.";
+            return Err(Problem::new(ErrorCode::Unavailable, message).retry_after(RETRY_S));
+        };
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(closed)?;
         let password = SecretBytes::copy_from(password.expose().as_bytes());
         let derived = tokio::task::spawn_blocking(move || {
