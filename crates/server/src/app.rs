@@ -18,7 +18,9 @@ pub mod keys;
 pub mod oidc;
 pub mod operator;
 pub mod paging;
+pub mod password_pool;
 pub mod payload;
+pub mod people;
 pub mod qrng;
 pub mod resource_servers;
 pub mod roles;
@@ -80,6 +82,8 @@ pub struct Services {
     pub applications: Arc<applications::Applications>,
     /// The end users of applications.
     pub end_users: Arc<end_users::EndUsers>,
+    /// People as they come.
+    pub people: Arc<people::People>,
     /// Roles.
     pub roles: Arc<roles::Roles>,
     /// The tenants' own people.
@@ -100,8 +104,10 @@ impl Services {
         let cache = Arc::new(key_cache::KeyCache::new(core.store.clone(), Arc::clone(freshness)));
         let cipher = Arc::new(cipher::Cipher::new(core.store.clone(), Arc::clone(&core.entropy)));
         let api_keys = Arc::new(api_keys::ApiKeys::new(core.clone()));
-        let accounts = Arc::new(accounts::Accounts::new(core.clone(), &config.portal_origin));
+        let passwords = Arc::new(password_pool::Passwords::default());
+        let accounts = Arc::new(accounts::Accounts::new(core.clone(), &config.portal_origin, Arc::clone(&passwords)));
         Ok(Self {
+            people: Arc::new(people::People::new(Arc::clone(&accounts))),
             end_users: Arc::new(end_users::EndUsers::new(Arc::clone(&accounts))),
             roles: Arc::new(roles::Roles::new(Arc::clone(&accounts))),
             users: Arc::new(users::Users::new(accounts)),
@@ -114,7 +120,7 @@ impl Services {
             data_keys: Arc::new(data_keys::DataKeys::new(core.clone(), Arc::clone(&cache), Arc::clone(&cipher))),
             qrng: Arc::new(qrng::Qrng::new(core.clone(), config.limits.entropy_mb_per_month)),
             secrets: Arc::new(secrets::Secrets::new(core.clone())),
-            shares: Arc::new(shares::Shares::new(core.clone(), &config.portal_origin)),
+            shares: Arc::new(shares::Shares::new(core.clone(), &config.portal_origin, passwords)),
             replays: Arc::new(idempotency::Replays::new(core.clone())),
             api_keys,
             tenants: Arc::new(tenants::Tenants::new(core.clone())),

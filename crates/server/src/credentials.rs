@@ -209,7 +209,7 @@ impl Known {
 }
 
 /// Whoever has one IPv6 address has the 2^64 of its network: they are one caller.
-fn counted_as(address: IpAddr) -> IpAddr {
+pub fn counted_as(address: IpAddr) -> IpAddr {
     const NETWORK: u128 = !0 << 64;
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & NETWORK).into()),

@@ -18,6 +18,7 @@ pub mod metrics;
 mod oidc;
 mod operator;
 mod page;
+pub mod pages;
 mod people;
 mod qrng;
 mod secrets;
@@ -50,6 +51,7 @@ pub fn router(platform: &Platform) -> Router<Platform> {
         .merge(audit::router())
         .merge(certificates::router())
         .merge(oidc::router(platform))
+        .merge(pages::router())
         .merge(api_keys::router())
         .merge(applications::router())
         .merge(people::router())

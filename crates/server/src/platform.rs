@@ -330,4 +330,5 @@ services! {
     audit: crate::app::audit::Audit,
     authority: crate::app::authority::Authority,
     oidc: crate::app::oidc::Oidc,
+    people: crate::app::people::People,
 }

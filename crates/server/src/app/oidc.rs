@@ -12,7 +12,7 @@
 pub mod authorize;
 pub mod client_auth;
 pub mod clients;
-mod device;
+pub mod device;
 pub mod grants;
 mod introspection;
 pub mod jws;

@@ -1,8 +1,8 @@
 //! Routes of the identity provider: the same handlers at the root, under every tenant's slug, and at the paths that clients were told before.
 
 mod cors;
-mod form;
-mod page;
+pub mod form;
+pub mod page;
 
 use std::sync::Arc;
 
@@ -119,11 +119,11 @@ fn published(body: String, etag: Option<&str>) -> Response {
     answer
 }
 
-async fn authorize(State(oidc): Service, Brought { site, parameters, session }: Brought) -> Answered<Response> {
+async fn authorize(State(oidc): Service, Brought { site, parameters, session, .. }: Brought) -> Answered<Response> {
     Ok(page::sent(oidc.authorize(&site, &parameters, session.as_ref()).await?))
 }
 
-async fn logout(State(oidc): Service, Brought { site, parameters, session }: Brought) -> Answered<Response> {
+async fn logout(State(oidc): Service, Brought { site, parameters, session, .. }: Brought) -> Answered<Response> {
     let outcome = oidc.sign_out(&site, &parameters, session.as_ref()).await?;
     Ok(page::signed_out(outcome, &parameters))
 }

@@ -3,9 +3,11 @@
 pub mod place;
 pub mod provider;
 pub mod surface;
+pub mod visitor;
 
 mod checks;
 mod clients;
+mod people;
 mod protocol_clients;
 mod protocol_mtls;
 mod protocol_tokens;

@@ -160,6 +160,11 @@ impl Refused {
         self
     }
 
+    /// The status of its answer.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The same as the audit trail writes it down.
     pub fn as_problem(&self) -> Problem {
         Problem::new(self.code.counted_as(), self.description.clone())

@@ -14,8 +14,10 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
 use crate::app::oidc::{Answered, Oidc, Refused, Site};
+use crate::app::people::People;
 use crate::credentials::Credentials;
 use crate::ctx::{Origin, Service};
+use crate::http::pages::session_cookie;
 use crate::problem::Problem;
 use crate::seal_state::SealState;
 
@@ -79,12 +81,15 @@ pub struct Brought {
     pub parameters: Parameters,
     /// Who is signed in.
     pub session: Option<LiveSession>,
+    /// Its headers.
+    pub headers: HeaderMap,
 }
 
 impl<S> FromRequest<S> for Brought
 where
     S: Send + Sync,
     Arc<Oidc>: FromRef<S>,
+    Arc<People>: FromRef<S>,
     Arc<Credentials>: FromRef<S>,
     Arc<SealState>: FromRef<S>,
 {
@@ -98,7 +103,8 @@ where
             "POST" => query.and(&form(&parts.headers, body).await?)?,
             _ => query,
         };
-        Ok(Self { site, parameters, session: None })
+        let session = Arc::<People>::from_ref(state).session(&site, session_cookie(&site, &parts.headers)).await?;
+        Ok(Self { site, parameters, session, headers: parts.headers })
     }
 }
 

@@ -1,0 +1,131 @@
+//! What somebody sees and changes of their own account.
+
+use api::people::Login;
+use api::secret::SecretText;
+use domain::identity::account::Profile;
+use domain::identity::password_policy::{BadPassword, Beside};
+use domain::identity::session::LiveSession;
+use domain::ids::{ApplicationId, SessionId};
+use store::account_history::ListedSession;
+use store::consents::forget_consent;
+use store::own_account::{ListedConsent, end_everything_but, end_grants_to};
+
+use super::{People, on_behalf};
+use crate::app::accounts::sealed;
+use crate::app::oidc::Site;
+use crate::problem::{Outcome, Problem};
+use crate::trail::Entry;
+
+/// Somebody's account, as they see it.
+pub struct Seen {
+    /// Who they are.
+    pub profile: Profile,
+    /// Where they are signed in.
+    pub sessions: Vec<ListedSession>,
+    /// What they have allowed.
+    pub consents: Vec<ListedConsent>,
+    /// What happened.
+    pub history: Vec<Login>,
+}
+
+/// What became of a wish for another password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// It is theirs now.
+    Yes,
+    /// The password that they showed is not theirs.
+    WrongPassword,
+    /// The new one is not taken.
+    Bad(BadPassword),
+}
+
+const MOST_HISTORY: u32 = 20;
+
+impl People {
+    /// What somebody sees of their account.
+    pub async fn own(&self, site: &Site, session: &LiveSession) -> Outcome<Seen> {
+        let auth = on_behalf(site.tenant());
+        let store = &self.accounts.core.store;
+        let row = store.account(&auth, session.account).await?.ok_or_else(|| Problem::not_found("account"))?;
+        let whom = (session.realm, session.account);
+        let mut entry = Entry::new("AccountRead", "identity", "Account");
+        let history = self.accounts.logins(&site.ctx, &auth, whom, Some(MOST_HISTORY), &mut entry).await?;
+        let sessions = store.listed_sessions(&auth, session.account).await?;
+        Ok(Seen {
+            profile: sealed::open(&site.ctx, &row)?,
+            sessions: sessions
+                .into_iter()
+                .filter(|one| one.state == "live" && one.expires_at > site.ctx.now())
+                .collect(),
+            consents: store.listed_consents(&auth, session.account).await?,
+            history,
+        })
+    }
+
+    /// Ends one of somebody's own sessions.
+    pub async fn end_own_session(&self, site: &Site, session: &LiveSession, which: SessionId) -> Outcome<()> {
+        let mut entry = Entry::new("SignedOut", "identity", "Session");
+        let auth = on_behalf(site.tenant());
+        let whom = (session.realm, session.account);
+        let result = self.accounts.end_session(&site.ctx, &auth, whom, which, &mut entry).await;
+        self.accounts.core.trail.conclude(&site.ctx, entry, result).await
+    }
+
+    /// Takes back what somebody allowed an application, and ends what it was granted.
+    pub async fn withdraw(&self, site: &Site, session: &LiveSession, application: ApplicationId) -> Outcome<()> {
+        let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
+        let mut entry = Entry::new("ConsentWithdrawn", "identity", "Application");
+        entry.resource_id(application).note(format!("by {}", session.account));
+        let follow = vec![
+            forget_consent(&auth, session.account, application),
+            end_grants_to(&auth, session.account, application, "withdrawn", now),
+        ];
+        let result = self.accounts.commit(&site.ctx, "withdraw consent", Vec::new(), follow, &mut entry).await;
+        self.accounts.core.trail.conclude(&site.ctx, entry, result).await
+    }
+
+    /// Gives somebody another password. Everything else that they were given ends, but the session that asked.
+    pub async fn change_password(
+        &self,
+        site: &Site,
+        session: &LiveSession,
+        old: &SecretText,
+        new: &SecretText,
+    ) -> Outcome<Changed> {
+        let mut entry = Entry::new("PasswordChanged", "identity", "Account");
+        entry.resource_id(session.account);
+        let result = self.change_now(site, session, old, new, &mut entry).await;
+        self.accounts.core.trail.conclude(&site.ctx, entry, result).await
+    }
+
+    async fn change_now(
+        &self,
+        site: &Site,
+        session: &LiveSession,
+        old: &SecretText,
+        new: &SecretText,
+        entry: &mut Entry,
+    ) -> Outcome<Changed> {
+        let auth = on_behalf(site.tenant());
+        let row = self.accounts.core.store.account(&auth, session.account).await?;
+        let row = row.ok_or_else(|| Problem::not_found("account"))?;
+        if !self.may_try(site, session.account).await? || !self.is_password(site, Some(session.account), old).await? {
+            entry.note("the old password was wrong, or tried too often");
+            self.count_wrong(site, session.account).await?;
+            return Ok(Changed::WrongPassword);
+        }
+        let beside = if row.has_second_factor { Beside::SecondFactor } else { Beside::Nothing };
+        let profile = sealed::open(&site.ctx, &row)?;
+        let known = [profile.email.as_str(), profile.display_name.as_str()];
+        let statement = match self.new_password(site, session.account, new, beside, &known).await? {
+            Ok(statement) => statement,
+            Err(bad) => {
+                entry.note("the new password is not taken");
+                return Ok(Changed::Bad(bad));
+            }
+        };
+        let follow = end_everything_but(&auth, session.account, session.id, "password changed", site.ctx.now());
+        self.accounts.commit(&site.ctx, "change password", vec![statement], follow, entry).await?;
+        Ok(Changed::Yes)
+    }
+}

@@ -1,0 +1,92 @@
+//! Whether an application may, asked of the person.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::identity::application::Branding;
+use domain::identity::session::LiveSession;
+
+use super::frame::{Fault, Frame, Shown, page};
+use super::sign_in::answer_of;
+use super::{Posted, Seen};
+use crate::app::oidc::{Oidc, Site};
+use crate::app::people::People;
+use crate::http::oidc::page::sent;
+
+#[derive(Template)]
+#[template(path = "pages/consent.html")]
+struct ConsentPage<'a> {
+    frame: Frame,
+    application: &'a str,
+    wishes: Vec<&'a str>,
+    action: &'a str,
+    carried: (&'static str, &'a str),
+    token: &'a str,
+}
+
+pub async fn show(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People>>, Seen(brought): Seen) -> Shown {
+    let handle = brought.parameters.get("interaction").ok_or_else(Fault::over)?;
+    let session = brought.session.as_ref().ok_or_else(Fault::nobody)?;
+    let waiting = oidc.interaction(&brought.site, handle).await?.ok_or_else(Fault::over)?;
+    let action = brought.site.path("/consent", oidc.origin());
+    asked(
+        &people,
+        &brought.site,
+        session,
+        &Wish {
+            application: &waiting.client.row.name,
+            branding: &waiting.client.row.settings.branding,
+            words: waiting.request.scope.words().collect(),
+            action: &action,
+            carried: ("interaction", handle),
+        },
+    )
+}
+
+pub async fn post(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People>>, Posted(brought): Posted) -> Shown {
+    let handle = brought.parameters.get("interaction").ok_or_else(Fault::over)?;
+    let session = brought.session.as_ref().ok_or_else(Fault::nobody)?;
+    if !people.is_token(&brought.site, session, brought.parameters.get("token")) {
+        return Err(Fault::elsewhere());
+    }
+    let said = answer_of(&brought.parameters).ok_or_else(Fault::over)?;
+    Ok(sent(oidc.consented(&brought.site, handle, session, said).await?))
+}
+
+/// What an application asks of a person.
+pub struct Wish<'a> {
+    pub application: &'a str,
+    pub branding: &'a Branding,
+    pub words: Vec<&'a str>,
+    pub action: &'a str,
+    pub carried: (&'static str, &'a str),
+}
+
+/// Asks.
+pub fn asked(people: &People, site: &Site, session: &LiveSession, wish: &Wish<'_>) -> Shown {
+    page(
+        StatusCode::OK,
+        &ConsentPage {
+            frame: Frame::of(Some(wish.branding)),
+            application: wish.application,
+            wishes: wish.words.iter().map(|word| in_words(word)).collect(),
+            action: wish.action,
+            carried: wish.carried,
+            token: &people.token(site, session),
+        },
+    )
+}
+
+/// What a scope means to a person. Those of the tenant's own APIs are shown as they are.
+pub fn in_words(scope: &str) -> &str {
+    match scope {
+        "openid" => "To know that it is you",
+        "profile" => "Your name and picture",
+        "email" => "Your e-mail address",
+        "phone" => "Your telephone number",
+        "offline_access" => "To go on while you are away",
+        other => other,
+    }
+}

@@ -1,0 +1,276 @@
+//! People: signing in, what the tokens then say, and what takes it away again.
+
+use std::thread;
+
+use serde_json::json;
+
+use super::provider::{Provider, refused};
+use super::visitor::{CALLBACK, PASSWORD, Visitor, hidden, parameter, sent};
+
+const ADA: &str = "ada@people.example";
+
+#[test]
+fn happy_code() {
+    let provider = Provider::start();
+    let app = provider.web();
+    let user = provider.end_user(&app, ADA);
+    let visitor = Visitor::new(&provider);
+    let code = visitor.code(&app, ADA);
+    let tokens = provider.redeem(&app, &code).expect(200).json();
+    let id = provider.verified(tokens["id_token"].as_str().unwrap(), "JWT");
+    let access = provider.verified(tokens["access_token"].as_str().unwrap(), "at+jwt");
+    assert_eq!((&id["sub"], &id["nonce"]), (&user["id"], &json!("n-1")));
+    assert_eq!((&id["aud"], &id["acr"]), (&json!(app.client_id), &json!("urn:qapi:acr:1")));
+    assert_eq!(id["amr"], json!(["pwd"]));
+    assert!(id["at_hash"].is_string() && id["sid"].is_string() && id["auth_time"].is_u64(), "{id}");
+    assert_eq!(access["sub"], user["id"]);
+    let info = provider.server.client().anonymous().request("GET", "/oauth2/userinfo");
+    let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    let info = info.header("authorization", &bearer).send().expect(200).json();
+    assert_eq!((&info["email"], &info["name"]), (&json!(ADA), &json!("Ada L.")));
+
+    // Signed in once, nobody is asked again.
+    let again = visitor.authorize(&app, &[]);
+    assert!(again.starts_with(CALLBACK), "{again}");
+}
+
+#[test]
+fn code_reuse_and_other_client() {
+    let provider = Provider::start();
+    let (app, other) = (provider.web(), provider.web());
+    provider.end_user(&app, ADA);
+    let visitor = Visitor::new(&provider);
+    let code = visitor.code(&app, ADA);
+    refused(&provider.redeem(&other, &code), 400, "invalid_grant");
+    let code = parameter(&visitor.authorize(&app, &[]), "code");
+    let tokens = provider.redeem(&app, &code).expect(200).json();
+    let access = tokens["access_token"].as_str().unwrap();
+    assert!(provider.is_active(&app, access));
+    refused(&provider.redeem(&app, &code), 400, "invalid_grant");
+    assert!(!provider.is_active(&app, access), "tokens of a code that was used twice are alive");
+}
+
+#[test]
+fn code_race_has_one_winner() {
+    let provider = Provider::start();
+    let app = provider.web();
+    provider.end_user(&app, ADA);
+    let visitor = Visitor::new(&provider);
+    let code = visitor.code(&app, ADA);
+    let won = thread::scope(|scope| {
+        let racers: Vec<_> = (0..50).map(|_| scope.spawn(|| provider.redeem(&app, &code).status)).collect();
+        racers.into_iter().map(|racer| racer.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(won.iter().filter(|status| **status == 200).count(), 1, "{won:?}");
+    assert!(won.iter().all(|status| [200, 400, 429].contains(status)), "{won:?}");
+}
+
+#[test]
+fn refresh_rotate_and_reuse() {
+    let provider = Provider::start();
+    let app = provider.app(
+        "WebApp",
+        &json!({
+            "redirectUris": [CALLBACK], "consent": "skip",
+            "allowedScopes": ["openid", "profile", "email", "offline_access"],
+        }),
+    );
+    provider.end_user(&app, ADA);
+    let visitor = Visitor::new(&provider);
+    let page = visitor.authorize(&app, &[("scope", "openid offline_access")]);
+    let code = parameter(&sent(&visitor.sign_in(&page, ADA, PASSWORD)), "code");
+    let first = provider.redeem(&app, &code).expect(200).json();
+    let refresh =
+        |token: &str| provider.by(&app, "/oauth2/token", &[("grant_type", "refresh_token"), ("refresh_token", token)]);
+    let old = first["refresh_token"].as_str().unwrap();
+    let second = refresh(old).expect(200).json();
+    let third = refresh(second["refresh_token"].as_str().unwrap()).expect(200).json();
+    // The first one again, after its successor was used: somebody else has it.
+    refused(&refresh(old), 400, "invalid_grant");
+    refused(&refresh(third["refresh_token"].as_str().unwrap()), 400, "invalid_grant");
+    assert!(!provider.is_active(&app, third["access_token"].as_str().unwrap()));
+}
+
+#[test]
+fn refresh_after_a_block_a_reset_or_an_ended_session() {
+    for what in ["block", "sessions", "password"] {
+        let provider = Provider::start();
+        let app = provider.web();
+        let user = provider.end_user(&app, ADA);
+        let place = format!("/api/v1/applications/{}/end-users/{}", app.id, user["id"].as_str().unwrap());
+        let visitor = Visitor::new(&provider);
+        let code = visitor.code(&app, ADA);
+        let tokens = provider.redeem(&app, &code).expect(200).json();
+        let access = tokens["access_token"].as_str().unwrap();
+        assert!(provider.is_active(&app, access));
+        match what {
+            "block" => drop(provider.admin().post(&format!("{place}/block"), &json!({"reason": "test"})).expect(200)),
+            "sessions" => drop(provider.admin().delete(&format!("{place}/sessions"))),
+            _ => drop(provider.admin().post(&format!("{place}/generate-temporary-password"), &json!({})).expect(200)),
+        }
+        assert!(!provider.is_active(&app, access), "{what} left a token alive");
+        let page = visitor.authorize(&app, &[]);
+        assert!(page.starts_with("/login?"), "{what} left a session alive: {page}");
+    }
+}
+
+#[test]
+fn prompt_login_max_age_and_none() {
+    let provider = Provider::start();
+    let app = provider.web();
+    provider.end_user(&app, ADA);
+    let visitor = Visitor::new(&provider);
+    assert!(visitor.authorize(&app, &[("prompt", "none")]).contains("error=login_required"));
+    visitor.code(&app, ADA);
+    assert!(visitor.authorize(&app, &[("prompt", "none")]).contains("code="));
+    for ask in [("prompt", "login"), ("max_age", "0"), ("acr_values", "urn:qapi:acr:2")] {
+        let place = visitor.authorize(&app, &[ask]);
+        assert!(place.starts_with("/login?"), "{ask:?}: {place}");
+    }
+}
+
+#[test]
+fn consent_is_asked_once_and_can_be_refused() {
+    let provider = Provider::start();
+    let app = provider.app("WebApp", &json!({ "redirectUris": [CALLBACK], "consent": "ask" }));
+    provider.end_user(&app, ADA);
+    let visitor = Visitor::new(&provider);
+    let page = visitor.authorize(&app, &[]);
+    let consent = sent(&visitor.sign_in(&page, ADA, PASSWORD));
+    assert!(consent.starts_with("/consent?"), "{consent}");
+    let shown = visitor.get(&consent).expect(200);
+    let (token, interaction) = (hidden(&shown, "token"), hidden(&shown, "interaction"));
+    let fields = [("interaction", interaction.as_str()), ("answer", "no")];
+    assert_eq!(visitor.post("/consent", &fields).status, 403, "a form without its token");
+    let no = [("interaction", interaction.as_str()), ("answer", "no"), ("token", token.as_str())];
+    assert!(sent(&visitor.post("/consent", &no)).contains("error=access_denied"));
+
+    let consent = visitor.authorize(&app, &[]);
+    let shown = visitor.get(&consent).expect(200);
+    let (token, interaction) = (hidden(&shown, "token"), hidden(&shown, "interaction"));
+    let yes = [("interaction", interaction.as_str()), ("answer", "yes"), ("token", token.as_str())];
+    assert!(sent(&visitor.post("/consent", &yes)).contains("code="));
+    assert!(visitor.authorize(&app, &[]).contains("code="), "asked twice");
+    assert!(visitor.authorize(&app, &[("prompt", "consent")]).starts_with("/consent?"));
+}
+
+#[test]
+fn csrf_login_clickjacking_and_fixation() {
+    let provider = Provider::start();
+    let app = provider.web();
+    provider.end_user(&app, ADA);
+    let visitor = Visitor::new(&provider);
+    let page = visitor.authorize(&app, &[]);
+    let interaction = parameter(&page, "interaction");
+    let fields = [("interaction", interaction.as_str()), ("email", ADA), ("password", PASSWORD)];
+    for origin in ["https://evil.example", "null", "http://127.0.0.1:1"] {
+        assert_eq!(visitor.post_from(origin, "/login", &fields).status, 403, "{origin}");
+    }
+    let shown = visitor.get(&page).expect(200);
+    let policy = shown.header("content-security-policy").unwrap();
+    assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert_eq!(shown.header("cache-control"), Some("no-store"));
+    assert_eq!(shown.header("referrer-policy"), Some("no-referrer"));
+
+    // A cookie that somebody planted is not the one that the session has afterwards.
+    visitor.set_cookie("qapi_session", "qss_planted-by-somebody-else-000000000000000000");
+    sent(&visitor.post("/login", &fields));
+    assert_ne!(visitor.cookie("qapi_session").unwrap(), "qss_planted-by-somebody-else-000000000000000000");
+}
+
+#[test]
+fn enumeration() {
+    let provider = Provider::start();
+    let app = provider.web();
+    provider.end_user(&app, ADA);
+    let visitor = Visitor::new(&provider);
+    let page = visitor.authorize(&app, &[]);
+    let bodies = [ADA, "nobody@people.example", "no address"].map(|email| {
+        let answer = visitor.sign_in(&page, email, "wrong password of some length");
+        (answer.status, answer.text().replace(email, "E"))
+    });
+    assert_eq!(bodies[0].0, 400);
+    assert!(bodies.iter().all(|body| body == &bodies[0]), "{bodies:?}");
+}
+
+#[test]
+fn lockout_dos() {
+    let provider = Provider::start();
+    let app = provider.web();
+    provider.end_user(&app, ADA);
+    let own = Visitor::new(&provider);
+    own.code(&app, ADA);
+
+    let stranger = Visitor::new(&provider);
+    let page = stranger.authorize(&app, &[]);
+    let tried: Vec<u16> =
+        (0..8).map(|n| stranger.sign_in(&page, ADA, &format!("a wrong password {n}")).status).collect();
+    assert_eq!(tried[..5], [400; 5], "{tried:?}");
+    assert!(tried.contains(&429), "nothing slows a stranger down: {tried:?}");
+    // The right password does not help a stranger now, and the person goes on with their own device.
+    assert_eq!(stranger.sign_in(&page, ADA, PASSWORD).status, 429);
+    let page = own.authorize(&app, &[("prompt", "login")]);
+    assert!(sent(&own.sign_in(&page, ADA, PASSWORD)).contains("code="));
+}
+
+#[test]
+fn a_temporary_password_has_to_be_changed() {
+    let provider = Provider::start();
+    let app = provider.web();
+    let user = provider.end_user(&app, ADA);
+    let place = format!("/api/v1/applications/{}/end-users/{}", app.id, user["id"].as_str().unwrap());
+    let given = provider.admin().post(&format!("{place}/generate-temporary-password"), &json!({})).expect(200);
+    let temporary = given.text_of("temporaryPassword");
+    let visitor = Visitor::new(&provider);
+    let page = visitor.authorize(&app, &[]);
+    let interaction = parameter(&page, "interaction");
+    let asked = visitor.sign_in(&page, ADA, &temporary);
+    assert!(asked.status == 400 && asked.text().contains("new_password"), "{}", asked.text());
+    let with = |new: &str| {
+        let fields =
+            [("interaction", interaction.as_str()), ("email", ADA), ("password", &temporary), ("new_password", new)];
+        visitor.post("/login", &fields)
+    };
+    for bad in ["short", "passwordpassword", "aaaaaaaaaaaaaaaaaaaa"] {
+        let answer = with(bad);
+        assert!(answer.status == 400 && answer.text().contains("The new password"), "{bad}: {}", answer.text());
+    }
+    assert!(sent(&with("four words nobody has said")).contains("code="));
+    visitor.forget();
+    let page = visitor.authorize(&app, &[]);
+    assert_eq!(visitor.sign_in(&page, ADA, &temporary).status, 400);
+}
+
+#[test]
+fn the_account_page_shows_and_ends_what_there_is() {
+    let provider = Provider::start();
+    let app = provider.app("WebApp", &json!({ "redirectUris": [CALLBACK], "consent": "ask" }));
+    provider.end_user(&app, ADA);
+    let visitor = Visitor::new(&provider);
+    assert_eq!(visitor.get("/account").status, 401);
+    let page = visitor.authorize(&app, &[]);
+    let consent = sent(&visitor.sign_in(&page, ADA, PASSWORD));
+    let shown = visitor.get(&consent).expect(200);
+    let (token, interaction) = (hidden(&shown, "token"), hidden(&shown, "interaction"));
+    let yes = [("interaction", interaction.as_str()), ("answer", "yes"), ("token", token.as_str())];
+    let code = parameter(&sent(&visitor.post("/consent", &yes)), "code");
+    let tokens = provider.redeem(&app, &code).expect(200).json();
+    let access = tokens["access_token"].as_str().unwrap();
+
+    let account = visitor.get("/account").expect(200);
+    assert!(account.text().contains(ADA) && account.text().contains("this browser"), "{}", account.text());
+    let (token, application) = (hidden(&account, "token"), hidden(&account, "application"));
+    let withdraw = [("do", "withdraw"), ("application", application.as_str()), ("token", token.as_str())];
+    visitor.post("/account", &withdraw).expect(200);
+    assert!(!provider.is_active(&app, access), "a withdrawn grant is alive");
+
+    let change = |old: &str, new: &str| {
+        visitor.post("/account", &[("do", "password"), ("password", old), ("new_password", new), ("token", &token)])
+    };
+    change("not the password", "four words nobody has said").expect(400);
+    change(PASSWORD, "four words nobody has said").expect(200);
+    let session = hidden(&account, "session");
+    let end = [("do", "end"), ("session", session.as_str()), ("token", token.as_str())];
+    visitor.post("/account", &end).expect(200);
+    assert_eq!(visitor.get("/account").status, 401);
+}
