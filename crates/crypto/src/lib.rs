@@ -23,6 +23,7 @@ pub mod jose;
 pub mod key;
 pub mod key_file;
 pub mod message;
+pub mod otp;
 pub mod passphrase;
 pub mod random;
 pub mod secret;

@@ -8,6 +8,8 @@
 //! kept.
 
 pub mod access_tokens;
+pub mod account_codes;
+pub mod account_factors;
 pub mod account_history;
 pub mod accounts;
 pub mod api_keys;
@@ -32,6 +34,7 @@ pub mod lane;
 pub mod lease;
 pub mod letters;
 pub mod logout_notices;
+pub mod mail;
 pub mod meta;
 pub mod migrate;
 pub mod outbox;

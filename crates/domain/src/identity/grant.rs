@@ -26,6 +26,12 @@ words! {
         RefreshReused = "refresh_reused",
         /// Its session was ended.
         SignedOut = "signed_out",
+        /// Its person was shut out.
+        Blocked = "blocked",
+        /// Its person set a password anew, or somebody else did.
+        PasswordReset = "password reset",
+        /// Its person chose another password.
+        PasswordChanged = "password changed",
     }
 }
 

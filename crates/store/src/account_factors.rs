@@ -1,0 +1,155 @@
+//! Second factors: an authenticator (`totp`) and recovery codes (`recovery`).
+//!
+//! An authenticator is `waiting` until its first code was shown, then `live`. A recovery code is `live` until it is `spent`; its row
+//! holds a keyed hash.
+
+use domain::authz::{Action, Authorized};
+use domain::ids::{AccountId, FactorId};
+use domain::time::Timestamp;
+
+use crate::error::Result;
+use crate::stmt::{Stmt, sql};
+use crate::store::Store;
+
+/// An authenticator.
+#[derive(Clone, Debug)]
+pub struct StoredTotp {
+    pub id: FactorId,
+    /// Whether a code of it was shown.
+    pub is_live: bool,
+    /// The sealed secret.
+    pub sealed: Vec<u8>,
+    /// The step of the last code that was taken.
+    pub last_step: i64,
+    pub created_at: Timestamp,
+}
+
+impl Store {
+    /// The authenticator of somebody: the live one, or the one that waits for its first code.
+    pub async fn totp<A: Action>(&self, auth: &Authorized<A>, account: AccountId) -> Result<Option<StoredTotp>> {
+        let text = "SELECT id, state, sealed, last_step, created_at FROM account_factor WHERE tenant = $1 AND account = $2 \
+                    AND kind = 'totp' AND state IN ('live', 'waiting') ORDER BY state, created_at DESC LIMIT 1";
+        let row = self.read_one(sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes())).await?;
+        let read = |row: crate::row::Row| {
+            Ok(StoredTotp {
+                id: FactorId::from_bytes(row.array(0)?),
+                is_live: row.text(1)? == "live",
+                sealed: row.blob(2)?.to_vec(),
+                last_step: row.int(3)?,
+                created_at: Timestamp::from_millis(row.int(4)?),
+            })
+        };
+        row.map(read).transpose()
+    }
+
+    /// How many recovery codes somebody has left.
+    pub async fn recovery_codes_left<A: Action>(&self, auth: &Authorized<A>, account: AccountId) -> Result<u64> {
+        let text = "SELECT COUNT(*) FROM account_factor WHERE tenant = $1 AND account = $2 AND kind = 'recovery' AND state = 'live'";
+        let rows = self.scan(sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes())).await?;
+        rows.first().map_or(Ok(0), |row| Ok(u64::try_from(row.int(0)?).unwrap_or_default()))
+    }
+
+    /// The recovery code of this hash, if somebody has it and has not spent it.
+    pub async fn recovery_code<A: Action>(
+        &self,
+        auth: &Authorized<A>,
+        account: AccountId,
+        hash: &[u8; 32],
+    ) -> Result<Option<FactorId>> {
+        let text = "SELECT id FROM account_factor WHERE tenant = $1 AND account = $2 AND kind = 'recovery' AND state = 'live' \
+                    AND sealed = $3 LIMIT 1";
+        let statement = sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(hash);
+        self.read_one(statement).await?.map(|row| Ok(FactorId::from_bytes(row.array(0)?))).transpose()
+    }
+}
+
+/// Adds an authenticator that waits for its first code.
+pub fn insert_totp<A: Action>(
+    auth: &Authorized<A>,
+    account: AccountId,
+    id: FactorId,
+    sealed: Vec<u8>,
+    now: Timestamp,
+) -> Stmt {
+    sql("INSERT INTO account_factor (tenant, id, account, kind, state, sealed, last_step, created_at) \
+         VALUES ($1, $2, $3, 'totp', 'waiting', $4, 0, $5)")
+    .bind(auth.tenant().as_bytes())
+    .bind(id.as_bytes())
+    .bind(account.as_bytes())
+    .bind(sealed)
+    .bind(now.millis())
+}
+
+/// Adds a recovery code by its keyed hash.
+pub fn insert_recovery_code<A: Action>(
+    auth: &Authorized<A>,
+    account: AccountId,
+    id: FactorId,
+    hash: [u8; 32],
+    now: Timestamp,
+) -> Stmt {
+    sql("INSERT INTO account_factor (tenant, id, account, kind, state, sealed, last_step, created_at) \
+         VALUES ($1, $2, $3, 'recovery', 'live', $4, 0, $5)")
+    .bind(auth.tenant().as_bytes())
+    .bind(id.as_bytes())
+    .bind(account.as_bytes())
+    .bind(hash)
+    .bind(now.millis())
+}
+
+/// Takes a code of an authenticator: it and all before it are worth nothing any more. Touches no row when one of them was taken already.
+pub fn take_totp<A: Action>(auth: &Authorized<A>, id: FactorId, step: i64, now: Timestamp) -> Stmt {
+    sql("UPDATE account_factor SET last_step = $3, used_at = $4, state = 'live' \
+         WHERE tenant = $1 AND id = $2 AND kind = 'totp' AND state IN ('live', 'waiting') AND last_step < $3")
+    .bind(auth.tenant().as_bytes())
+    .bind(id.as_bytes())
+    .bind(step)
+    .bind(now.millis())
+}
+
+/// Spends a recovery code. Touches no row when it was spent already.
+pub fn spend_recovery_code<A: Action>(auth: &Authorized<A>, id: FactorId, now: Timestamp) -> Stmt {
+    sql("UPDATE account_factor SET state = 'spent', used_at = $3 \
+         WHERE tenant = $1 AND id = $2 AND kind = 'recovery' AND state = 'live'")
+    .bind(auth.tenant().as_bytes())
+    .bind(id.as_bytes())
+    .bind(now.millis())
+}
+
+/// Forgets authenticators that still wait for their first code.
+pub fn forget_waiting_totp<A: Action>(auth: &Authorized<A>, account: AccountId) -> Stmt {
+    sql("DELETE FROM account_factor WHERE tenant = $1 AND account = $2 AND kind = 'totp' AND state = 'waiting'")
+        .bind(auth.tenant().as_bytes())
+        .bind(account.as_bytes())
+}
+
+/// Forgets the recovery codes of somebody.
+pub fn forget_recovery_codes<A: Action>(auth: &Authorized<A>, account: AccountId) -> Stmt {
+    sql("DELETE FROM account_factor WHERE tenant = $1 AND account = $2 AND kind = 'recovery'")
+        .bind(auth.tenant().as_bytes())
+        .bind(account.as_bytes())
+}
+
+/// Forgets every second factor of somebody.
+pub fn forget_factors<A: Action>(auth: &Authorized<A>, account: AccountId) -> Stmt {
+    sql("DELETE FROM account_factor WHERE tenant = $1 AND account = $2")
+        .bind(auth.tenant().as_bytes())
+        .bind(account.as_bytes())
+}
+
+/// Whether somebody is asked for a second factor. Touches one row.
+pub fn mark_second_factor<A: Action>(auth: &Authorized<A>, account: AccountId, has: Has) -> Stmt {
+    sql("UPDATE account SET has_second_factor = $3, ver = ver + 1 WHERE tenant = $1 AND id = $2")
+        .bind(auth.tenant().as_bytes())
+        .bind(account.as_bytes())
+        .bind(has == Has::One)
+}
+
+/// See [`mark_second_factor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Has {
+    /// They have one.
+    One,
+    /// They have none.
+    None,
+}
