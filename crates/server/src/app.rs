@@ -15,6 +15,7 @@ pub mod end_users;
 pub mod idempotency;
 pub mod key_cache;
 pub mod keys;
+pub mod mail;
 pub mod oidc;
 pub mod operator;
 pub mod paging;
@@ -92,6 +93,8 @@ pub struct Services {
     pub resource_servers: Arc<resource_servers::ResourceServers>,
     /// Certificate authorities.
     pub authority: Arc<authority::Authority>,
+    /// Letters.
+    pub mail: Arc<mail::Mail>,
     /// The identity provider.
     pub oidc: Arc<oidc::Oidc>,
     loaded: Arc<key_cache::KeyCache>,
@@ -110,6 +113,7 @@ impl Services {
             people: Arc::new(people::People::new(Arc::clone(&accounts))),
             end_users: Arc::new(end_users::EndUsers::new(Arc::clone(&accounts))),
             roles: Arc::new(roles::Roles::new(Arc::clone(&accounts))),
+            mail: Arc::new(mail::Mail::new(core.clone(), config.mail.as_ref())?),
             users: Arc::new(users::Users::new(accounts)),
             applications: Arc::new(applications::Applications::new(core.clone(), Arc::clone(&api_keys))),
             resource_servers: Arc::new(resource_servers::ResourceServers::new(core.clone())),

@@ -21,12 +21,15 @@ use crate::platform::Platform;
 mod authorities;
 mod checkpoints;
 mod deletions;
+mod letters;
 mod share_links;
 mod tokens;
 mod upkeep;
 
 /// How often the outbox, the index and the chains are looked at: events must be queryable within a second.
 const AUDIT_PERIOD: Duration = Duration::from_millis(200);
+/// How often letters are looked for: somebody waits for them.
+const LETTERS_PERIOD: Duration = Duration::from_secs(1);
 /// How often everything slow is looked at.
 const UPKEEP_PERIOD: Duration = Duration::from_secs(10);
 
@@ -62,10 +65,12 @@ pub fn start(platform: &Platform, stop: watch::Receiver<bool>) -> JoinHandle<()>
     let share_links = share_links::run(platform.clone(), Ticks::new(TIDYING_PERIOD, stop.clone()));
     let authorities = authorities::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let tokens = tokens::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
+    let letters = letters::run(platform.clone(), Ticks::new(LETTERS_PERIOD, stop.clone()));
+    let old_letters = letters::forget(platform.clone(), Ticks::new(TIDYING_PERIOD, stop.clone()));
     let upkeep = upkeep::run(platform.clone(), Ticks::new(UPKEEP_PERIOD, stop));
     tokio::spawn(async move {
-        let ((), (), (), (), (), (), ()) =
-            tokio::join!(audit, checkpoints, deletions, share_links, authorities, tokens, upkeep);
+        let mail = async { tokio::join!(letters, old_letters) };
+        tokio::join!(audit, checkpoints, deletions, share_links, authorities, tokens, mail, upkeep);
         feed.abort();
     })
 }

@@ -13,6 +13,7 @@ use tls::{MtlsConfig, TlsConfig};
 pub use http::{ForwardedHeader, HttpSection};
 
 pub mod http;
+pub mod mail;
 pub mod tls;
 
 /// The checked configuration.
@@ -42,6 +43,8 @@ pub struct Config {
     pub limits: LimitsSection,
     /// Entropy sources beside the operating system's.
     pub entropy: Vec<DeviceSection>,
+    /// Letters; none leave when absent.
+    pub mail: Option<mail::MailConfig>,
     /// Certificates.
     pub certificates: CertificatesSection,
     /// Shown by `/health`.
@@ -105,6 +108,7 @@ struct File {
     entropy: EntropySection,
     #[serde(default)]
     certificates: CertificatesSection,
+    mail: Option<mail::MailSection>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -287,6 +291,7 @@ impl Config {
             limits: file.limits,
             entropy: file.entropy.devices,
             certificates: file.certificates,
+            mail: file.mail.map(mail::MailSection::checked).transpose()?,
             environment: server.environment,
         })
     }
@@ -314,6 +319,7 @@ impl Config {
             },
             entropy: Vec::new(),
             certificates: CertificatesSection { learn_names: LearnNames::Everywhere },
+            mail: Some(mail::MailConfig::dev(data_dir)),
             environment: "development".to_owned(),
         })
     }

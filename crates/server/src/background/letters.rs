@@ -1,0 +1,27 @@
+//! Letters leave while the platform is unsealed; those that cannot be delivered, and codes that have ended, are forgotten.
+
+use domain::identity::mail::KEPT_MS;
+use domain::time::DAY_MS;
+
+use super::{Ticks, note};
+use crate::clock;
+use crate::platform::Platform;
+
+/// Sends until the server stops.
+pub async fn run(platform: Platform, mut ticks: Ticks) {
+    while ticks.next().await {
+        let Ok(keyring) = platform.seal.keyring() else { continue };
+        if let Err(problem) = platform.services.mail.deliver_due(&keyring, clock::now()).await {
+            tracing::warn!(task = "letters", error.cause = ?problem.cause, "{}", problem.message);
+        }
+    }
+}
+
+/// Forgets until the server stops.
+pub async fn forget(platform: Platform, mut ticks: Ticks) {
+    while ticks.next().await {
+        let now = clock::now();
+        let (letters, codes) = (now.plus_millis(-KEPT_MS), now.plus_millis(-DAY_MS));
+        note("letters and codes", platform.store.forget_letters_and_codes(letters, codes).await);
+    }
+}
