@@ -3,8 +3,13 @@
 //! Whoever signs in is told nothing but that it did not work: an address that nobody has costs the same work and gets the same answer.
 
 pub mod account;
+pub mod codes;
 pub mod cookies;
+pub mod factors;
+mod notices;
+pub mod own_factors;
 pub mod passwords;
+pub mod second_step;
 pub mod sessions;
 pub mod sign_in;
 

@@ -4,8 +4,10 @@
 //! a page of ours ([`Posted`]), and whatever is answered to a form is answered by 303 or by the page again.
 
 mod account;
+mod code;
 mod consent;
 mod device;
+mod factor;
 mod frame;
 mod sign_in;
 
@@ -30,12 +32,22 @@ pub fn router() -> Router<Platform> {
         .route("/login", get(sign_in::show).post(sign_in::post))
         .route("/consent", get(consent::show).post(consent::post))
         .route("/device", get(device::show).post(device::post))
-        .route("/account", get(account::show).post(account::post));
+        .route("/account", get(account::show).post(account::post))
+        .route("/account/factors", get(factor::show).post(factor::post))
+        .route("/invitation", get(code::invitation).post(code::accept))
+        .route("/verify", get(code::verification).post(code::verify))
+        .route("/reset", get(code::resetting).post(code::reset))
+        .route("/forgot", get(code::forgot).post(code::send));
     let of_tenants = Router::new()
         .route("/t/{slug}/login", get(sign_in::show).post(sign_in::post))
         .route("/t/{slug}/consent", get(consent::show).post(consent::post))
         .route("/t/{slug}/device", get(device::show).post(device::post))
-        .route("/t/{slug}/account", get(account::show).post(account::post));
+        .route("/t/{slug}/account", get(account::show).post(account::post))
+        .route("/t/{slug}/account/factors", get(factor::show).post(factor::post))
+        .route("/t/{slug}/invitation", get(code::invitation).post(code::accept))
+        .route("/t/{slug}/verify", get(code::verification).post(code::verify))
+        .route("/t/{slug}/reset", get(code::resetting).post(code::reset))
+        .route("/t/{slug}/forgot", get(code::forgot).post(code::send));
     pages.merge(of_tenants).route("/pages.css", get(frame::style))
 }
 

@@ -7,7 +7,8 @@ use domain::identity::authorization_request::Acr;
 use domain::identity::liveness;
 use domain::identity::session::{ABSOLUTE_MS, IDLE_MS, LiveSession, SEEN_EVERY_MS};
 use domain::ids::{AccountId, SessionId};
-use store::sessions::{NewSession, see_session};
+use store::Stmt;
+use store::sessions::{NewSession, renew_session, see_session};
 
 use super::{People, on_behalf};
 use crate::app::accounts::history::Whence;
@@ -20,6 +21,8 @@ use crate::problem::{Outcome, Problem};
 /// What a session's cookie begins with, and how long it is.
 const PREFIX: &str = "qss_";
 const COOKIE_MAX: usize = 64;
+/// What a session says of a second factor.
+const SECOND: [&str; 3] = ["otp", "mca", "mfa"];
 
 /// What is to be known of a session that begins.
 pub(super) struct Beginning<'a> {
@@ -78,6 +81,15 @@ impl People {
             sealed: self.whence(site, Cell { table: "session", row: id.as_bytes(), column: "sealed", version: 0 })?,
         };
         Ok((new, cookie))
+    }
+
+    /// The statement that gives a session another cookie and what it now says, and the cookie.
+    pub(super) fn renewed(&self, site: &Site, session: &LiveSession, acr: Acr, more: &[&str]) -> (Stmt, String) {
+        let cookie = self.cookie();
+        let kept = session.amr.iter().map(String::as_str).filter(|word| !SECOND.contains(word));
+        let amr = kept.chain(more.iter().copied()).map(str::to_owned).collect();
+        let live = LiveSession { acr: acr.to_string(), amr, ..session.clone() };
+        (renew_session(&on_behalf(site.tenant()), &live, cookie_hash(site, &cookie), site.ctx.now()), cookie)
     }
 
     /// From where and with what somebody came, sealed for its place.

@@ -54,8 +54,8 @@ pub enum SignedIn {
     Wait(u64),
     /// The password is right, and they have to choose another.
     MustChange(Option<BadPassword>),
-    /// A second factor is asked for, and there is no way to show one here.
-    NeedsSecondFactor,
+    /// The password is right, and a second factor is asked for: what the browser carries to that.
+    NeedsSecondFactor(String),
 }
 
 /// A session that began.
@@ -94,7 +94,7 @@ impl People {
         }
         let is_right = self.is_password(site, account.as_ref().map(|account| account.id), shown.password).await?;
         match account.filter(|account| is_right && account.state == State::Active) {
-            Some(account) => self.admit(site, shown, account, &subjects, entry).await,
+            Some(account) => self.admit(site, shown, account, entry).await,
             None => {
                 self.refuse(site, &hash, shown.realm, &subjects, entry).await?;
                 Ok(SignedIn::No)
@@ -108,12 +108,11 @@ impl People {
         site: &Site,
         shown: &Shown<'_>,
         account: StoredAccount,
-        subjects: &Subjects,
         entry: &mut Entry,
     ) -> Outcome<SignedIn> {
         entry.resource_id(account.id);
         if account.has_second_factor || shown.wanted == Acr::Two {
-            return Ok(SignedIn::NeedsSecondFactor);
+            return Ok(SignedIn::NeedsSecondFactor(self.half(site, account.id, entry).await?));
         }
         let mut exact = Vec::new();
         if account.must_change_password {
@@ -125,18 +124,45 @@ impl People {
             }
             entry.note("chose a new password");
         }
-        let beginning =
-            Beginning { account: account.id, realm: shown.realm, acr: Acr::One, amr: &["pwd"], idle_s: shown.idle_s };
+        let entering = Entering {
+            account: account.id,
+            realm: shown.realm,
+            acr: Acr::One,
+            amr: &["pwd"],
+            idle_s: shown.idle_s,
+            device: shown.device,
+        };
+        Ok(SignedIn::Yes(Box::new(self.enter(site, &entering, exact, Vec::new(), entry).await?)))
+    }
+
+    /// Lets somebody in, in one transaction with what used up the proof of who they are.
+    pub(super) async fn enter(
+        &self,
+        site: &Site,
+        entering: &Entering<'_>,
+        mut exact: Vec<Stmt>,
+        mut follow: Vec<Stmt>,
+        entry: &mut Entry,
+    ) -> Outcome<Begun> {
+        let beginning = Beginning {
+            account: entering.account,
+            realm: entering.realm,
+            acr: entering.acr,
+            amr: entering.amr,
+            idle_s: entering.idle_s,
+        };
         let (session, cookie) = self.begin(site, &beginning)?;
         let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
-        exact.extend([count_sign_in(&auth, account.id, now), insert_session(&auth, &session)]);
-        exact.push(self.login(site, account.id, "Login", None)?);
-        self.accounts.commit(&site.ctx, "sign in", exact, vec![forgive(&auth, &subjects.account)], entry).await?;
-        let device = match shown.device.and_then(|mark| known_device(site, account.id, mark).map(|_| mark)) {
+        exact.extend([count_sign_in(&auth, entering.account, now), insert_session(&auth, &session)]);
+        exact.push(self.login(site, entering.account, "Login", None)?);
+        follow.push(forgive(&auth, &self.subject_of(site, entering.account, entering.device)));
+        self.accounts.commit(&site.ctx, "sign in", exact, follow, entry).await?;
+        let known = entering.device.filter(|mark| known_device(site, entering.account, mark).is_some());
+        let device = match known {
             Some(mark) => mark.to_owned(),
-            None => device_mark(site, account.id, &bytes(&*self.accounts.core.entropy)),
+            None => device_mark(site, entering.account, &bytes(&*self.accounts.core.entropy)),
         };
-        Ok(SignedIn::Yes(Box::new(Begun { session: session.live, cookie, device })))
+        Ok(Begun { session: session.live, cookie, device })
     }
 
     /// Something was wrong: it is counted, and stands in the history of whoever has the address.
@@ -180,12 +206,34 @@ impl People {
         self.accounts.commit(&site.ctx, "count a wrong password", Vec::new(), vec![count], &mut entry).await
     }
 
-    fn login(&self, site: &Site, account: AccountId, kind: &str, reason: Option<&str>) -> Outcome<Stmt> {
+    /// What failures of an account are counted for, on this device.
+    pub(super) fn subject_of(&self, site: &Site, account: AccountId, device: Option<&str>) -> [u8; 32] {
+        subjects(site, &[0; 32], Some(account), device).account
+    }
+
+    /// How many seconds to wait before somebody may try again on this device.
+    pub(super) async fn wait_of(&self, site: &Site, account: AccountId, device: Option<&str>) -> Outcome<Option<u64>> {
+        let subject = self.subject_of(site, account, device);
+        let failures = self.accounts.core.store.failures(&on_behalf(site.tenant()), &subject).await?;
+        Ok(wait_s(Counted::Account, failures, site.ctx.now()))
+    }
+
+    pub(super) fn login(&self, site: &Site, account: AccountId, kind: &str, reason: Option<&str>) -> Outcome<Stmt> {
         let id = LoginEventId::from_random(bytes(&*self.accounts.core.entropy));
         let cell = Cell { table: "login_event", row: id.as_bytes(), column: "sealed", version: 0 };
         let sealed = self.whence(site, cell)?;
         Ok(insert_login(&on_behalf(site.tenant()), &NewLogin { id, account, at: site.ctx.now(), kind, reason, sealed }))
     }
+}
+
+/// Somebody who is let in.
+pub(super) struct Entering<'a> {
+    pub account: AccountId,
+    pub realm: AccountRealm,
+    pub acr: Acr,
+    pub amr: &'a [&'a str],
+    pub idle_s: Option<u32>,
+    pub device: Option<&'a str>,
 }
 
 /// What failures are counted for.

@@ -73,6 +73,7 @@ fn purpose<'a>(device: &'a WaitingDevice, action: String, code: &'a str, email: 
     let settings = &device.client.row.settings;
     Purpose {
         application: &device.client.row.name,
+        client_id: device.client.id(),
         branding: &settings.branding,
         realm: realm_of(&device.client),
         idle_s: settings.session_idle_s,

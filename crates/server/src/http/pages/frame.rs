@@ -49,6 +49,11 @@ impl Fault {
         Self::new(StatusCode::BAD_REQUEST, "This sign-in is over. Go back to the application and begin anew.")
     }
 
+    /// The link of a letter does not work.
+    pub fn link() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "This link was used before, or is too old. Ask for another letter.")
+    }
+
     /// Nobody is signed in.
     pub fn nobody() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "You are not signed in. Go to the application and sign in there.")

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::routes::encode_query_value;
 use api::secret::SecretText;
 use askama::Template;
 use axum::extract::State;
@@ -23,6 +24,8 @@ use crate::http::oidc::page::sent;
 pub struct Purpose<'a> {
     /// The application's name.
     pub application: &'a str,
+    /// What it is called by clients.
+    pub client_id: &'a str,
     /// How its page looks.
     pub branding: &'a Branding,
     /// Whose people may.
@@ -51,6 +54,7 @@ struct SignInPage<'a> {
     carried: (&'static str, &'a str),
     email: &'a str,
     must_change: bool,
+    forgot: String,
 }
 
 pub async fn show(State(oidc): State<Arc<Oidc>>, Seen(brought): Seen) -> Shown {
@@ -84,6 +88,9 @@ pub async fn tried(
     purpose: &Purpose<'_>,
 ) -> Result<Result<Begun, axum::response::Response>, Fault> {
     let parameters = &brought.parameters;
+    if let Some(half) = parameters.get("half") {
+        return super::factor::tried(people, brought, purpose, half).await;
+    }
     let secret = |name: &str| parameters.get(name).filter(|text| !text.is_empty()).map(SecretText::copy_from);
     let password = secret("password").unwrap_or_else(|| SecretText::copy_from(""));
     let new_password = secret("new_password");
@@ -102,7 +109,9 @@ pub async fn tried(
         SignedIn::Wait(seconds) => Said::Wait(seconds),
         SignedIn::MustChange(None) => Said::MustChange("You have to choose a new password.".to_owned()),
         SignedIn::MustChange(Some(bad)) => Said::MustChange(format!("The new password {bad}.")),
-        SignedIn::NeedsSecondFactor => Said::SecondFactor,
+        SignedIn::NeedsSecondFactor(half) => {
+            return Ok(Err(super::factor::ask(people, &brought.site, purpose, &half, ("", "")).await?));
+        }
     };
     let status = if matches!(said, Said::Wait(_)) { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::BAD_REQUEST };
     Ok(Err(form(status, purpose, &said)?))
@@ -120,7 +129,6 @@ pub enum Said {
     Wrong,
     Wait(u64),
     MustChange(String),
-    SecondFactor,
 }
 
 /// Shows the form.
@@ -130,9 +138,6 @@ pub fn form(status: StatusCode, purpose: &Purpose<'_>, said: &Said) -> Shown {
         Said::Wrong => "The address or the password is wrong.".to_owned(),
         Said::Wait(seconds) => format!("Too many tries. Wait {seconds} seconds."),
         Said::MustChange(why) => why.clone(),
-        Said::SecondFactor => {
-            "A second factor is needed, and this account has none that can be asked for here.".to_owned()
-        }
     };
     let title = purpose.branding.title.clone();
     page(
@@ -147,8 +152,15 @@ pub fn form(status: StatusCode, purpose: &Purpose<'_>, said: &Said) -> Shown {
             carried: purpose.carried,
             email: purpose.email,
             must_change: matches!(said, Said::MustChange(_)),
+            forgot: forgot(purpose),
         },
     )
+}
+
+/// Where whoever forgot the password asks for a letter: beside the page that the form goes to.
+fn forgot(purpose: &Purpose<'_>) -> String {
+    let place = purpose.action.rsplit_once('/').map_or("", |(place, _)| place);
+    format!("{place}/forgot?client_id={}", encode_query_value(purpose.client_id))
 }
 
 impl crate::app::oidc::authorize::Interaction {
@@ -156,6 +168,7 @@ impl crate::app::oidc::authorize::Interaction {
         let settings = &self.client.row.settings;
         Purpose {
             application: &self.client.row.name,
+            client_id: self.client.id(),
             branding: &settings.branding,
             realm: self.realm,
             idle_s: settings.session_idle_s,

@@ -1,0 +1,218 @@
+//! Second factors as somebody sees and changes them on their account page. Every change is proven by the password, and taking one away
+//! by the factor too; the session that asked then has another cookie.
+
+use api::secret::SecretText;
+use domain::identity::authorization_request::Acr;
+use domain::identity::session::LiveSession;
+use store::account_factors::{Has, forget_factors, mark_second_factor};
+use store::accounts::StoredAccount;
+
+use super::factors::Enrolment;
+use super::{People, on_behalf};
+use crate::app::accounts::sealed;
+use crate::app::oidc::Site;
+use crate::problem::{Outcome, Problem};
+use crate::trail::Entry;
+
+/// What somebody has.
+pub struct OwnFactors {
+    /// Whether they have an authenticator.
+    pub has_totp: bool,
+    /// How many recovery codes are left.
+    pub recovery_codes: u64,
+}
+
+/// What became of a change.
+pub enum Change<T> {
+    /// It is done.
+    Done(T),
+    /// The password is wrong, or was tried too often.
+    WrongPassword,
+    /// The code is wrong, or was used before.
+    WrongCode,
+}
+
+/// An authenticator that was set up.
+pub struct SetUp {
+    /// The recovery codes, shown once.
+    pub recovery_codes: Vec<String>,
+    /// The session's new cookie.
+    pub cookie: String,
+}
+
+impl People {
+    /// What somebody has.
+    pub async fn own_factors(&self, site: &Site, session: &LiveSession) -> Outcome<OwnFactors> {
+        let (auth, store) = (on_behalf(site.tenant()), &self.accounts.core.store);
+        let totp = store.totp(&auth, session.account).await?;
+        let recovery_codes = store.recovery_codes_left(&auth, session.account).await?;
+        Ok(OwnFactors { has_totp: totp.is_some_and(|factor| factor.is_live), recovery_codes })
+    }
+
+    /// An authenticator to set up, for whoever knows the password and has none.
+    pub async fn offer(&self, site: &Site, session: &LiveSession, password: &SecretText) -> Outcome<Change<Enrolment>> {
+        let row = self.own_row(site, session).await?;
+        if row.has_second_factor {
+            return Err(Problem::new(
+                api::error::ErrorCode::Conflict,
+                "There is an authenticator already. Remove it first.",
+            ));
+        }
+        if !self.knows(site, session, password).await? {
+            return Ok(Change::WrongPassword);
+        }
+        let profile = sealed::open(&site.ctx, &row)?;
+        Ok(Change::Done(self.enrolment(site, row.id, &profile).await?))
+    }
+
+    /// The authenticator that is being set up, to be shown again.
+    pub async fn offered(&self, site: &Site, session: &LiveSession) -> Outcome<Enrolment> {
+        let row = self.own_row(site, session).await?;
+        let profile = sealed::open(&site.ctx, &row)?;
+        self.enrolment(site, row.id, &profile).await
+    }
+
+    /// Sets the authenticator up by its first code.
+    pub async fn set_up(&self, site: &Site, session: &LiveSession, code: &str) -> Outcome<Change<SetUp>> {
+        let mut entry = Entry::new("AuthenticatorAdded", "identity", "Account");
+        entry.resource_id(session.account);
+        let result = self.set_up_now(site, session, code, &mut entry).await;
+        self.accounts.core.trail.conclude(&site.ctx, entry, result).await
+    }
+
+    async fn set_up_now(
+        &self,
+        site: &Site,
+        session: &LiveSession,
+        code: &str,
+        entry: &mut Entry,
+    ) -> Outcome<Change<SetUp>> {
+        let row = self.own_row(site, session).await?;
+        let proven = if row.has_second_factor { None } else { self.proven(site, session, &row, code).await? };
+        let Some(mut proven) = proven.filter(|proven| proven.is_first) else {
+            entry.note("wrong code");
+            return Ok(Change::WrongCode);
+        };
+        let (recovery_codes, follow) = self.new_recovery_codes(site, row.id);
+        let (renew, cookie) = self.renewed(site, session, Acr::Two, &["otp", "mfa"]);
+        let profile = sealed::open(&site.ctx, &row)?;
+        proven.exact.push(renew);
+        proven.follow.extend(follow);
+        proven.follow.push(self.notice(site, &profile, "An authenticator was added to your account")?);
+        self.accounts.commit(&site.ctx, "add an authenticator", proven.exact, proven.follow, entry).await?;
+        Ok(Change::Done(SetUp { recovery_codes, cookie }))
+    }
+
+    /// New recovery codes; the old ones no longer work.
+    pub async fn renew_recovery_codes(
+        &self,
+        site: &Site,
+        session: &LiveSession,
+        password: &SecretText,
+        code: &str,
+    ) -> Outcome<Change<Vec<String>>> {
+        let mut entry = Entry::new("RecoveryCodesMade", "identity", "Account");
+        entry.resource_id(session.account);
+        let result = self.renew_codes_now(site, session, (password, code), &mut entry).await;
+        self.accounts.core.trail.conclude(&site.ctx, entry, result).await
+    }
+
+    async fn renew_codes_now(
+        &self,
+        site: &Site,
+        session: &LiveSession,
+        (password, code): (&SecretText, &str),
+        entry: &mut Entry,
+    ) -> Outcome<Change<Vec<String>>> {
+        let row = self.own_row(site, session).await?;
+        if !self.knows(site, session, password).await? {
+            entry.note("wrong password");
+            return Ok(Change::WrongPassword);
+        }
+        let proven = self.proven(site, session, &row, code).await?.filter(|_| row.has_second_factor);
+        let Some(mut proven) = proven else {
+            entry.note("wrong code");
+            return Ok(Change::WrongCode);
+        };
+        let (codes, follow) = self.new_recovery_codes(site, row.id);
+        proven.follow.extend(follow);
+        self.accounts.commit(&site.ctx, "make recovery codes", proven.exact, proven.follow, entry).await?;
+        Ok(Change::Done(codes))
+    }
+
+    /// Takes every second factor away. Answers with the session's new cookie.
+    pub async fn remove_factors(
+        &self,
+        site: &Site,
+        session: &LiveSession,
+        password: &SecretText,
+        code: &str,
+    ) -> Outcome<Change<String>> {
+        let mut entry = Entry::new("SecondFactorsRemoved", "identity", "Account");
+        entry.resource_id(session.account);
+        let result = self.remove_now(site, session, (password, code), &mut entry).await;
+        self.accounts.core.trail.conclude(&site.ctx, entry, result).await
+    }
+
+    async fn remove_now(
+        &self,
+        site: &Site,
+        session: &LiveSession,
+        (password, code): (&SecretText, &str),
+        entry: &mut Entry,
+    ) -> Outcome<Change<String>> {
+        let row = self.own_row(site, session).await?;
+        if !self.knows(site, session, password).await? {
+            entry.note("wrong password");
+            return Ok(Change::WrongPassword);
+        }
+        let proven = self.proven(site, session, &row, code).await?.filter(|_| row.has_second_factor);
+        let Some(mut proven) = proven else {
+            entry.note("wrong code");
+            return Ok(Change::WrongCode);
+        };
+        let auth = on_behalf(site.tenant());
+        let (renew, cookie) = self.renewed(site, session, Acr::One, &[]);
+        let profile = sealed::open(&site.ctx, &row)?;
+        proven.exact.extend([mark_second_factor(&auth, row.id, Has::None), renew]);
+        proven.follow.push(forget_factors(&auth, row.id));
+        proven.follow.push(self.notice(site, &profile, "The second factors of your account were removed")?);
+        self.accounts.commit(&site.ctx, "remove second factors", proven.exact, proven.follow, entry).await?;
+        Ok(Change::Done(cookie))
+    }
+
+    async fn own_row(&self, site: &Site, session: &LiveSession) -> Outcome<StoredAccount> {
+        let row = self.accounts.core.store.account(&on_behalf(site.tenant()), session.account).await?;
+        row.ok_or_else(|| Problem::not_found("account"))
+    }
+
+    /// Whether somebody who is signed in knows their password. A wrong one counts.
+    async fn knows(&self, site: &Site, session: &LiveSession, password: &SecretText) -> Outcome<bool> {
+        if !self.may_try(site, session.account).await? {
+            return Ok(false);
+        }
+        if self.is_password(site, Some(session.account), password).await? {
+            return Ok(true);
+        }
+        self.count_wrong(site, session.account).await?;
+        Ok(false)
+    }
+
+    /// The factor that somebody who is signed in shows. A wrong one counts like a wrong password.
+    async fn proven(
+        &self,
+        site: &Site,
+        session: &LiveSession,
+        row: &StoredAccount,
+        code: &str,
+    ) -> Outcome<Option<super::factors::Proven>> {
+        if !self.may_try(site, session.account).await? {
+            return Ok(None);
+        }
+        let proven = self.proves(site, row, code).await?;
+        if proven.is_none() {
+            self.count_wrong(site, session.account).await?;
+        }
+        Ok(proven)
+    }
+}
