@@ -1,5 +1,6 @@
 //! The identity provider as clients and attackers meet it: the checks of its design, each under its own name.
 
+pub mod browser;
 pub mod place;
 pub mod provider;
 pub mod surface;
@@ -7,6 +8,8 @@ pub mod visitor;
 
 mod checks;
 mod clients;
+mod factors;
+mod mail;
 mod people;
 mod protocol_clients;
 mod protocol_mtls;

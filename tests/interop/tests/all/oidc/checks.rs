@@ -39,7 +39,7 @@ const CHECKS: &[(u8, &str, Covered)] = &[
     (19, "prompt-none", Open("without a session; with one it needs somebody to sign in")),
     (20, "prompt-login", Open("needs somebody to sign in")),
     (21, "id-token-hint-other-user", Open("needs somebody to sign in")),
-    (22, "acr-step-up", Open("needs somebody to sign in")),
+    (22, "acr-step-up", By(&["factors::acr_step_up"])),
     (23, "par-only", By(&["protocol_clients::par_only_reuse_expired_and_other_client"])),
     (24, "par-reuse", Open("reuse and other clients; a minute has to pass for the rest")),
     (25, "par-with-request-uri", By(&["protocol_clients::par_only_reuse_expired_and_other_client"])),
@@ -66,7 +66,7 @@ const CHECKS: &[(u8, &str, Covered)] = &[
     (51, "307-leak", Open("needs somebody to sign in")),
     (52, "referrer-cache", Open("needs somebody to sign in")),
     (53, "cors", By(&["protocol_tokens::cors"])),
-    (54, "host-header", Open("of metadata; no mail is sent yet")),
+    (54, "host-header", By(&["protocol_tokens::host_header", "mail::host_header_of_whoever_asks_is_in_no_letter"])),
     (55, "open-redirect", By(&["protocol_tokens::open_redirect"])),
     (56, "enumeration", Open("needs somebody to sign in")),
     (57, "lockout-dos", Open("needs somebody to sign in")),
@@ -74,7 +74,7 @@ const CHECKS: &[(u8, &str, Covered)] = &[
     (59, "tenant-wall", Open("of the protocol; management calls have no test of their own")),
     (60, "key-rotation-live", By(&["protocol_tokens::key_rotation_live"])),
     (61, "scope-dos", By(&["protocol_tokens::scope_dos"])),
-    (62, "second-factors", Open("needs somebody to sign in")),
+    (62, "second-factors", By(&["factors::totp_replay_and_recovery_reuse"])),
 ];
 
 #[test]

@@ -1,0 +1,176 @@
+//! Second factors: authenticators, recovery codes, codes by e-mail.
+
+use std::time::Duration;
+
+use super::browser::{Authenticator, Browser, House, PASSWORD, acr_and_amr, hidden, location, tokens};
+
+use crate::server::eventually;
+
+const ONE: &str = "urn:qapi:acr:1";
+const TWO: &str = "urn:qapi:acr:2";
+
+fn words(amr: &[&str]) -> Vec<String> {
+    amr.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[test]
+fn acr_step_up() {
+    let house = House::start();
+    let app = house.portal(None);
+    house.user(&app, "ada@b.example", true);
+    let (mut at_home, mut at_work) = (Browser::new(&house), Browser::new(&house));
+    let got = at_work.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    assert_eq!(acr_and_amr(&got), (ONE.to_owned(), words(&["pwd"])));
+    at_home.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    let (mut authenticator, _) = at_home.enrol();
+    house.letter("ada@b.example", "An authenticator was added to your account");
+    // Whoever is signed in by one factor is asked again when the application wants two.
+    let (interaction, half, _) = at_work.to_second(&app, "ada@b.example", &format!("&acr_values={TWO}"));
+    let before = at_work.session().map(str::to_owned);
+    let answer = at_work.second(&interaction, &half, &authenticator.code()).expect(303);
+    assert_ne!(at_work.session().map(str::to_owned), before);
+    let got = tokens(&house, &app, &location(answer));
+    assert_eq!(acr_and_amr(&got), (TWO.to_owned(), words(&["pwd", "otp", "mfa"])));
+    // And not again, once they showed two.
+    let to = at_work.authorize(&app, &format!("&acr_values={TWO}"));
+    assert_eq!(acr_and_amr(&tokens(&house, &app, &to)).0, TWO);
+    // The half cannot be used a second time.
+    let over = at_work.second(&interaction, &half, "000000");
+    assert_eq!(over.status, 400);
+}
+
+#[test]
+fn totp_replay_and_recovery_reuse() {
+    let house = House::start();
+    let app = house.portal(None);
+    house.user(&app, "ada@b.example", true);
+    let mut browser = Browser::new(&house);
+    browser.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    let (authenticator, recovery) = browser.enrol();
+    let mut stranger = Browser::new(&house);
+    // The code that set the authenticator up was seen once already.
+    let (interaction, half, page) = stranger.to_second(&app, "ada@b.example", "");
+    assert!(!page.contains("class=\"secret\""), "an authenticator that is set up is not shown again");
+    let replayed = stranger.second(&interaction, &half, &authenticator.shown()).expect(400).text();
+    assert!(replayed.contains("was used before"), "{replayed}");
+    assert_eq!(stranger.session(), None);
+    // A recovery code works, in any spelling, once.
+    let spelled = recovery[0].to_lowercase().replace('-', " ");
+    let answer = stranger.second(&interaction, &half, &spelled).expect(303);
+    assert_eq!(acr_and_amr(&tokens(&house, &app, &location(answer))), (TWO.to_owned(), words(&["pwd", "otp", "mfa"])));
+    let mut again = Browser::new(&house);
+    let (interaction, half, _) = again.to_second(&app, "ada@b.example", "");
+    again.second(&interaction, &half, &recovery[0]).expect(400);
+    again.second(&interaction, &half, &recovery[1]).expect(303);
+    let left = browser.get("/account/factors").expect(200).text();
+    assert!(left.contains("8 recovery codes are left"), "{left}");
+}
+
+#[test]
+fn a_sign_in_that_guesses_codes_is_over_after_five() {
+    let house = House::start();
+    let app = house.portal(None);
+    house.user(&app, "ada@b.example", true);
+    let mut browser = Browser::new(&house);
+    browser.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    let (mut authenticator, _) = browser.enrol();
+    let mut guesser = Browser::new(&house);
+    let (interaction, half, _) = guesser.to_second(&app, "ada@b.example", "");
+    let right = authenticator.code();
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    for _ in 0..5 {
+        guesser.second(&interaction, &half, wrong).expect(400);
+    }
+    // Whoever guesses on is slowed down, and after the wait the right one is too late.
+    eventually(Duration::from_secs(30), || {
+        let said = guesser.second(&interaction, &half, &right).expect(400).text();
+        said.contains("is over").then_some(())
+    });
+    assert_eq!(guesser.session(), None);
+}
+
+#[test]
+fn an_application_that_requires_a_second_factor_has_people_set_one_up() {
+    let house = House::start();
+    let app = house.portal(Some("required"));
+    house.user(&app, "ada@b.example", false);
+    let mut browser = Browser::new(&house);
+    let (interaction, half, page) = browser.to_second(&app, "ada@b.example", "");
+    // An address that nobody has confirmed is sent no code.
+    assert!(!page.contains("by e-mail"), "{page}");
+    let unsent = browser.post("/login", &[("interaction", &interaction), ("half", &half), ("do", "mail")]);
+    assert!(unsent.expect(400).text().contains("No code can be sent"));
+    let mut authenticator = Authenticator::of(&page);
+    browser.second(&interaction, &half, "123 45").expect(400);
+    let answer = browser.second(&interaction, &half, &authenticator.code()).expect(303);
+    assert_eq!(acr_and_amr(&tokens(&house, &app, &location(answer))), (TWO.to_owned(), words(&["pwd", "otp", "mfa"])));
+    // The next time it is asked for.
+    let (_, _, page) = Browser::new(&house).to_second(&app, "ada@b.example", "");
+    assert!(!page.contains("class=\"secret\""), "{page}");
+}
+
+#[test]
+fn a_code_by_mail_is_a_weak_second_factor_for_whoever_has_no_other() {
+    let house = House::start();
+    let app = house.portal(Some("required"));
+    house.user(&app, "ada@b.example", true);
+    let mut browser = Browser::new(&house);
+    let (interaction, half, page) = browser.to_second(&app, "ada@b.example", "");
+    assert!(page.contains("by e-mail"), "{page}");
+    let code_of = |browser: &mut Browser| {
+        browser.post("/login", &[("interaction", &interaction), ("half", &half), ("do", "mail")]).expect(200);
+        let letter = house.letter("ada@b.example", "Your sign-in code");
+        letter.split("Your code is ").nth(1).and_then(|rest| rest.get(..8)).expect("a code").to_owned()
+    };
+    let first = code_of(&mut browser);
+    let second = code_of(&mut browser);
+    // A newer letter makes the older one worthless.
+    browser.second(&interaction, &half, &first).expect(400);
+    let answer = browser.second(&interaction, &half, &second).expect(303);
+    assert_eq!(acr_and_amr(&tokens(&house, &app, &location(answer))), (TWO.to_owned(), words(&["pwd", "mca", "mfa"])));
+}
+
+#[test]
+fn second_factors_are_removed_by_password_and_factor_together() {
+    let house = House::start();
+    let app = house.portal(None);
+    house.user(&app, "ada@b.example", true);
+    let mut browser = Browser::new(&house);
+    browser.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    let (_, recovery) = browser.enrol();
+    let token = hidden(&browser.get("/account/factors").expect(200).text(), "token");
+    let mut remove = |password: &str, code: &str| {
+        let fields = [("token", token.as_str()), ("password", password), ("code", code), ("do", "remove")];
+        browser.post("/account/factors", &fields)
+    };
+    remove("not the password at all", &recovery[0]).expect(400);
+    remove(PASSWORD, "0000-0000-0000-0000").expect(400);
+    remove(PASSWORD, &recovery[0]).expect(200);
+    house.letter("ada@b.example", "The second factors of your account were removed");
+    let got = Browser::new(&house).sign_in(&house, &app, "ada@b.example", PASSWORD);
+    assert_eq!(acr_and_amr(&got), (ONE.to_owned(), words(&["pwd"])));
+}
+
+#[test]
+fn second_factors_are_changed_from_a_page_of_ours_alone() {
+    let house = House::start();
+    let app = house.portal(None);
+    house.user(&app, "ada@b.example", true);
+    let mut browser = Browser::new(&house);
+    Browser::new(&house).get("/account/factors").expect(401);
+    browser.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    browser.post("/account/factors", &[("token", "AAAA"), ("password", PASSWORD), ("do", "offer")]).expect(403);
+}
+
+#[test]
+fn half_a_sign_in_with_a_password_that_was_changed_is_over() {
+    let house = House::start();
+    let app = house.portal(Some("required"));
+    let id = house.user(&app, "ada@b.example", false);
+    let mut thief = Browser::new(&house);
+    let (interaction, half, page) = thief.to_second(&app, "ada@b.example", "");
+    let path = format!("/api/v1/applications/{}/end-users/{id}/generate-temporary-password", app.id);
+    house.provider.admin().post(&path, &serde_json::json!({})).expect(200);
+    let over = thief.second(&interaction, &half, &Authenticator::of(&page).code()).expect(400).text();
+    assert!(over.contains("is over"), "{over}");
+}
