@@ -63,7 +63,7 @@ pub struct AuditLogEntry {
     pub action: String,
     /// `keys`, `secrets`, ...
     pub category: String,
-    /// A mail address, `apikey:<name>`, or the SPIFFE id of a service that showed its certificate.
+    /// A mail address, `apikey:<name>`, what an application calls itself, `federated:<trust> (<algorithm>)`, or the SPIFFE id of a service that showed its certificate.
     pub actor: String,
     /// `user`, `apiKey` or `other`.
     pub actor_type: String,

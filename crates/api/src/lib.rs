@@ -32,3 +32,4 @@ pub mod shares;
 pub mod tenants;
 pub mod time;
 pub mod transit;
+pub mod trusts;

@@ -12,6 +12,7 @@ pub mod people;
 pub mod platform;
 pub mod secrets;
 pub mod transit;
+pub mod trusts;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -256,7 +257,7 @@ impl Route {
 /// Every route there is, in the order of the document.
 pub fn all() -> impl Iterator<Item = &'static Route> {
     let vault = [platform::ALL, encryption::ALL, secrets::ALL, keys::ALL, transit::ALL, certificates::ALL];
-    let identity = [applications::ALL, people::ALL, oidc::ALL];
+    let identity = [applications::ALL, people::ALL, oidc::ALL, trusts::ALL];
     vault.into_iter().chain(identity).flatten()
 }
 

@@ -50,7 +50,7 @@ pub struct Event<'a> {
     pub category: Cow<'a, str>,
     /// How it ended.
     pub outcome: Outcome,
-    /// `apikey:<name>`, or `system`.
+    /// A mail address, `apikey:<name>`, what an application calls itself, `federated:<trust> (<algorithm>)`, or `system`.
     #[serde(borrow)]
     pub actor: Cow<'a, str>,
     /// `apiKey`, `user` or `other`.

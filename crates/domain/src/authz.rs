@@ -9,7 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::environment::relabelled;
-use crate::ids::{ApiKeyId, TenantId};
+use crate::ids::{AccountId, ApiKeyId, ApplicationId, TenantId, TrustId};
 use crate::limits::{Kind, Limits};
 use crate::scope::{Scope, Scopes};
 
@@ -18,14 +18,64 @@ use crate::scope::{Scope, Scopes};
 pub struct Principal {
     /// The tenant the credential belongs to; it decides the tenant of the whole request.
     pub tenant: TenantId,
-    /// The credential.
-    pub id: ApiKeyId,
-    /// Its name, for people who read the audit log.
+    /// Who it is.
+    pub actor: Actor,
+    /// Their name, for people who read the audit log.
     pub name: Arc<str>,
     /// What it may do.
     pub scopes: Scopes,
     /// What it is confined to.
     pub limits: Arc<Limits>,
+}
+
+/// Whose credential it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// An API key's, which is its own.
+    ApiKey(ApiKeyId),
+    /// One of the tenant's own people.
+    Person(AccountId),
+    /// An application, for itself.
+    Application(ApplicationId),
+    /// A job or workload that another issuer vouches for, by the trust in it.
+    Federated(TrustId),
+    /// The platform itself.
+    Platform,
+}
+
+impl Actor {
+    /// What the actor is known by; nil for the platform.
+    pub fn uuid(&self) -> Uuid {
+        match self {
+            Self::ApiKey(id) => id.uuid(),
+            Self::Person(id) => id.uuid(),
+            Self::Application(id) => id.uuid(),
+            Self::Federated(id) => id.uuid(),
+            Self::Platform => Uuid::nil(),
+        }
+    }
+
+    /// As the audit trail calls its kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::ApiKey(_) => "apiKey",
+            Self::Person(_) => "user",
+            Self::Application(_) => "application",
+            Self::Federated(_) => "federated",
+            Self::Platform => "other",
+        }
+    }
+}
+
+impl Principal {
+    /// How the audit trail and histories call whoever acts.
+    pub fn called(&self) -> String {
+        match self.actor {
+            Actor::ApiKey(_) => format!("apikey:{}", self.name),
+            Actor::Federated(_) => format!("federated:{}", self.name),
+            Actor::Person(_) | Actor::Application(_) | Actor::Platform => self.name.to_string(),
+        }
+    }
 }
 
 /// The credential lacks this scope.
@@ -197,7 +247,7 @@ mod tests {
     fn principal(scopes: &[Scope], limits: &[&str]) -> Principal {
         Principal {
             tenant: TenantId::from_bytes([1; 16]),
-            id: ApiKeyId::from_bytes([2; 16]),
+            actor: Actor::ApiKey(ApiKeyId::from_bytes([2; 16])),
             name: "ci".into(),
             scopes: Scopes::of(scopes),
             limits: Arc::new(Limits::new(limits.iter().map(|text| text.parse().unwrap()).collect())),

@@ -19,5 +19,6 @@ pub mod target;
 pub mod throttle;
 pub mod token_key;
 pub mod totp;
+pub mod trust;
 pub mod uri;
 pub mod words;

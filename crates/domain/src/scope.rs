@@ -99,6 +99,17 @@ const NAMES: [(Scope, &str); 26] = [
 const UMBRELLAS: [&str; 3] = ["encryption:write", "encrypt:invoke", "transit:*"];
 
 impl Scope {
+    /// Every one of them.
+    pub const ALL: &[Self] = &{
+        let mut all = [Self::SecretsRead; NAMES.len()];
+        let mut place = 0;
+        while place < NAMES.len() {
+            all[place] = NAMES[place].0;
+            place += 1;
+        }
+        all
+    };
+
     /// The canonical spelling.
     pub fn as_str(self) -> &'static str {
         NAMES[self as usize].1
@@ -129,6 +140,16 @@ impl Scopes {
     pub fn allows(self, scope: Scope) -> bool {
         let holds = |wanted: Scope| self.0 & (1 << wanted as u8) != 0;
         holds(scope) || (holds(Scope::Admin) && scope != Scope::PlatformAdmin)
+    }
+
+    /// Of these, those that `bound` allows; and where `bound` is less than the administrator whom these hold, `bound` itself.
+    #[must_use]
+    pub fn within(self, bound: Scopes) -> Self {
+        NAMES
+            .iter()
+            .map(|(scope, _)| *scope)
+            .filter(|scope| self.allows(*scope) && bound.allows(*scope))
+            .fold(Self::default(), Self::with)
     }
 
     /// Whether everything in `wanted` is allowed by this set: nobody grants what they lack.

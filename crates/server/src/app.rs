@@ -30,6 +30,7 @@ pub mod shares;
 pub mod signing;
 pub mod tenants;
 pub mod transit;
+pub mod trusts;
 pub mod users;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use crypto::entropy::EntropyPool;
 use store::Store;
 
 use crate::config::Config;
+use crate::egress::Egress;
 use crate::freshness::Freshness;
 use crate::trail::Trail;
 
@@ -95,6 +97,8 @@ pub struct Services {
     pub authority: Arc<authority::Authority>,
     /// Letters.
     pub mail: Arc<mail::Mail>,
+    /// Trusts in other issuers.
+    pub trusts: Arc<trusts::Trusts>,
     /// The identity provider.
     pub oidc: Arc<oidc::Oidc>,
     loaded: Arc<key_cache::KeyCache>,
@@ -109,8 +113,11 @@ impl Services {
         let api_keys = Arc::new(api_keys::ApiKeys::new(core.clone()));
         let passwords = Arc::new(password_pool::Passwords::default());
         let accounts = Arc::new(accounts::Accounts::new(core.clone(), &config.portal_origin, Arc::clone(&passwords)));
+        let egress = Arc::new(Egress::new(&config.egress)?);
+        let trusts = Arc::new(trusts::Trusts::new(core.clone(), egress, &config.portal_origin));
         Ok(Self {
             people: Arc::new(people::People::new(Arc::clone(&accounts))),
+            trusts: Arc::clone(&trusts),
             end_users: Arc::new(end_users::EndUsers::new(Arc::clone(&accounts))),
             roles: Arc::new(roles::Roles::new(Arc::clone(&accounts))),
             mail: Arc::new(mail::Mail::new(core.clone(), config.mail.as_ref())?),
@@ -130,7 +137,7 @@ impl Services {
             tenants: Arc::new(tenants::Tenants::new(core.clone())),
             audit: Arc::new(audit::Audit::new(core.clone())),
             authority: Arc::new(authority::Authority::new(core.clone(), Arc::clone(freshness), config)?),
-            oidc: Arc::new(oidc::Oidc::new(core.clone(), Arc::clone(freshness), config)),
+            oidc: Arc::new(oidc::Oidc::new(core.clone(), trusts, Arc::clone(freshness), config)),
             loaded: cache,
             opened: cipher,
         })

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
 
+use egress::EgressSection;
 use tls::{MtlsConfig, TlsConfig};
 
 pub use http::{ForwardedHeader, HttpSection};
 
+pub mod egress;
 pub mod http;
 pub mod mail;
 pub mod tls;
@@ -49,6 +51,8 @@ pub struct Config {
     pub certificates: CertificatesSection,
     /// Shown by `/health`.
     pub environment: String,
+    /// What the server may call by itself.
+    pub egress: EgressSection,
 }
 
 /// The store's part.
@@ -109,6 +113,8 @@ struct File {
     #[serde(default)]
     certificates: CertificatesSection,
     mail: Option<mail::MailSection>,
+    #[serde(default)]
+    egress: EgressSection,
 }
 
 #[derive(Debug, Deserialize)]
@@ -293,6 +299,7 @@ impl Config {
             certificates: file.certificates,
             mail: file.mail.map(mail::MailSection::checked).transpose()?,
             environment: server.environment,
+            egress: file.egress,
         })
     }
 
@@ -321,6 +328,7 @@ impl Config {
             certificates: CertificatesSection { learn_names: LearnNames::Everywhere },
             mail: Some(mail::MailConfig::dev(data_dir)),
             environment: "development".to_owned(),
+            egress: EgressSection::loopback(),
         })
     }
 }

@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, RwLock};
 
 use api::error::ErrorCode;
+use crypto::hash::sha256;
 use domain::api_key::{Dead, Standing, is_plausible};
-use domain::authz::Principal;
+use domain::authz::{Actor, Principal};
 use domain::environment::Environment;
 use domain::ids::{ApiKeyId, TenantId};
 use domain::limits::Limits;
@@ -19,9 +20,12 @@ use domain::time::Timestamp;
 use store::Store;
 use store::api_keys::ApiKey;
 
+use crate::app::oidc::bearer::{Bearer, could_be_token};
+use crate::app::oidc::{Answered, Oidc};
 use crate::config::LimitsSection;
 use crate::ctx::{Ctx, Origin, Service};
 use crate::freshness::{Freshness, Stand};
+use crate::keyring::Keyring;
 use crate::keyring::root::Root;
 use crate::problem::{Outcome, Problem};
 use crate::seal_state::SealState;
@@ -34,12 +38,20 @@ pub struct Credentials {
     store: Store,
     freshness: Arc<Freshness>,
     seal: Arc<SealState>,
+    oidc: Arc<Oidc>,
     known: RwLock<HashMap<[u8; 32], Arc<Known>>>,
+    bearers: RwLock<HashMap<[u8; 32], Arc<KnownBearer>>>,
     addresses: Mutex<HashMap<IpAddr, Bucket>>,
-    buckets: Mutex<HashMap<ApiKeyId, Bucket>>,
+    buckets: Mutex<HashMap<Actor, Bucket>>,
     used: Mutex<HashMap<(TenantId, ApiKeyId), Timestamp>>,
     requests_per_minute: u32,
     anonymous_per_minute: u32,
+}
+
+/// Whoever acts by an access token that was alive when it was read.
+struct KnownBearer {
+    bearer: Bearer,
+    stand: Stand,
 }
 
 struct Known {
@@ -51,9 +63,17 @@ struct Known {
 
 impl Credentials {
     /// Nobody is known yet.
-    pub fn new(store: Store, freshness: Arc<Freshness>, seal: Arc<SealState>, limits: &LimitsSection) -> Self {
+    pub fn new(
+        store: Store,
+        oidc: Arc<Oidc>,
+        freshness: Arc<Freshness>,
+        seal: Arc<SealState>,
+        limits: &LimitsSection,
+    ) -> Self {
         Self {
             store,
+            oidc,
+            bearers: RwLock::default(),
             freshness,
             seal,
             known: RwLock::default(),
@@ -69,7 +89,10 @@ impl Credentials {
     pub async fn recognise(&self, token: Option<&str>, origin: Origin) -> Outcome<Ctx> {
         let keyring = self.seal.keyring()?;
         let Some(token) = token.filter(|token| is_plausible(token)) else {
-            return Err(self.stranger(&origin));
+            return match token.filter(|token| could_be_token(token)) {
+                Some(token) => self.bearer(token, keyring, origin).await,
+                None => Err(self.stranger(&origin)),
+            };
         };
         let hash = hash(&keyring.root, token.as_bytes());
         let Some(known) = self.known(hash).await? else {
@@ -83,10 +106,49 @@ impl Credentials {
             }
         }
         let principal = known.principal.clone();
-        self.take(principal.id, known.rate_per_minute, &origin)?;
+        self.take(principal.actor, known.rate_per_minute, &origin)?;
         self.note_use(&principal, origin.now);
         let keys = keyring.tenant(&self.store, principal.tenant).await?;
         Ok(Ctx { origin, service: None, principal, keyring, keys, claim: None })
+    }
+
+    /// Recognises whoever acts by an access token. Why a token is not good is for the log alone.
+    async fn bearer(&self, token: &str, keyring: Arc<Keyring>, origin: Origin) -> Outcome<Ctx> {
+        let known = match self.known_bearer(token, &keyring, &origin).await {
+            Ok(known) => known,
+            Err(refused) if refused.as_problem().code.status() >= 500 => return Err(refused.as_problem()),
+            Err(refused) => {
+                tracing::debug!(error.cause = ?refused.cause, "access token refused");
+                return Err(self.stranger(&origin));
+            }
+        };
+        let principal = known.bearer.principal.clone();
+        self.take(principal.actor, None, &origin)?;
+        let keys = keyring.tenant(&self.store, principal.tenant).await?;
+        Ok(Ctx { origin, service: None, principal, keyring, keys, claim: None })
+    }
+
+    async fn known_bearer(&self, token: &str, keyring: &Arc<Keyring>, origin: &Origin) -> Answered<Arc<KnownBearer>> {
+        let key = sha256(&[token.as_bytes()]);
+        let cached = self.bearers.read().ok().and_then(|bearers| bearers.get(&key).map(Arc::clone));
+        if let Some(cached) = cached
+            && cached.bearer.expires_at > origin.now
+            && cached.stand.holds(&self.freshness.stand(cached.bearer.principal.tenant)?)
+        {
+            return Ok(cached);
+        }
+        // Only the token says whose stand it is; so it is read again after that was taken.
+        let first = self.oidc.who_bears(keyring, origin.clone(), token).await?;
+        let stand = self.freshness.stand(first.principal.tenant)?;
+        let bearer = self.oidc.who_bears(keyring, origin.clone(), token).await?;
+        let known = Arc::new(KnownBearer { bearer, stand });
+        if let Ok(mut all) = self.bearers.write() {
+            if all.len() >= CAPACITY {
+                all.clear();
+            }
+            all.insert(key, Arc::clone(&known));
+        }
+        Ok(known)
     }
 
     /// Lets an anonymous request through, within its address's rate.
@@ -115,7 +177,7 @@ impl Credentials {
     pub fn allowance(&self, ctx: &Ctx) -> Allowance {
         let full = Bucket::full(self.requests_per_minute, ctx.now());
         let Ok(mut buckets) = self.buckets.lock() else { return full.clone().peek(ctx.now()) };
-        buckets.entry(ctx.principal.id).or_insert(full).peek(ctx.now())
+        buckets.entry(ctx.principal.actor).or_insert(full).peek(ctx.now())
     }
 
     /// Keys used since the last call, for the stamps.
@@ -153,7 +215,7 @@ impl Credentials {
         Ok(Some(known))
     }
 
-    fn take(&self, id: ApiKeyId, rate: Option<u32>, origin: &Origin) -> Outcome<()> {
+    fn take(&self, who: Actor, rate: Option<u32>, origin: &Origin) -> Outcome<()> {
         let per_minute = rate.unwrap_or(self.requests_per_minute);
         if per_minute == 0 {
             return Ok(());
@@ -163,7 +225,7 @@ impl Credentials {
             buckets.clear();
         }
         let full = Bucket::full(per_minute, origin.now);
-        let bucket = buckets.entry(id).or_insert(full);
+        let bucket = buckets.entry(who).or_insert(full);
         if bucket.per_minute() != per_minute {
             // The key was given another rate since.
             *bucket = full;
@@ -175,8 +237,8 @@ impl Credentials {
     }
 
     fn note_use(&self, principal: &Principal, now: Timestamp) {
-        if let Ok(mut used) = self.used.lock() {
-            used.insert((principal.tenant, principal.id), now);
+        if let (Actor::ApiKey(id), Ok(mut used)) = (principal.actor, self.used.lock()) {
+            used.insert((principal.tenant, id), now);
         }
     }
 }
@@ -191,7 +253,7 @@ impl Known {
         Ok(Self {
             principal: Principal {
                 tenant: row.tenant,
-                id: row.id,
+                actor: Actor::ApiKey(row.id),
                 name: row.name.as_str().into(),
                 scopes: Scopes::parse(row.scopes.split_whitespace()).map_err(|_| broken("scopes"))?,
                 limits: Arc::new(Limits::new(limits).within(row.environment.clone().map(Environment::stored))),

@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use api::casing::Casing;
 use crypto::random::Random;
-use domain::authz::Principal;
-use domain::ids::{ApiKeyId, RequestId, TenantId};
+use domain::authz::{Actor, Principal};
+use domain::ids::{RequestId, TenantId};
 use domain::limits::Limits;
 use domain::rate::Allowance;
 use domain::scope::Scopes;
@@ -108,7 +108,7 @@ impl Ctx {
     pub fn of_the_platform(origin: Origin, keyring: Arc<Keyring>, keys: Arc<TenantKeys>) -> Self {
         let principal = Principal {
             tenant: keys.tenant,
-            id: ApiKeyId::from_bytes(PLATFORM),
+            actor: Actor::Platform,
             name: "system".into(),
             scopes: Scopes::default(),
             limits: Arc::new(Limits::default()),
@@ -118,7 +118,7 @@ impl Ctx {
 
     /// Whether nobody asked, and the platform acts by itself.
     pub fn is_of_the_platform(&self) -> bool {
-        self.service.is_none() && *self.principal.id.as_bytes() == PLATFORM
+        self.service.is_none() && self.principal.actor == Actor::Platform
     }
 
     /// The tenant, decided by the credential.
@@ -131,6 +131,3 @@ impl Ctx {
         self.origin.now
     }
 }
-
-/// No API key has this id.
-const PLATFORM: [u8; 16] = [0; 16];

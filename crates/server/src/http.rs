@@ -25,6 +25,7 @@ mod secrets;
 mod shares;
 mod tenants;
 mod transit;
+mod trusts;
 
 use std::convert::Infallible;
 
@@ -55,6 +56,7 @@ pub fn router(platform: &Platform) -> Router<Platform> {
         .merge(api_keys::router())
         .merge(applications::router())
         .merge(people::router())
+        .merge(trusts::router())
         .merge(tenants::router())
         .merge(operator::router())
 }

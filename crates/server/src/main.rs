@@ -10,6 +10,7 @@ mod command;
 mod config;
 mod credentials;
 mod ctx;
+mod egress;
 mod entropy;
 mod freshness;
 mod http;

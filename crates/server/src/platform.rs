@@ -103,10 +103,15 @@ impl Platform {
         let freshness = Arc::new(Freshness::new(&store));
         let lane = background::start_lane(&store, &entropy);
         let trail = Trail::new(lane, Arc::clone(&entropy), Arc::clone(&metrics));
-        let credentials =
-            Arc::new(Credentials::new(store.clone(), Arc::clone(&freshness), Arc::clone(&seal), &config.limits));
         let core = Core { store: store.clone(), entropy: Arc::clone(&entropy), trail: trail.clone() };
         let services = Services::new(&core, &freshness, config)?;
+        let credentials = Arc::new(Credentials::new(
+            store.clone(),
+            Arc::clone(&services.oidc),
+            Arc::clone(&freshness),
+            Arc::clone(&seal),
+            &config.limits,
+        ));
         Ok(Self(Arc::new(Parts {
             store,
             entropy,
@@ -329,6 +334,7 @@ services! {
     tenants: crate::app::tenants::Tenants,
     audit: crate::app::audit::Audit,
     authority: crate::app::authority::Authority,
+    trusts: crate::app::trusts::Trusts,
     oidc: crate::app::oidc::Oidc,
     people: crate::app::people::People,
 }

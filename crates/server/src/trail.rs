@@ -146,7 +146,8 @@ impl<'a> Scene<'a> {
     fn actor(&self) -> (Cow<'static, str>, &'static str, Option<String>) {
         match self.actor {
             Actor::Credential(principal) => {
-                (format!("apikey:{}", principal.name).into(), "apiKey", Some(principal.id.to_string()))
+                let id = principal.actor.uuid().to_string();
+                (principal.called().into(), principal.actor.kind(), Some(id))
             }
             Actor::ShareLink(link) => ("share-link".into(), "other", Some(link.to_string())),
             Actor::Application("") => ("anonymous".into(), "other", None),

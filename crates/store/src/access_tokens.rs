@@ -23,6 +23,13 @@ pub struct StoredAccessToken {
 }
 
 impl Store {
+    /// The slug of the tenant that issued an opaque token.
+    pub async fn slug_of_access_token(&self, hash: &[u8; 32]) -> Result<Option<String>> {
+        let text = "SELECT t.slug FROM access_token a JOIN tenant t ON t.id = a.tenant WHERE a.hash = $1 LIMIT 1";
+        let row = self.read_one(sql(text).bind(hash)).await?;
+        row.map(|row| row.text(0).map(str::to_owned)).transpose()
+    }
+
     /// The opaque token of this hash.
     pub async fn access_token<A: Action>(
         &self,

@@ -8,7 +8,7 @@
 //! `status` is 0 while nothing was done, 1 once it was done and not answered, and the answer's status after that. Until there is an
 //! answer, `answer` holds the claim's token.
 
-use domain::ids::{ApiKeyId, TenantId};
+use domain::ids::TenantId;
 use domain::time::Timestamp;
 
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ use crate::store::Store;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub tenant: TenantId,
-    pub principal: ApiKeyId,
+    pub principal: [u8; 16],
     pub key: String,
     /// A keyed hash of the request: the same key with another request is the caller's mistake.
     pub request: [u8; 32],
@@ -157,7 +157,7 @@ fn select(claim: &Claim) -> Stmt {
 
 /// Parameters 1 to 3.
 fn addressed(statement: Stmt, claim: &Claim) -> Stmt {
-    statement.bind(claim.tenant.as_bytes()).bind(claim.principal.as_bytes()).bind(&claim.key)
+    statement.bind(claim.tenant.as_bytes()).bind(claim.principal).bind(&claim.key)
 }
 
 fn kept(row: &Row) -> Result<Kept> {

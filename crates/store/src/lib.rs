@@ -57,6 +57,7 @@ pub mod tenants;
 #[cfg(feature = "test-util")]
 pub mod testing;
 pub mod token_keys;
+pub mod trusts;
 mod tx;
 mod value;
 

@@ -50,7 +50,7 @@ impl OutboxRow {
         .bind(self.id.as_bytes())
         .bind(self.at.millis())
         .bind(&self.body)
-        .bind(claim.principal.as_bytes())
+        .bind(claim.principal)
         .bind(&claim.key)
         .bind(claim.token)
         .after(claim.done(kept_until))

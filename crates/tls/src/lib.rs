@@ -32,6 +32,9 @@ use rustls::pki_types::pem::PemObject;
 /// Opens plain and TLS connections for an HTTP/1.1 client.
 pub type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
 
+/// The same over the caller's own way of looking names up.
+pub type OverResolver<R> = hyper_rustls::HttpsConnector<HttpConnector<R>>;
+
 /// Why a TLS configuration could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -79,6 +82,18 @@ pub fn client_config(authorities: Option<&Path>) -> Result<rustls::ClientConfig,
 pub fn connector(authorities: Option<&Path>) -> Result<Connector, Error> {
     let config = client_config(authorities)?;
     Ok(hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build())
+}
+
+/// A connector with names looked up by `resolver`, which decides where connections may go.
+pub fn connector_over<R>(authorities: Option<&Path>, resolver: R) -> Result<OverResolver<R>, Error> {
+    let mut tcp = HttpConnector::new_with_resolver(resolver);
+    tcp.enforce_http(false);
+    let config = client_config(authorities)?;
+    Ok(hyper_rustls::HttpsConnectorBuilder::new()
+        .with_tls_config(config)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp))
 }
 
 fn add_authorities(roots: &mut RootCertStore, path: &Path) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use api::api_keys::{
 use api::error::ErrorCode;
 use api::secret::SecretText;
 use crypto::secret::SecretBytes;
-use domain::authz::{Action, Authorized, ReadApiKeys, WriteApiKeys};
+use domain::authz::{Action, Actor, Authorized, ReadApiKeys, WriteApiKeys};
 use domain::ids::ApiKeyId;
 use domain::time::{SECOND_MS, Timestamp};
 use store::Stmt;
@@ -195,7 +195,8 @@ impl ApiKeys {
 
     /// What the caller's own key allows it to hand on.
     async fn granting<A: Action>(&self, ctx: &Ctx, auth: &Authorized<A>) -> Outcome<Grant> {
-        let own = self.core.store.api_key(auth, ctx.principal.id).await?;
+        let Actor::ApiKey(id) = ctx.principal.actor else { return Ok(Grant::of_principal(&ctx.principal)) };
+        let own = self.core.store.api_key(auth, id).await?;
         Grant::of(&own.ok_or_else(|| Problem::new(ErrorCode::Unauthorized, "Invalid API key"))?)
     }
 
@@ -216,7 +217,7 @@ impl ApiKeys {
             environment: None,
             rate_per_minute: None,
             created_at: ctx.now(),
-            created_by: format!("apikey:{}", ctx.principal.name),
+            created_by: ctx.principal.called(),
             expires_at: None,
             revoked_at: None,
             last_used_at: None,

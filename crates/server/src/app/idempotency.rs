@@ -100,7 +100,8 @@ impl Replays {
         let request = fingerprint(ctx, &asked);
         let Some(key) = asked.key else { return self.begin_recent(ctx, asked.route, request).await };
         let token = bytes(&*self.core.entropy);
-        let claim = Claim { tenant: ctx.tenant(), principal: ctx.principal.id, key, request, token };
+        let claim =
+            Claim { tenant: ctx.tenant(), principal: ctx.principal.actor.uuid().into_bytes(), key, request, token };
         let now = ctx.now();
         let Some(kept) = self.core.store.claim_idempotency(&claim, now, now.plus_millis(CLAIMED_MS)).await? else {
             return Ok(Begun::First(Ticket::Stored(Arc::new(claim))));
@@ -228,7 +229,7 @@ fn fingerprint(ctx: &Ctx, asked: &Asked<'_>) -> [u8; 32] {
     let environment = ctx.principal.limits.environment().map_or("", Environment::as_str);
     let context = Context::new("qapi/idempotency/request/v1")
         .bytes(ctx.tenant().as_bytes())
-        .bytes(ctx.principal.id.as_bytes())
+        .bytes(ctx.principal.actor.uuid().as_bytes())
         .bytes(reach.as_bytes())
         .bytes(environment.as_bytes())
         .bytes(asked.route.operation_id.as_bytes())
@@ -240,7 +241,7 @@ fn fingerprint(ctx: &Ctx, asked: &Asked<'_>) -> [u8; 32] {
 /// The row's place: an answer moved to another key or another request does not open.
 fn row(claim: &Claim) -> [u8; 32] {
     let context = Context::new("qapi/idempotency/row/v1")
-        .bytes(claim.principal.as_bytes())
+        .bytes(&claim.principal)
         .bytes(claim.key.as_bytes())
         .bytes(&claim.request);
     sha256(&[context.as_bytes()])

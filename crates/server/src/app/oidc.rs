@@ -10,9 +10,12 @@
 //! Whatever works once is spent by a guarded statement in the transaction that makes what follows from it.
 
 pub mod authorize;
+pub mod bearer;
+mod built_in;
 pub mod client_auth;
 pub mod clients;
 pub mod device;
+mod federated;
 pub mod grants;
 mod introspection;
 pub mod jws;
@@ -38,6 +41,7 @@ use domain::ids::{ApplicationId, TenantId};
 use domain::rate::Bucket;
 
 use super::Core;
+use super::trusts::Trusts;
 use crate::config::Config;
 use crate::freshness::Freshness;
 use crate::keyring::root::Root;
@@ -49,6 +53,7 @@ pub use site::Site;
 /// The identity provider.
 pub struct Oidc {
     core: Core,
+    trusts: Arc<Trusts>,
     freshness: Arc<Freshness>,
     /// The origin of every issuer.
     origin: String,
@@ -71,9 +76,10 @@ const CAPACITY: usize = 65_536;
 
 impl Oidc {
     /// Over the core.
-    pub fn new(core: Core, freshness: Arc<Freshness>, config: &Config) -> Self {
+    pub fn new(core: Core, trusts: Arc<Trusts>, freshness: Arc<Freshness>, config: &Config) -> Self {
         Self {
             core,
+            trusts,
             freshness,
             origin: config.portal_origin.clone(),
             requests_per_minute: config.limits.client_requests_per_minute,

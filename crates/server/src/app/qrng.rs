@@ -8,8 +8,7 @@ use api::limits::{ENTROPY_BYTES_MAX, ENTROPY_CALLS_PER_MINUTE};
 use api::qrng::{DrawEntropy, DrawnEntropy, Entropy, EntropyFormat, SourceDetails};
 use api::secret::SecretText;
 use api::transit::{BytesFormat, TransitRandom, TransitRandomBytes};
-use domain::authz::{Authorized, DrawEntropy as MayDraw};
-use domain::ids::ApiKeyId;
+use domain::authz::{Actor, Authorized, DrawEntropy as MayDraw};
 use domain::rate::Bucket;
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -25,7 +24,7 @@ use crate::trail::Entry;
 /// Draws entropy.
 pub struct Qrng {
     core: Core,
-    calls: Mutex<HashMap<ApiKeyId, Bucket>>,
+    calls: Mutex<HashMap<Actor, Bucket>>,
     quota_mb: u32,
 }
 
@@ -114,7 +113,8 @@ impl Qrng {
 
     fn within_rate(&self, ctx: &Ctx) -> Outcome<()> {
         let Ok(mut calls) = self.calls.lock() else { return Ok(()) };
-        let bucket = calls.entry(ctx.principal.id).or_insert_with(|| Bucket::full(ENTROPY_CALLS_PER_MINUTE, ctx.now()));
+        let bucket =
+            calls.entry(ctx.principal.actor).or_insert_with(|| Bucket::full(ENTROPY_CALLS_PER_MINUTE, ctx.now()));
         bucket.take(ctx.now()).map(|_| ()).map_err(|exhausted| {
             let message = format!("More than {} calls a minute.", exhausted.limit);
             Problem::new(ErrorCode::RateLimitExceeded, message).retry_after(exhausted.retry_after_s)

@@ -159,5 +159,5 @@ fn relabelled(auth: &Authorized<WriteSecrets>, before: Option<&str>, after: &str
 
 /// How the history calls whoever changes something.
 pub(super) fn actor(ctx: &Ctx) -> String {
-    format!("apikey:{}", ctx.principal.name)
+    ctx.principal.called()
 }

@@ -301,6 +301,7 @@ CREATE TABLE access_token (
     PRIMARY KEY (tenant, hash)
 );
 CREATE INDEX access_token_by_end ON access_token (expires_at);
+CREATE INDEX access_token_by_hash ON access_token (hash);
 
 -- Access tokens that were revoked one by one, until they would have ended. `token` is the `jti`, or the hash of an opaque one.
 CREATE TABLE revoked_token (

@@ -1,4 +1,4 @@
-use domain::ids::{ApiKeyId, EventId, LaneId, TenantId};
+use domain::ids::{EventId, LaneId, TenantId};
 use domain::time::Timestamp;
 use store::dump::{self, Bad, Check, Record, TABLES};
 use store::idempotency::{Claim, Ended, Kept};
@@ -133,7 +133,7 @@ async fn what_has_an_idempotency_key_happens_once(bed: Bed) {
     let at = Timestamp::from_millis;
     let store = &bed.store;
     let claim = |key: &str, token: u8| {
-        let principal = ApiKeyId::from_bytes([1; 16]);
+        let principal = [1; 16];
         Claim { tenant: tenant(), principal, key: key.into(), request: [3; 32], token: [token; 16] }
     };
     let mutate = |claim: Claim, mark: u8| async move {
@@ -186,7 +186,7 @@ async fn what_has_an_idempotency_key_happens_once(bed: Bed) {
 
 async fn an_answer_is_kept_once_and_forgotten_in_time(bed: Bed) {
     let at = Timestamp::from_millis;
-    let principal = ApiKeyId::from_bytes([1; 16]);
+    let principal = [1; 16];
     let claim = Claim { tenant: tenant(), principal, key: "k".into(), request: [3; 32], token: [4; 16] };
     let store = &bed.store;
     assert_eq!(store.claim_idempotency(&claim, at(0), at(10)).await.unwrap(), None);
@@ -198,7 +198,7 @@ async fn an_answer_is_kept_once_and_forgotten_in_time(bed: Bed) {
     assert!(!store.release_idempotency(&claim, Ended::Refused).await.unwrap());
     let kept = store.claim_idempotency(&claim, at(19), at(29)).await.unwrap().unwrap();
     assert_eq!(kept, Kept { request: [3; 32], status: 201, answer: Some(vec![1]), claimed_at: at(0) });
-    let other = Claim { principal: ApiKeyId::from_bytes([2; 16]), ..claim.clone() };
+    let other = Claim { principal: [2; 16], ..claim.clone() };
     assert_eq!(store.claim_idempotency(&other, at(19), at(21)).await.unwrap(), None);
     assert!(store.release_idempotency(&other, Ended::Unknown).await.unwrap());
     assert_eq!(store.claim_idempotency(&other, at(19), at(21)).await.unwrap(), None);

@@ -1,7 +1,8 @@
 //! Authorities, their policy, and certificates.
 
 use domain::authz::{
-    Authorized, ManageAuthorities, Principal, ReadCertificates, WriteCertificates, authorize, on_behalf_of_the_platform,
+    Actor, Authorized, ManageAuthorities, Principal, ReadCertificates, WriteCertificates, authorize,
+    on_behalf_of_the_platform,
 };
 use domain::ids::{ApiKeyId, AuthorityId, CertificateId, TenantId};
 use domain::limits::Limits;
@@ -190,7 +191,7 @@ async fn a_certificate_outside_the_limits_is_absent(bed: Bed) {
     }
     let principal = Principal {
         tenant: tenant(),
-        id: ApiKeyId::from_bytes([7; 16]),
+        actor: Actor::ApiKey(ApiKeyId::from_bytes([7; 16])),
         name: "ci".into(),
         scopes: Scopes::of(&[Scope::CertificatesRead]),
         limits: std::sync::Arc::new(Limits::new(vec!["certificates:users-api".parse().unwrap()])),

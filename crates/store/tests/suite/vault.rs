@@ -1,6 +1,6 @@
 //! Secrets, their versions and their share links.
 
-use domain::authz::{Authorized, Principal, ReadSecrets, WriteSecrets, authorize, on_behalf_of_the_platform};
+use domain::authz::{Actor, Authorized, Principal, ReadSecrets, WriteSecrets, authorize, on_behalf_of_the_platform};
 use domain::ids::{ApiKeyId, SecretId, ShareLinkId, TenantId};
 use domain::limits::Limits;
 use domain::scope::{Scope, Scopes};
@@ -163,7 +163,7 @@ async fn rows_of_another_tenant_or_outside_the_limits_are_absent(bed: Bed) {
     assert!(bed.store.listed_secrets(&stranger).await.unwrap().is_empty());
     let limited: Authorized<ReadSecrets> = authorize(&Principal {
         tenant: TenantId::from_bytes(TENANT),
-        id: ApiKeyId::from_bytes([3; 16]),
+        actor: Actor::ApiKey(ApiKeyId::from_bytes([3; 16])),
         name: "ci".into(),
         scopes: Scopes::of(&[Scope::SecretsRead]),
         limits: Limits::new(vec!["secrets:users/*".parse().unwrap()]).into(),

@@ -80,6 +80,8 @@ const ROLES_WRITE: Access = Scope("roles:write");
 const USERS_READ: Access = Scope("users:read");
 const USERS_WRITE: Access = Scope("users:write");
 const ADMIN: Access = Scope("admin");
+const TRUSTS_READ: Access = Scope("trusts:read");
+const TRUSTS_WRITE: Access = Scope("trusts:write");
 
 /// All of them; what destroys stands after what needs it.
 pub const OPERATIONS: &[Operation] = &[
@@ -214,6 +216,11 @@ pub const OPERATIONS: &[Operation] = &[
     row("GET", "/api/v1/api-keys/{id}", APIKEYS_READ, Path),
     row("PATCH", "/api/v1/api-keys/{id}", APIKEYS_WRITE, Path),
     row("POST", "/api/v1/api-keys/{id}/rotate", APIKEYS_WRITE, Path),
+    row("POST", "/api/v1/trusts", TRUSTS_WRITE, Nothing),
+    row("GET", "/api/v1/trusts", TRUSTS_READ, Listing),
+    row("GET", "/api/v1/trusts/{id}", TRUSTS_READ, Path),
+    row("PATCH", "/api/v1/trusts/{id}", TRUSTS_WRITE, Path),
+    row("POST", "/api/v1/trusts/{id}/test", TRUSTS_WRITE, Path),
     row("POST", "/api/v1/tenants", PLATFORM, Nothing),
     row("GET", "/api/v1/tenants", PLATFORM, Listing),
     row("GET", "/api/v1/tenants/{id}", PLATFORM, Path),
@@ -245,6 +252,7 @@ pub const OPERATIONS: &[Operation] = &[
     row("DELETE", "/api/v1/resource-servers/{id}", APPLICATIONS_WRITE, Path),
     row("POST", "/api/v1/api-keys/{id}/revoke", APIKEYS_WRITE, Path),
     row("DELETE", "/api/v1/api-keys/{id}", APIKEYS_WRITE, Path),
+    row("DELETE", "/api/v1/trusts/{id}", TRUSTS_WRITE, Path),
     row("POST", "/api/v1/tenants/{id}/suspend", PLATFORM, Path),
     row("POST", "/api/v1/tenants/{id}/activate", PLATFORM, Path),
     row("POST", "/operator/unseal", Anybody, Nothing),
@@ -299,6 +307,7 @@ pub struct Things {
     authority: String,
     published_authority: String,
     api_key: String,
+    trust: String,
     tenant: String,
     payload: String,
     transit: String,
@@ -353,6 +362,7 @@ impl Things {
             authority: issued.text_of("caId"),
             published_authority: platform.get("/api/v1/ca/certificate?format=json").expect(200).text_of("caId"),
             api_key,
+            trust: admin.post("/api/v1/trusts", &trust(&format!("things {tag}"))).expect(201).text_of("id"),
             tenant,
             payload,
             transit,
@@ -386,6 +396,7 @@ impl Things {
         let id = match operation.path {
             path if path.starts_with("/api/v1/secrets") => &self.secret,
             path if path.starts_with("/api/v1/api-keys") => &self.api_key,
+            path if path.starts_with("/api/v1/trusts") => &self.trust,
             path if path.starts_with("/api/v1/tenants") => &self.tenant,
             path if path.starts_with("/api/v1/certificates") => &self.certificate,
             // What anybody may read stands at the root for the default tenant alone.
@@ -472,6 +483,9 @@ impl Things {
             (_, "/api/v1/qrng/entropy") => json!({"bytes": 32}),
             ("POST", "/api/v1/api-keys") => json!({"name": new, "scopes": ["secrets:read"]}),
             ("PATCH", "/api/v1/api-keys/{id}") => json!({"name": "renamed"}),
+            ("POST", "/api/v1/trusts") => trust(&new),
+            ("PATCH", "/api/v1/trusts/{id}") => json!({"lifetimeSeconds": 120}),
+            (_, "/api/v1/trusts/{id}/test") => json!({"token": marker}),
             ("POST", "/api/v1/tenants") => json!({"name": new, "slug": format!("new-{}", self.tag)}),
             ("PATCH", "/api/v1/tenants/{id}") => json!({"name": "Renamed"}),
             (_, "/operator/unseal") => json!({"passphrase": marker}),
@@ -500,6 +514,14 @@ pub const BASE64_MARKER: &str = "UUFQSUNBTkFSWU1BVEVSSUFMUVFRUVFRUVFRUVFRUVE=";
 
 /// What [`BASE64_MARKER`] holds.
 pub const RAW_MARKER: &str = "QAPICANARYMATERIALQQQQQQQQQQQQQQ";
+
+fn trust(name: &str) -> Value {
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+    json!({
+        "name": name, "kind": "oidc", "issuer": "https://issuer.example", "jwks": {"keys": [jwk]},
+        "rules": [{"claim": "sub", "anyOf": ["job"]}], "scopes": ["secrets:read"],
+    })
+}
 
 fn signed_by_name(admin: &Client, key: &str) -> String {
     let path = format!("/api/v1/transit/sign/{}", encoded(key));

@@ -4,6 +4,7 @@
 use api::api_keys::{CreateApiKey, UpdateApiKey};
 use api::applications::CreateApplicationKey;
 use api::error::ErrorCode;
+use domain::authz::Principal;
 use domain::environment::{BadEnvironment, Environment};
 use domain::limits::Limits;
 use domain::name::KeyName;
@@ -104,6 +105,19 @@ impl Grant {
     /// Of the maker's own row.
     pub fn of(own: &ApiKey) -> Outcome<Self> {
         Wanted::of(own).map(|own| Self { own })
+    }
+
+    /// Of somebody who acts without a key of their own: what they may do and where, without bounds of network, time or rate.
+    pub fn of_principal(principal: &Principal) -> Self {
+        let own = Wanted {
+            name: principal.name.to_string(),
+            scopes: principal.scopes,
+            limits: (*principal.limits).clone(),
+            expires_at: None,
+            cidrs: Vec::new(),
+            rate_per_minute: None,
+        };
+        Self { own }
     }
 
     /// The same within the bounds of the maker's own key where it has none: networks, time and rate, which a request for an

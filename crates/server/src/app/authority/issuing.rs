@@ -291,7 +291,7 @@ fn intent_row(
     let by = match &ctx.service {
         Some(service) => service.spiffe_id.clone(),
         None if ctx.is_of_the_platform() => "system".to_owned(),
-        None => format!("apikey:{}", ctx.principal.name),
+        None => ctx.principal.called(),
     };
     StoredCertificate {
         id,

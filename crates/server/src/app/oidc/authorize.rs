@@ -23,6 +23,7 @@ use store::grants::{StoredCode, StoredGrant, insert_code, insert_grant};
 use store::pushed_requests::{StoredRequest, insert_interaction, spend_interaction};
 
 use super::clients::Client;
+use super::federated::is_built_in;
 use super::grants::CodeTerms;
 use super::refusal::{Answered, OauthCode, Refused};
 use super::site::Site;
@@ -92,7 +93,7 @@ struct Case<'a> {
 
 /// Whose people sign in to an application.
 pub fn realm_of(client: &Client) -> AccountRealm {
-    AccountRealm::Application(client.row.id)
+    if is_built_in(client.id()) { AccountRealm::Tenant } else { AccountRealm::Application(client.row.id) }
 }
 
 impl Oidc {

@@ -97,7 +97,7 @@ impl Oidc {
             }
             (ClientAuth::TlsClientAuth, None, None) => Some(certificate_of(site, &client)?),
             (ClientAuth::Federated, None, Some(assertion)) => {
-                self.federated(site, &client, assertion).await?;
+                self.federated_client(site, &client, assertion).await?;
                 None
             }
             _ => return Err(Refused::client().because("not the way that the application is set to")),
@@ -147,11 +147,6 @@ impl Oidc {
             Box::pin(async move { tx.exec(statement).await })
         });
         Ok(touched.await? == 1)
-    }
-
-    /// A workload that shows another issuer's token for itself. No trust that could vouch for it is known here.
-    async fn federated(&self, _: &Site, _: &Client, _: &str) -> Answered<()> {
-        Err(Refused::client().because("federated assertions need a trust"))
     }
 }
 

@@ -10,6 +10,7 @@ use domain::{identity::authorization_request::Asking, rate::Bucket};
 use store::applications::{StoredApplication, StoredApplicationSecret};
 use store::standing::HangsOn;
 
+use super::federated::is_built_in;
 use super::refusal::{Answered, OauthCode, Refused};
 use super::site::Site;
 use super::{CAPACITY, Oidc, on_behalf};
@@ -114,7 +115,12 @@ impl Oidc {
         if !store.standing(&auth, &hangs_on).await?.is_tenant_active {
             return Ok(None);
         }
-        let Some(row) = store.application_by_client_id(&auth, client_id).await? else { return Ok(None) };
+        let mut found = store.application_by_client_id(&auth, client_id).await?;
+        if found.is_none() && is_built_in(client_id) {
+            self.make_built_in(site).await?;
+            found = store.application_by_client_id(&auth, client_id).await?;
+        }
+        let Some(row) = found else { return Ok(None) };
         let secrets = store.application_secrets(&auth, row.id, site.ctx.now()).await?;
         let apis = self.apis(site).await?;
         Ok(Some(Arc::new(Client { row, secrets, apis, stand })))

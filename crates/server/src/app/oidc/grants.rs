@@ -15,6 +15,7 @@ use store::grants::StoredGrant;
 
 use super::Oidc;
 use super::client_auth::{Proved, Shown};
+use super::federated;
 use super::people::Person;
 use super::refusal::{Answered, OauthCode, Refused};
 use super::site::Site;
@@ -37,6 +38,9 @@ const RESOURCES_MAX: usize = 10;
 impl Oidc {
     /// Answers the token endpoint.
     pub async fn token(&self, site: &Site, shown: &Shown<'_>, credentials: &Credentials) -> Answered<TokenAnswer> {
+        if federated::names_trust(shown.form) {
+            return self.federated(site, shown.form, credentials).await;
+        }
         let mut entry = Entry::new("TokenIssued", "identity", "Token");
         let (client_id, result) = match self.prove(site, shown, credentials).await {
             Ok(proved) => {

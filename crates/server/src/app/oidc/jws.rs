@@ -21,6 +21,12 @@ pub fn claims_by_set(jwks: &Value, token: &str) -> Result<Claims, Refusal> {
     Claims::read(&verified.payload)
 }
 
+/// Whose issuer it says that it is of. Good for choosing whose keys to verify it with, and for nothing else.
+pub fn unverified_issuer(token: &str) -> Option<String> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    Claims::read(&payload).ok()?.text("iss").ok()?.map(str::to_owned)
+}
+
 /// Whose assertion it says that it is. Good for choosing whose keys to verify it with, and for nothing else.
 pub fn unverified_subject(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;

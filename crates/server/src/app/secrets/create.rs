@@ -41,7 +41,7 @@ impl Secrets {
         if repetition == Repetition::ByKey {
             return self.create_once(ctx, auth, request).await;
         }
-        let slot = self.repeats.slot((ctx.principal.id, digest(&request)?), ctx.now())?;
+        let slot = self.repeats.slot((ctx.principal.actor, digest(&request)?), ctx.now())?;
         let mut made = slot.made.lock().await;
         if let Some(first) = *made
             && self.core.store.secret(auth, first.id).await?.is_some()

@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use domain::ids::{ApiKeyId, SecretId};
+use domain::authz::Actor;
+use domain::ids::SecretId;
 use domain::time::{SECOND_MS, Timestamp};
 
 use crate::problem::{Outcome, Problem};
@@ -28,7 +29,7 @@ struct Slots {
 }
 
 /// One create: who sent it, and the hash of what was sent.
-pub type Create = (ApiKeyId, [u8; 32]);
+pub type Create = (Actor, [u8; 32]);
 
 /// The place of a create's outcome. Whoever sends the same meanwhile waits for it here.
 pub struct Slot {
@@ -64,18 +65,20 @@ impl Repeats {
 
 #[cfg(test)]
 mod tests {
+    use domain::ids::ApiKeyId;
+
     use super::*;
 
     #[test]
     fn the_same_create_shares_a_slot_within_the_window_only() {
         let repeats = Repeats::default();
-        let who = ApiKeyId::from_bytes([1; 16]);
+        let who = Actor::ApiKey(ApiKeyId::from_bytes([1; 16]));
         let at = Timestamp::from_millis;
         let first = repeats.slot((who, [1; 32]), at(0)).unwrap();
         let same = |create, now| Arc::ptr_eq(&first, &repeats.slot(create, now).unwrap());
         assert!(same((who, [1; 32]), at(WINDOW_MS - 1)));
         assert!(!same((who, [2; 32]), at(1)));
-        assert!(!same((ApiKeyId::from_bytes([2; 16]), [1; 32]), at(1)));
+        assert!(!same((Actor::ApiKey(ApiKeyId::from_bytes([2; 16])), [1; 32]), at(1)));
         assert!(!same((who, [1; 32]), at(WINDOW_MS)));
     }
 }

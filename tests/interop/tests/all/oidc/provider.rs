@@ -115,6 +115,15 @@ impl Provider {
     }
 }
 
+/// The events of the trail that a query finds, once one of them says everything that is expected.
+#[track_caller]
+pub fn events(provider: &Provider, query: &str, is_expected: impl Fn(&Value) -> bool) -> Value {
+    crate::server::eventually(std::time::Duration::from_secs(10), || {
+        let found = provider.admin().get(&format!("/api/v1/audit-logs?{query}&pageSize=100")).expect(200).json();
+        is_expected(&found["items"]).then(|| found["items"].clone())
+    })
+}
+
 pub fn form(fields: &[(&str, &str)]) -> String {
     let mut body = String::new();
     for (name, value) in fields {

@@ -1,0 +1,138 @@
+//! Access tokens as credentials of this platform's own API: who acts by one, and what they may do.
+//!
+//! A token says what it allows; what its bearer may do at most is read anew: an operator's by what they are in the tenant, an application's by what it
+//! is set to, a job's by the trust that believed it. The narrower of both holds.
+
+use std::sync::Arc;
+
+use domain::authz::{Actor, Principal};
+use domain::identity::account::{AccountRealm, TenantRole};
+use domain::identity::application::Settings;
+use domain::identity::claims::AccessClaims;
+use domain::ids::AccountId;
+use domain::limits::{Limit, Limits};
+use domain::scope::{Scope, Scopes};
+use domain::time::Timestamp;
+
+use super::refusal::{Answered, Refused};
+use super::site::Site;
+use super::{Kind, Oidc, bearer_hash, jws, on_behalf};
+use crate::app::tenants::DEFAULT_SLUG;
+use crate::ctx::Origin;
+use crate::keyring::Keyring;
+use crate::problem::Problem;
+
+/// Whoever acts by a token.
+pub struct Bearer {
+    /// Who, and what they may do.
+    pub principal: Principal,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// The longest token.
+const TOKEN_MAX: usize = 16 * 1024;
+
+/// How tokens call this platform's API, beside the issuer's own name.
+pub(super) fn api_of(issuer: &str) -> String {
+    format!("{issuer}/api/v1")
+}
+
+/// Whether a text could be an access token; what could not is looked up nowhere.
+pub fn could_be_token(text: &str) -> bool {
+    text.len() <= TOKEN_MAX && (text.starts_with(Kind::Access.prefix()) || text.starts_with("eyJ"))
+}
+
+impl Oidc {
+    /// Who acts by a token, if it is alive, for this platform, and shown by whom it is bound to.
+    pub async fn who_bears(&self, keyring: &Arc<Keyring>, origin: Origin, token: &str) -> Answered<Bearer> {
+        let slug = self.slug_of(keyring, token).await?;
+        let slug = Some(slug.as_str()).filter(|slug| *slug != DEFAULT_SLUG);
+        let site = self.site(keyring, origin, slug, None).await?;
+        let known = self.alive(&site, token).await?;
+        known.must_be_shown_by(&site)?;
+        let claims = &known.claims;
+        if !claims.aud.has(&site.issuer) && !claims.aud.has(&api_of(&site.issuer)) {
+            return Err(Refused::token("for somebody else"));
+        }
+        Ok(Bearer { principal: self.principal(&site, claims).await?, expires_at: claims.expires_at() })
+    }
+
+    /// Whose issuer a token is to be read by. What a JWT says chooses keys to verify it with, and nothing else.
+    async fn slug_of(&self, keyring: &Keyring, token: &str) -> Answered<String> {
+        if token.starts_with(Kind::Access.prefix()) {
+            let hash = bearer_hash(&keyring.root, Kind::Access, token);
+            let slug = self.core.store.slug_of_access_token(&hash).await?;
+            return slug.ok_or_else(|| Refused::token("there is no such token"));
+        }
+        let issuer = jws::unverified_issuer(token).ok_or_else(|| Refused::token("it names no issuer"))?;
+        match issuer.strip_prefix(self.origin()) {
+            Some("") => Ok(DEFAULT_SLUG.to_owned()),
+            Some(path) if path.strip_prefix("/t/").is_some_and(|slug| !slug.is_empty() && !slug.contains('/')) => {
+                Ok(path.trim_start_matches("/t/").to_owned())
+            }
+            _ => Err(Refused::token("another issuer's")),
+        }
+    }
+
+    async fn principal(&self, site: &Site, claims: &AccessClaims) -> Answered<Principal> {
+        let said = said_by(claims);
+        if let Some(id) = claims.trust {
+            let trust = self.core.store.trust(&on_behalf(site.tenant()), id).await?;
+            let trust = trust.ok_or_else(|| Refused::token("its trust is gone"))?;
+            let (scopes, limits) = trust.settings.granted().map_err(|bad| Refused::token(bad.to_string()))?;
+            let algorithm = claims.upstream_alg.as_deref().unwrap_or("-");
+            let name = format!("{} ({algorithm})", trust.name);
+            return Ok(principal(site, Actor::Federated(id), &name, said.within(scopes), limits));
+        }
+        let client = self.client(site, &claims.client_id).await?;
+        let client = client.ok_or_else(|| Refused::token("its application is gone"))?;
+        let (scopes, limits) = granted(&client.row.settings)?;
+        match claims.account() {
+            Some(id) => self.operator(site, id, said.within(scopes), limits).await,
+            None if claims.sub == client.id() => {
+                let actor = Actor::Application(client.row.id);
+                Ok(principal(site, actor, client.id(), said.within(scopes), limits))
+            }
+            None => Err(Refused::token("its subject is nobody here")),
+        }
+    }
+
+    /// One of the tenant's own people. Whoever signed in to an application is nobody here.
+    async fn operator(&self, site: &Site, id: AccountId, said: Scopes, limits: Limits) -> Answered<Principal> {
+        let person = self.person(site, id).await?;
+        let role = person.row.role.filter(|_| person.row.realm == AccountRealm::Tenant);
+        let role = role.ok_or_else(|| Refused::token("its person is not one of the tenant's own"))?;
+        Ok(principal(site, Actor::Person(id), &person.profile.email, said.within(scopes_of(role)), limits))
+    }
+}
+
+fn principal(site: &Site, actor: Actor, name: &str, scopes: Scopes, limits: Limits) -> Principal {
+    Principal { tenant: site.tenant(), actor, name: name.into(), scopes, limits: Arc::new(limits) }
+}
+
+/// What one of the tenant's own people may do.
+fn scopes_of(role: TenantRole) -> Scopes {
+    match role {
+        TenantRole::Owner | TenantRole::Admin => Scopes::of(&[Scope::Admin]),
+        TenantRole::Member => {
+            let reads: Vec<Scope> =
+                Scope::ALL.iter().copied().filter(|scope| scope.as_str().ends_with(":read")).collect();
+            Scopes::of(&reads)
+        }
+    }
+}
+
+/// The words of a token that mean something here; others are other APIs'.
+fn said_by(claims: &AccessClaims) -> Scopes {
+    let said = claims.scopes();
+    let known: Vec<Scope> = Scope::ALL.iter().copied().filter(|scope| said.has(scope.as_str())).collect();
+    Scopes::of(&known)
+}
+
+fn granted(settings: &Settings) -> Answered<(Scopes, Limits)> {
+    let broken = |what: &str| Refused::from(Problem::internal("reading an application", what));
+    let scopes = Scopes::parse(settings.platform_scopes.iter().map(String::as_str)).map_err(|_| broken("scopes"))?;
+    let limits: Result<Vec<Limit>, _> = settings.platform_limits.iter().map(|text| text.parse::<Limit>()).collect();
+    Ok((scopes, Limits::new(limits.map_err(|_| broken("limits"))?)))
+}
