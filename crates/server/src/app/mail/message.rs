@@ -29,15 +29,21 @@ impl Header for AutoSubmitted {
 /// The message, or why no message can be made of it.
 pub fn message(from: &Mailbox, id: &str, letter: &Letter) -> Result<Message, String> {
     let address = letter.to.parse().map_err(|_| "the address is none that mail can be sent to".to_owned())?;
-    let name = Some(letter.name.trim()).filter(|name| !name.is_empty()).map(str::to_owned);
+    let name = Some(line(&letter.name)).filter(|name| !name.is_empty());
     let builder = Message::builder()
         .from(from.clone())
         .to(Mailbox::new(name, address))
-        .subject(letter.subject.clone())
+        .subject(line(&letter.subject))
         .message_id(Some(format!("<{id}@{}>", from.email.domain())))
         .header(AutoSubmitted)
         .header(ContentType::TEXT_PLAIN);
     builder.body(body(&letter.text)).map_err(|error| error.to_string())
+}
+
+/// One line: whatever ends lines, or is no character at all, is a space.
+fn line(text: &str) -> String {
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    spaced.trim().to_owned()
 }
 
 /// Plain lines stay as they are, so that a link is a link in every program; others are encoded.
