@@ -165,6 +165,11 @@ fn confined_elsewhere(operation: &Operation, things: &Things, answer: &Answer) -
         // Nor are applications and people. A session there is none of: nobody has signed in.
         return ensure((200..300).contains(&answer.status) || operation.path.ends_with(A_SESSION), "success");
     }
+    if operation.path.starts_with("/api/v1/trusts") {
+        // Nor are trusts; but nobody has a trust give more than they have.
+        let is_refused = ["POST", "PATCH"].contains(&operation.method) && !operation.path.ends_with("/test");
+        return ensure(if is_refused { answer.status == 403 } else { answer.status < 300 }, "403, or success");
+    }
     if operation.path.starts_with("/api/v1/cas") {
         // Neither are authorities: what they publish is for everybody.
         return ensure(answer.status == 200, "200");
@@ -209,7 +214,7 @@ fn every_operation_lets_in_whom_it_should() {
             Access::Scope("platform:admin") => platform.clone(),
             Access::Scope(_) if operation.path == ADMIN_ONLY => platform.clone(),
             // What shows a value or hands on a right needs that right as well.
-            Access::Scope(scope @ ("apikeys:write" | "secrets:write")) => {
+            Access::Scope(scope @ ("apikeys:write" | "secrets:write" | "trusts:write")) => {
                 new_key(&platform, &[scope, "secrets:read"], &[])
             }
             Access::Scope(scope) => new_key(&platform, &[scope], &[]),

@@ -121,7 +121,7 @@ fn jobs_of_every_system_get_tokens_without_a_stored_key() {
         actor.starts_with("federated:") && actor.ends_with("(ES256)") && event["actorType"] == "federated"
     };
     events(&bed.provider, "action=SecretCreated", |items| {
-        items.as_array().is_some_and(|items| items.iter().filter(is_job).count() == 5)
+        items.as_array().is_some_and(|items| items.iter().filter(is_job).count() >= 5)
     });
 }
 
@@ -199,7 +199,11 @@ fn federation_trust_matrix() {
     bed.exchange(&trust, &good).expect(200);
     refused(&bed.exchange(&trust, &good), 400, "invalid_grant");
     let said = ["rule repository_id: 43", "shown twice", "upstream_alg=ES256 sub=repo:acme/shop"];
-    events(&bed.provider, "action=TokenExchanged", |items| said.iter().all(|said| items.to_string().contains(said)));
+    // Why is in the export, for whoever keeps the trail; whoever asked was told nothing.
+    eventually(Duration::from_secs(10), || {
+        let trail = bed.provider.admin().get("/api/v1/audit-logs/export").expect(200).text();
+        said.iter().all(|said| trail.contains(said)).then_some(())
+    });
 }
 
 #[test]
