@@ -93,7 +93,8 @@ fn hidden(name: &str, value: &str) -> String {
     format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(value))
 }
 
-fn origin_of(address: &str) -> String {
+/// The origin of an address as policies spell it; of one without a host, its scheme.
+pub fn origin_of(address: &str) -> String {
     let (scheme, rest) = address.split_once("://").unwrap_or((address, ""));
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);

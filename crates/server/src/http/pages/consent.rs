@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use domain::identity::application::Branding;
 use domain::identity::session::LiveSession;
 
-use super::frame::{Fault, Frame, Shown, page};
+use super::frame::{Fault, Frame, Shown, leading_to, page};
 use super::sign_in::answer_of;
 use super::{Posted, Seen};
 use crate::app::oidc::{Oidc, Site};
@@ -31,7 +31,7 @@ pub async fn show(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
     let session = brought.session.as_ref().ok_or_else(Fault::nobody)?;
     let waiting = oidc.interaction(&brought.site, handle).await?.ok_or_else(Fault::over)?;
     let action = brought.site.path("/consent", oidc.origin());
-    asked(
+    let asked = asked(
         &people,
         &brought.site,
         session,
@@ -42,7 +42,8 @@ pub async fn show(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
             action: &action,
             carried: ("interaction", handle),
         },
-    )
+    )?;
+    Ok(leading_to(asked, &waiting.request.redirect_uri))
 }
 
 pub async fn post(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People>>, Posted(brought): Posted) -> Shown {

@@ -81,6 +81,7 @@ fn purpose<'a>(device: &'a WaitingDevice, action: String, code: &'a str, email: 
         action,
         carried: ("user_code", code),
         email,
+        leads_to: None,
     }
 }
 

@@ -78,7 +78,7 @@ pub async fn ask(
         Asked::First { enrolment, has_mail, must_change } => (Some(enrolment.into()), has_mail, must_change),
     };
     let status = if problem.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    page(
+    purpose.page(
         status,
         &FactorPage {
             frame: Frame::of(Some(purpose.branding)),

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use domain::identity::application::Branding;
 
 use crate::app::oidc::Refused;
+use crate::http::oidc::page::origin_of;
 use crate::problem::Problem;
 
 /// Pages load their stylesheet, post to us alone, and are shown in no frame.
@@ -128,6 +129,15 @@ fn guard(headers: &mut HeaderMap) {
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert("x-frame-options", HeaderValue::from_static("DENY"));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+}
+
+/// Lets the forms of a page lead to an application: browsers hold the redirect that follows a form to the policy of its page.
+pub fn leading_to(mut answer: Response, address: &str) -> Response {
+    let policy = POLICY.replace("form-action 'self'", &format!("form-action 'self' {}", origin_of(address)));
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    answer
 }
 
 /// Adds a cookie.

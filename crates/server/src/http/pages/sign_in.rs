@@ -12,7 +12,7 @@ use domain::identity::application::Branding;
 use domain::identity::authorization_request::Acr;
 use domain::identity::parameters::Parameters;
 
-use super::frame::{Fault, Frame, Shown, page, with_cookie};
+use super::frame::{Fault, Frame, Shown, leading_to, page, with_cookie};
 use super::{Posted, Seen, cookie};
 use crate::app::oidc::{Oidc, Site};
 use crate::app::people::sign_in::{Begun, Shown as Tried, SignedIn};
@@ -40,6 +40,19 @@ pub struct Purpose<'a> {
     pub carried: (&'static str, &'a str),
     /// The address that is filled in.
     pub email: &'a str,
+    /// Where the browser goes afterwards, if it leaves us.
+    pub leads_to: Option<&'a str>,
+}
+
+impl Purpose<'_> {
+    /// A page whose form may lead where the purpose does.
+    pub fn page(&self, status: StatusCode, template: &impl Template) -> Shown {
+        let answer = page(status, template)?;
+        Ok(match self.leads_to {
+            Some(address) => leading_to(answer, address),
+            None => answer,
+        })
+    }
 }
 
 #[derive(Template)]
@@ -140,7 +153,7 @@ pub fn form(status: StatusCode, purpose: &Purpose<'_>, said: &Said) -> Shown {
         Said::MustChange(why) => why.clone(),
     };
     let title = purpose.branding.title.clone();
-    page(
+    purpose.page(
         status,
         &SignInPage {
             frame: Frame::of(Some(purpose.branding)),
@@ -176,6 +189,7 @@ impl crate::app::oidc::authorize::Interaction {
             action,
             carried,
             email,
+            leads_to: Some(&self.request.redirect_uri),
         }
     }
 }

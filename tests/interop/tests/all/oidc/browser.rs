@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::provider::{App, Provider, form, part};
+use super::provider::{App, Provider, form, now_s, part};
 use crate::client::{Answer, Client};
 use crate::server::{Server, eventually};
 use crate::surface::encoded;
@@ -164,7 +164,7 @@ impl Browser {
 
     /// The password, and what the page of the second factor carries: interaction and half.
     #[track_caller]
-    pub fn to_second(&mut self, app: &App, email: &str, more: &str) -> (String, String, String) {
+    pub fn second_half(&mut self, app: &App, email: &str, more: &str) -> (String, String, String) {
         let interaction = self.begin(app, more);
         let page = self.password(&interaction, email, PASSWORD).expect(200).text();
         let half = hidden(&page, "half");
@@ -248,7 +248,7 @@ impl Authenticator {
     /// A code that was not shown before: that of now, or the next one.
     pub fn code(&mut self) -> String {
         let step = eventually(SOON * 2, || {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs() / 30;
+            let now = now_s() / 30;
             let step = now.max(self.last + 1);
             (step <= now + 1).then_some(step)
         });

@@ -25,7 +25,7 @@ fn acr_step_up() {
     let (mut authenticator, _) = at_home.enrol();
     house.letter("ada@b.example", "An authenticator was added to your account");
     // Whoever is signed in by one factor is asked again when the application wants two.
-    let (interaction, half, _) = at_work.to_second(&app, "ada@b.example", &format!("&acr_values={TWO}"));
+    let (interaction, half, _) = at_work.second_half(&app, "ada@b.example", &format!("&acr_values={TWO}"));
     let before = at_work.session().map(str::to_owned);
     let answer = at_work.second(&interaction, &half, &authenticator.code()).expect(303);
     assert_ne!(at_work.session().map(str::to_owned), before);
@@ -49,7 +49,7 @@ fn totp_replay_and_recovery_reuse() {
     let (authenticator, recovery) = browser.enrol();
     let mut stranger = Browser::new(&house);
     // The code that set the authenticator up was seen once already.
-    let (interaction, half, page) = stranger.to_second(&app, "ada@b.example", "");
+    let (interaction, half, page) = stranger.second_half(&app, "ada@b.example", "");
     assert!(!page.contains("class=\"secret\""), "an authenticator that is set up is not shown again");
     let replayed = stranger.second(&interaction, &half, &authenticator.shown()).expect(400).text();
     assert!(replayed.contains("was used before"), "{replayed}");
@@ -59,7 +59,7 @@ fn totp_replay_and_recovery_reuse() {
     let answer = stranger.second(&interaction, &half, &spelled).expect(303);
     assert_eq!(acr_and_amr(&tokens(&house, &app, &location(answer))), (TWO.to_owned(), words(&["pwd", "otp", "mfa"])));
     let mut again = Browser::new(&house);
-    let (interaction, half, _) = again.to_second(&app, "ada@b.example", "");
+    let (interaction, half, _) = again.second_half(&app, "ada@b.example", "");
     again.second(&interaction, &half, &recovery[0]).expect(400);
     again.second(&interaction, &half, &recovery[1]).expect(303);
     let left = browser.get("/account/factors").expect(200).text();
@@ -75,7 +75,7 @@ fn a_sign_in_that_guesses_codes_is_over_after_five() {
     browser.sign_in(&house, &app, "ada@b.example", PASSWORD);
     let (mut authenticator, _) = browser.enrol();
     let mut guesser = Browser::new(&house);
-    let (interaction, half, _) = guesser.to_second(&app, "ada@b.example", "");
+    let (interaction, half, _) = guesser.second_half(&app, "ada@b.example", "");
     let right = authenticator.code();
     let wrong = if right == "000000" { "000001" } else { "000000" };
     for _ in 0..5 {
@@ -95,7 +95,7 @@ fn an_application_that_requires_a_second_factor_has_people_set_one_up() {
     let app = house.portal(Some("required"));
     house.user(&app, "ada@b.example", false);
     let mut browser = Browser::new(&house);
-    let (interaction, half, page) = browser.to_second(&app, "ada@b.example", "");
+    let (interaction, half, page) = browser.second_half(&app, "ada@b.example", "");
     // An address that nobody has confirmed is sent no code.
     assert!(!page.contains("by e-mail"), "{page}");
     let unsent = browser.post("/login", &[("interaction", &interaction), ("half", &half), ("do", "mail")]);
@@ -105,7 +105,7 @@ fn an_application_that_requires_a_second_factor_has_people_set_one_up() {
     let answer = browser.second(&interaction, &half, &authenticator.code()).expect(303);
     assert_eq!(acr_and_amr(&tokens(&house, &app, &location(answer))), (TWO.to_owned(), words(&["pwd", "otp", "mfa"])));
     // The next time it is asked for.
-    let (_, _, page) = Browser::new(&house).to_second(&app, "ada@b.example", "");
+    let (_, _, page) = Browser::new(&house).second_half(&app, "ada@b.example", "");
     assert!(!page.contains("class=\"secret\""), "{page}");
 }
 
@@ -115,7 +115,7 @@ fn a_code_by_mail_is_a_weak_second_factor_for_whoever_has_no_other() {
     let app = house.portal(Some("required"));
     house.user(&app, "ada@b.example", true);
     let mut browser = Browser::new(&house);
-    let (interaction, half, page) = browser.to_second(&app, "ada@b.example", "");
+    let (interaction, half, page) = browser.second_half(&app, "ada@b.example", "");
     assert!(page.contains("by e-mail"), "{page}");
     let code_of = |browser: &mut Browser| {
         browser.post("/login", &[("interaction", &interaction), ("half", &half), ("do", "mail")]).expect(200);
@@ -168,7 +168,7 @@ fn half_a_sign_in_with_a_password_that_was_changed_is_over() {
     let app = house.portal(Some("required"));
     let id = house.user(&app, "ada@b.example", false);
     let mut thief = Browser::new(&house);
-    let (interaction, half, page) = thief.to_second(&app, "ada@b.example", "");
+    let (interaction, half, page) = thief.second_half(&app, "ada@b.example", "");
     let path = format!("/api/v1/applications/{}/end-users/{id}/generate-temporary-password", app.id);
     house.provider.admin().post(&path, &serde_json::json!({})).expect(200);
     let over = thief.second(&interaction, &half, &Authenticator::of(&page).code()).expect(400).text();
