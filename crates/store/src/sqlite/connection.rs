@@ -20,10 +20,6 @@ pub(crate) enum Durability {
     Rebuildable,
 }
 
-/// The files belong to one process, which the lock beside them sees to: SQLite keeps the log's index in memory of that process, and
-/// takes no lock of the operating system for each read (<https://sqlite.org/vfs.html>).
-const OURS_ALONE: &str = "unix-excl";
-
 pub(crate) fn writer(path: &Path, durability: Durability, cache_kib: u32) -> Result<Connection> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     let synchronous = match durability {
@@ -62,7 +58,7 @@ pub(crate) fn checkpointer(path: &Path) -> Result<Connection> {
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags_and_vfs(path, flags, OURS_ALONE).map_err(into_error)?;
+    let connection = Connection::open_with_flags(path, flags).map_err(into_error)?;
     connection.busy_timeout(Duration::from_millis(5000)).map_err(into_error)?;
     connection.set_prepared_statement_cache_capacity(512);
     // Once a table has statistics, SQLite would plan anew for every value bound: parsing cost more than the reading.

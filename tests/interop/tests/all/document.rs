@@ -10,8 +10,9 @@ use crate::server::Server;
 use crate::surface::Things;
 
 /// What is not asked: what would end the run (the caller's own key or tenant, the seal), what is long on purpose (a
-/// backup, waiting for a bundle).
-const NOT_ASKED: &str = "^/operator/(seal|backup)|/bundle|^/api/v1/api-keys/.id|^/api/v1/tenants/.id";
+/// backup, waiting for a bundle), and what answers browsers with pages.
+const NOT_ASKED: &str =
+    "^/operator/(seal|backup)|/bundle|^/api/v1/api-keys/.id|^/api/v1/tenants/.id|/(oauth2|connect)/(authorize|logout)$";
 /// No answer beyond what is documented: no 5xx, no other status, no other content type, no other shape; no operation open
 /// to who has no credential, and no method that the path does not have.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\

@@ -199,14 +199,23 @@ fn rule_07_a_rotation_answers_with_the_key_and_with_its_versions() {
     }
 }
 
-/// Applications and end users are another product; until it is there, their routes do not pretend to exist.
 #[test]
-fn rules_08_to_10_concern_routes_that_are_absent() {
+fn rules_08_to_10_one_route_and_two_shapes_for_applications_and_end_users() {
     let server = Server::start_dev();
     let client = server.client();
-    client.get("/api/v1/applications").refused(404, "not_found");
-    client.post("/api/v1/applications", &json!({"name": "a"})).refused(404, "not_found");
-    client.patch("/api/v1/applications/a/end-users/b", &json!({})).refused(404, "not_found");
+    let made =
+        client.post("/api/v1/applications", &json!({"name": "a", "applicationType": "WebApp"})).expect(201).json();
+    assert_eq!((&made["id"], &made["displayName"]), (&made["application"]["id"], &json!("a")), "{made}");
+    assert!(made["clientSecret"].is_string(), "{made}");
+    assert!(client.get("/api/v1/applications").expect(200).json().is_array(), "a bare array without a page");
+    let paged = client.get("/api/v1/applications?page=1&pageSize=10").expect(200).json();
+    assert!(paged["applications"].is_array() && paged["hasMore"] == false, "{paged}");
+    let users = format!("/api/v1/applications/{}/end-users", id(&made));
+    let user = client.post(&users, &json!({"email": "a@b.example", "displayName": "A"})).expect(201).json();
+    let place = format!("{users}/{}", id(&user));
+    assert_eq!(client.patch(&place, &json!({"displayName": "B"})).expect(200).json()["displayName"], "B");
+    let put = client.put(&place, &json!({"firstName": "C"})).expect(200).json();
+    assert_eq!((&put["displayName"], &put["firstName"]), (&json!("B"), &json!("C")), "both change what is given");
 }
 
 #[test]

@@ -130,7 +130,8 @@ fn a_stolen_database_shows_no_secret() {
 }
 
 fn search(files: &[PathBuf]) {
-    for path in files {
+    // Letters of a development server lie there as they would be sent: to be read.
+    for path in files.iter().filter(|path| path.extension().is_none_or(|kind| kind != "eml")) {
         // A WAL may go away between the listing and the reading.
         let Ok(bytes) = std::fs::read(path) else { continue };
         assert_nothing_in(&path.display().to_string(), &bytes);
