@@ -334,6 +334,9 @@ fn replicas_let_each_others_services_in_and_close_a_denied_ones_connections_with
 fn the_agent_renews_by_its_certificate_when_its_key_is_gone() {
     let scene = Scene::new();
     let admin = scene.server.client();
+    // The door learns of an authority and of a new name a moment after they were made; an agent that is told to renew asks once.
+    let first = scene.service(&admin, "orders-api");
+    eventually(SECONDS, || scene.ask(Some(&first), STRONG, "GET /health", "").ok());
     let made = admin.post("/api/v1/api-keys", &json!({"name": "first", "scopes": ["certificates:write"]})).expect(201);
     std::fs::write(scene.folder.path().join("key"), made.text_of("key")).unwrap();
     let config = scene.folder.path().join("agent.toml");
