@@ -1,6 +1,7 @@
 //! What is shown of somebody's sessions and history, and how sessions are ended by others than themselves.
 
 use domain::authz::{Action, Authorized};
+use domain::identity::grant::Ended;
 use domain::ids::{AccountId, LoginEventId, SessionId};
 use domain::time::Timestamp;
 
@@ -71,7 +72,7 @@ pub fn end_session_of<A: Action>(
     auth: &Authorized<A>,
     account: AccountId,
     id: SessionId,
-    reason: &str,
+    why: Ended,
     now: Timestamp,
 ) -> Stmt {
     sql("UPDATE session SET state = 'ended', reason = $4, ended_at = $5 \
@@ -79,40 +80,21 @@ pub fn end_session_of<A: Action>(
     .bind(auth.tenant().as_bytes())
     .bind(account.as_bytes())
     .bind(id.as_bytes())
-    .bind(reason)
+    .bind(why.as_str())
     .bind(now.millis())
 }
 
-/// Ends what was granted in a session.
-pub fn end_grants_in_session<A: Action>(auth: &Authorized<A>, id: SessionId, reason: &str, now: Timestamp) -> Stmt {
-    sql("UPDATE token_grant SET state = 'ended', reason = $3, ended_at = $4 WHERE tenant = $1 AND session = $2 AND state = 'live'")
-        .bind(auth.tenant().as_bytes())
-        .bind(id.as_bytes())
-        .bind(reason)
-        .bind(now.millis())
-}
-
 /// Ends every session and every grant of somebody.
-pub fn end_everything_of<A: Action>(
-    auth: &Authorized<A>,
-    account: AccountId,
-    reason: &str,
-    now: Timestamp,
-) -> Vec<Stmt> {
+pub fn end_everything_of<A: Action>(auth: &Authorized<A>, account: AccountId, why: Ended, now: Timestamp) -> Vec<Stmt> {
     [
         "UPDATE session SET state = 'ended', reason = $3, ended_at = $4 WHERE tenant = $1 AND account = $2 AND state = 'live'",
         "UPDATE token_grant SET state = 'ended', reason = $3, ended_at = $4 WHERE tenant = $1 AND account = $2 AND state = 'live'",
     ]
     .into_iter()
     .map(|text| {
-        sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(reason).bind(now.millis())
+        sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(why.as_str()).bind(now.millis())
     })
     .collect()
-}
-
-/// Forgets the wrong passwords that slow somebody down, by the keyed hash of whom they are counted for.
-pub fn forget_failures<A: Action>(auth: &Authorized<A>, subject: &[u8; 32]) -> Stmt {
-    sql("DELETE FROM login_throttle WHERE tenant = $1 AND subject = $2").bind(auth.tenant().as_bytes()).bind(subject)
 }
 
 fn session(row: &Row) -> Result<ListedSession> {

@@ -158,11 +158,11 @@ pub fn end_grants_of_session<A: Action>(auth: &Authorized<A>, session: SessionId
 }
 
 /// Ends a session. Touches no row when it was ended before.
-pub fn end_session<A: Action>(auth: &Authorized<A>, session: SessionId, why: &str, now: Timestamp) -> Stmt {
+pub fn end_session<A: Action>(auth: &Authorized<A>, session: SessionId, why: Ended, now: Timestamp) -> Stmt {
     sql("UPDATE session SET state = 'ended', reason = $3, ended_at = $4 WHERE tenant = $1 AND id = $2 AND state = 'live'")
         .bind(auth.tenant().as_bytes())
         .bind(session.as_bytes())
-        .bind(why)
+        .bind(why.as_str())
         .bind(now.millis())
 }
 

@@ -1,6 +1,7 @@
 //! What somebody sees and ends of their own account.
 
 use domain::authz::{Action, Authorized};
+use domain::identity::grant::Ended;
 use domain::identity::oauth_scope::OauthScope;
 use domain::ids::{AccountId, ApplicationId, SessionId};
 use domain::time::Timestamp;
@@ -47,7 +48,7 @@ pub fn end_grants_to<A: Action>(
     auth: &Authorized<A>,
     account: AccountId,
     application: ApplicationId,
-    reason: &str,
+    why: Ended,
     now: Timestamp,
 ) -> Stmt {
     sql("UPDATE token_grant SET state = 'ended', reason = $4, ended_at = $5 \
@@ -55,7 +56,7 @@ pub fn end_grants_to<A: Action>(
     .bind(auth.tenant().as_bytes())
     .bind(account.as_bytes())
     .bind(application.as_bytes())
-    .bind(reason)
+    .bind(why.as_str())
     .bind(now.millis())
 }
 
@@ -64,7 +65,7 @@ pub fn end_everything_but<A: Action>(
     auth: &Authorized<A>,
     account: AccountId,
     kept: SessionId,
-    reason: &str,
+    why: Ended,
     now: Timestamp,
 ) -> Vec<Stmt> {
     let end = |text: &'static str| {
@@ -72,7 +73,7 @@ pub fn end_everything_but<A: Action>(
             .bind(auth.tenant().as_bytes())
             .bind(account.as_bytes())
             .bind(kept.as_bytes())
-            .bind(reason)
+            .bind(why.as_str())
             .bind(now.millis())
     };
     let cut = "UPDATE account SET tokens_not_before = CASE WHEN tokens_not_before > $3 THEN tokens_not_before ELSE $3 END \

@@ -11,6 +11,7 @@ use api::error::ErrorCode;
 use crypto::random::Random as _;
 use domain::authz::{Action, Authorized};
 use domain::identity::account::{AccountRealm, Email, Profile, State};
+use domain::identity::grant::Ended;
 use domain::ids::AccountId;
 use domain::time::Timestamp;
 use store::Stmt;
@@ -101,7 +102,7 @@ impl Accounts {
         profile.blocked_reason = reason;
         self.reseal(ctx, row, &profile)?;
         row.blocked_at = Some(row.blocked_at.unwrap_or(ctx.now()));
-        Ok(self.cut_off(ctx, auth, row, "blocked"))
+        Ok(self.cut_off(ctx, auth, row, Ended::Blocked))
     }
 
     /// Ends everything that somebody was given so far.
@@ -110,11 +111,11 @@ impl Accounts {
         ctx: &Ctx,
         auth: &Authorized<A>,
         row: &mut StoredAccount,
-        reason: &str,
+        why: Ended,
     ) -> Vec<Stmt> {
         row.tokens_not_before = ctx.now();
         row.grants_not_before = ctx.now();
-        end_everything_of(auth, row.id, reason, ctx.now())
+        end_everything_of(auth, row.id, why, ctx.now())
     }
 
     /// Marks somebody as gone: nobody signs in as them, and their address is free for somebody else.

@@ -3,9 +3,11 @@
 use api::people::{Login, Session};
 use domain::authz::{Action, Authorized};
 use domain::identity::account::AccountRealm;
+use domain::identity::grant::Ended;
 use domain::ids::{AccountId, SessionId};
 use serde::{Deserialize, Serialize};
-use store::account_history::{ListedLogin, ListedSession, end_grants_in_session, end_session_of};
+use store::account_history::{ListedLogin, ListedSession, end_session_of};
+use store::grants::end_grants_of_session;
 
 use super::Accounts;
 use crate::ctx::Ctx;
@@ -83,8 +85,8 @@ impl Accounts {
         if found.state != "live" {
             return Ok(());
         }
-        let end = vec![end_session_of(auth, id, session, "revoked", ctx.now())];
-        let follow = vec![end_grants_in_session(auth, session, "revoked", ctx.now())];
+        let end = vec![end_session_of(auth, id, session, Ended::Revoked, ctx.now())];
+        let follow = vec![end_grants_of_session(auth, session, Ended::Revoked, ctx.now())];
         self.commit(ctx, "end session", end, follow, entry).await
     }
 
@@ -97,7 +99,7 @@ impl Accounts {
         entry: &mut Entry,
     ) -> Outcome<()> {
         let mut row = self.load(auth, realm, id, entry).await?;
-        let follow = self.cut_off(ctx, auth, &mut row, "revoked");
+        let follow = self.cut_off(ctx, auth, &mut row, Ended::Revoked);
         self.save(ctx, "end sessions", auth, &row, follow, entry).await
     }
 }

@@ -5,6 +5,7 @@ use api::people::TemporaryPassword;
 use api::secret::SecretText;
 use domain::authz::{Authorized, WriteEndUsers};
 use domain::identity::account::State;
+use domain::identity::grant::Ended;
 use store::accounts::set_password;
 
 use super::{EndUsers, Whom, entry};
@@ -72,7 +73,7 @@ impl EndUsers {
         let profile = sealed::open(ctx, &row)?;
         let password = SecretText::new(self.accounts.temporary_password());
         let record = self.accounts.password_record(ctx, row.id, &password).await?;
-        let mut follow = self.accounts.cut_off(ctx, auth, &mut row, "password reset");
+        let mut follow = self.accounts.cut_off(ctx, auth, &mut row, Ended::PasswordReset);
         follow.push(set_password(auth, row.id, &record, true, ctx.now()));
         self.accounts.save(ctx, "temporary password", auth, &row, follow, entry).await?;
         Ok(TemporaryPassword { temporary_password: password, email: profile.email })

@@ -5,8 +5,8 @@ use api::people::{BlockEndUser, EndUser};
 use domain::authz::{Authorized, WriteEndUsers};
 use domain::identity::account::State;
 use domain::ids::SessionId;
-use store::account_history::forget_failures;
 use store::accounts::erase_account;
+use store::sign_ins::forgive;
 
 use super::{EndUsers, Whom, entry, of};
 use crate::ctx::Ctx;
@@ -82,7 +82,7 @@ impl EndUsers {
     ) -> Outcome<EndUser> {
         let row = self.load(auth, whom, entry).await?;
         let subject = ctx.keyring.root.token_hash("throttle-account", row.id.as_bytes());
-        let follow = vec![forget_failures(auth, &subject)];
+        let follow = vec![forgive(auth, &subject)];
         self.accounts.commit(ctx, "unlock end user", Vec::new(), follow, entry).await?;
         self.whole(ctx, auth, &row).await
     }

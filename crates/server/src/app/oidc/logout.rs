@@ -86,7 +86,7 @@ impl Oidc {
         let mut entry = Entry::new("SignedOut", "identity", "Session");
         entry.resource_id(session.id);
         let mut follow = vec![
-            end_session(&auth, session.id, Ended::SignedOut.as_str(), now),
+            end_session(&auth, session.id, Ended::SignedOut, now),
             end_grants_of_session(&auth, session.id, Ended::SignedOut, now),
         ];
         follow.extend(self.logout_notices(site, session.id, session.account, &session.sid).await?);

@@ -3,6 +3,7 @@
 use api::people::Login;
 use api::secret::SecretText;
 use domain::identity::account::Profile;
+use domain::identity::grant::Ended;
 use domain::identity::password_policy::{BadPassword, Beside};
 use domain::identity::session::LiveSession;
 use domain::ids::{ApplicationId, SessionId};
@@ -78,7 +79,7 @@ impl People {
         entry.resource_id(application).note(format!("by {}", session.account));
         let follow = vec![
             forget_consent(&auth, session.account, application),
-            end_grants_to(&auth, session.account, application, "withdrawn", now),
+            end_grants_to(&auth, session.account, application, Ended::Withdrawn, now),
         ];
         let result = self.accounts.commit(&site.ctx, "withdraw consent", Vec::new(), follow, &mut entry).await;
         self.accounts.core.trail.conclude(&site.ctx, entry, result).await
@@ -124,7 +125,7 @@ impl People {
                 return Ok(Changed::Bad(bad));
             }
         };
-        let follow = end_everything_but(&auth, session.account, session.id, "password changed", site.ctx.now());
+        let follow = end_everything_but(&auth, session.account, session.id, Ended::PasswordChanged, site.ctx.now());
         self.accounts.commit(&site.ctx, "change password", vec![statement], follow, entry).await?;
         Ok(Changed::Yes)
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use api::secret::SecretText;
 use domain::identity::account::{AccountRealm, Email, State};
+use domain::identity::grant::Ended;
 use domain::identity::password_policy::{BadPassword, Beside};
 use domain::identity::throttle::{Counted, MEMORY_MS, wait_s};
 use store::account_codes::spend_code;
@@ -93,7 +94,7 @@ impl People {
         row.is_email_verified = true;
         row.state = State::Active;
         row.updated_at = now;
-        let mut follow = self.accounts.cut_off(&site.ctx, &auth, &mut row, "password reset");
+        let mut follow = self.accounts.cut_off(&site.ctx, &auth, &mut row, Ended::PasswordReset);
         follow.push(self.forgive_all(site, row.id));
         follow.push(self.login(site, row.id, "PasswordReset", None)?);
         let spend = spend_code(&auth, &code_hash(site, code), purpose.as_str(), now);
