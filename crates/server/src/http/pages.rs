@@ -28,7 +28,11 @@ use frame::Fault;
 
 /// The pages of the default tenant at the root, and of every tenant under its slug.
 pub fn router() -> Router<Platform> {
-    let pages = Router::new()
+    of_one_tenant().nest("/t/{slug}", of_one_tenant()).route("/pages.css", get(frame::style))
+}
+
+fn of_one_tenant() -> Router<Platform> {
+    Router::new()
         .route("/login", get(sign_in::show).post(sign_in::post))
         .route("/consent", get(consent::show).post(consent::post))
         .route("/device", get(device::show).post(device::post))
@@ -37,18 +41,7 @@ pub fn router() -> Router<Platform> {
         .route("/invitation", get(code::invitation).post(code::accept))
         .route("/verify", get(code::verification).post(code::verify))
         .route("/reset", get(code::resetting).post(code::reset))
-        .route("/forgot", get(code::forgot).post(code::send));
-    let of_tenants = Router::new()
-        .route("/t/{slug}/login", get(sign_in::show).post(sign_in::post))
-        .route("/t/{slug}/consent", get(consent::show).post(consent::post))
-        .route("/t/{slug}/device", get(device::show).post(device::post))
-        .route("/t/{slug}/account", get(account::show).post(account::post))
-        .route("/t/{slug}/account/factors", get(factor::show).post(factor::post))
-        .route("/t/{slug}/invitation", get(code::invitation).post(code::accept))
-        .route("/t/{slug}/verify", get(code::verification).post(code::verify))
-        .route("/t/{slug}/reset", get(code::resetting).post(code::reset))
-        .route("/t/{slug}/forgot", get(code::forgot).post(code::send));
-    pages.merge(of_tenants).route("/pages.css", get(frame::style))
+        .route("/forgot", get(code::forgot).post(code::send))
 }
 
 /// What a page of ours was asked for.
