@@ -19,7 +19,8 @@ use crate::postgres::Postgres;
 use crate::program::{python, succeed};
 use crate::server::{Server, eventually, list, new_key};
 
-const EVERYWHERE: Duration = Duration::from_secs(1);
+/// The promised second, and one for a machine that is busy with other tests.
+const EVERYWHERE: Duration = Duration::from_secs(2);
 
 /// What the articles tell customers to send.
 fn documented() -> Value {
