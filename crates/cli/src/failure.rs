@@ -122,7 +122,7 @@ fn advice_for(code: Option<ErrorCode>, refusal: &sdk::Refusal) -> String {
         Some(ErrorCode::InsufficientScope) => format!("an API key with the scope {}", detail("required_scope")),
         Some(ErrorCode::Forbidden) => "an API key that may do this".to_owned(),
         Some(ErrorCode::IpNotAllowed) => "from a network the API key allows".to_owned(),
-        Some(ErrorCode::NotFound) => "`qapi secrets list` or `qapi keys list` for what there is".to_owned(),
+        Some(ErrorCode::NotFound) => "`list` of the same command for what there is".to_owned(),
         Some(ErrorCode::SecretNameAmbiguous) => format!("one of the ids {}", ids_of(refusal)),
         Some(ErrorCode::KeyNameConflict) => "another name, or `qapi keys rotate` for a new version".to_owned(),
         Some(ErrorCode::KeyDisabled) => "`qapi keys enable`, or another key".to_owned(),

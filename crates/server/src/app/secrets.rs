@@ -71,8 +71,17 @@ impl Secrets {
             None => self.core.store.secret_with_value(auth, id).await?,
             Some(version) => self.core.store.secret_at_version(auth, id, version).await?,
         };
-        let (secret, version) = found.ok_or_else(|| Problem::not_found("secret"))?;
+        let (secret, version) = match found {
+            Some(found) => found,
+            None => return Err(self.missing(auth, id).await?),
+        };
         show(ctx, secret, &version, Include::parse(query.include.as_deref()), entry)
+    }
+
+    /// Whether it is the secret or one of its versions that is not there.
+    async fn missing(&self, auth: &Authorized<ReadSecrets>, id: SecretId) -> Outcome<Problem> {
+        let secret = self.core.store.secret(auth, id).await?;
+        Ok(Problem::not_found(if secret.is_some() { "version of this secret" } else { "secret" }))
     }
 
     /// As [`Secrets::read`], by name. Of several with one name, deactivated ones do not count while another is active.
