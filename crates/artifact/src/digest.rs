@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crypto::hash::{Hash, ct_eq};
+use crypto::hash::{Hash, Running, ct_eq};
 use serde::{Deserialize, Serialize};
 
 /// What a content hashes to. Only algorithms that we can compute have a digest.
@@ -51,12 +51,35 @@ impl Algorithm {
         [Self::Sha256, Self::Sha384, Self::Sha512].into_iter().find(|known| known.as_str() == name)
     }
 
+    /// The start of a hash over a content that comes in pieces.
+    pub fn hashing(self) -> Hashing {
+        Hashing { algorithm: self, state: self.hash().start() }
+    }
+
     fn hash(self) -> Hash {
         match self {
             Self::Sha256 => Hash::Sha256,
             Self::Sha384 => Hash::Sha384,
             Self::Sha512 => Hash::Sha512,
         }
+    }
+}
+
+/// A hash over a content that comes in pieces.
+pub struct Hashing {
+    algorithm: Algorithm,
+    state: Running,
+}
+
+impl Hashing {
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.state.update(piece);
+    }
+
+    /// The digest of what has come so far.
+    pub fn digest(&self) -> Digest {
+        Digest { algorithm: self.algorithm, hex: hex::encode(self.state.digest()) }
     }
 }
 

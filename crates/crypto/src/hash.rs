@@ -46,6 +46,11 @@ impl Hash {
         digest::digest(self.provider(), data).as_ref().to_vec()
     }
 
+    /// The start of a digest over data that comes in pieces.
+    pub fn start(self) -> Running {
+        Running(digest::Context::new(self.provider()))
+    }
+
     /// The digest's length in bytes.
     pub fn output_len(self) -> usize {
         self.provider().output_len()
@@ -69,6 +74,22 @@ impl Hash {
             Self::Sha512 => Ok(hmac::HMAC_SHA512),
             Self::Sha3_256 | Self::Sha3_384 | Self::Sha3_512 => Err(Error::Unknown("hash for HMAC")),
         }
+    }
+}
+
+/// A digest over data that comes in pieces.
+#[derive(Clone)]
+pub struct Running(digest::Context);
+
+impl Running {
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The digest of what has come so far.
+    pub fn digest(&self) -> Vec<u8> {
+        self.0.clone().finish().as_ref().to_vec()
     }
 }
 
@@ -145,6 +166,9 @@ mod tests {
     fn names_read_back() {
         for hash in Hash::ALL {
             assert_eq!(hash.as_str().parse(), Ok(*hash));
+            let mut running = hash.start();
+            [&b"in "[..], b"pieces"].iter().for_each(|piece| running.update(piece));
+            assert_eq!(running.digest(), hash.digest(b"in pieces"));
             assert_eq!(hash.digest(b"").len(), hash.output_len());
         }
         assert_eq!("SHA-512".parse(), Ok(Hash::Sha512));
