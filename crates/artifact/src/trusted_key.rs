@@ -14,6 +14,8 @@ pub enum Purpose {
     Attestation,
     /// What a gate found.
     Verdict,
+    /// That an emergency may pass a gate.
+    Ticket,
 }
 
 /// Where a key stands in its life.
@@ -21,6 +23,8 @@ pub enum Purpose {
 pub enum State {
     /// It signs, and what it signed is believed.
     Active,
+    /// It was made ahead of a rotation. What it signed is believed from then on, in Unix seconds.
+    NotBefore(i64),
     /// It has been replaced. What it signed is believed until then, in Unix seconds.
     VerifyOnlyUntil(i64),
     /// It may have been in other hands. Nothing of it is believed: who took it can write any date.
@@ -46,6 +50,9 @@ pub enum Unusable {
     /// It has been replaced, and the time to sign anew is over.
     #[error("the key was replaced, and what it signed had to be signed anew")]
     Retired,
+    /// Its time has not come.
+    #[error("the key is not in use yet")]
+    NotYet,
     /// It was revoked.
     #[error("the key was revoked")]
     Revoked,
@@ -60,8 +67,9 @@ impl TrustedKey {
         match self.state {
             State::Revoked => Err(Unusable::Revoked),
             State::VerifyOnlyUntil(until) if now >= until => Err(Unusable::Retired),
+            State::NotBefore(from) if now < from => Err(Unusable::NotYet),
             _ if self.purpose != purpose => Err(Unusable::OtherPurpose),
-            State::Active | State::VerifyOnlyUntil(_) => Ok(()),
+            State::Active | State::VerifyOnlyUntil(_) | State::NotBefore(_) => Ok(()),
         }
     }
 }

@@ -158,8 +158,19 @@ pub fn signature(question: &Question<'_>, carriers: &[Carrier], requirement: Req
 
 /// Judges whether a predicate is attested of an image by a trusted key: one is enough.
 pub fn attestation(question: &Question<'_>, carriers: &[Carrier], predicate: &str, purpose: Purpose) -> Verdict {
+    attestation_meeting(question, carriers, predicate, purpose, Requirement::Any)
+}
+
+/// Judges whether a predicate is attested of an image by trusted keys of the kinds that are required.
+pub fn attestation_meeting(
+    question: &Question<'_>,
+    carriers: &[Carrier],
+    predicate: &str,
+    purpose: Purpose,
+    requirement: Requirement,
+) -> Verdict {
     let mut verdict = judge(carriers, |carrier| stated(question, carrier, predicate, purpose));
-    verdict.outcome = decide(&verdict.believed, carriers.len(), Requirement::Any);
+    verdict.outcome = decide(&verdict.believed, carriers.len(), requirement);
     verdict
 }
 

@@ -1,0 +1,239 @@
+use std::sync::Mutex;
+
+use crypto::algorithm::Algorithm;
+use crypto::key::PrivateKey;
+use crypto::random::Seeded;
+use serde_json::Value;
+
+use super::report::{About, Outcome, Report};
+use super::ticket::Ticket;
+use super::*;
+use crate::bundle::Bundle;
+use crate::dsse::{Envelope, IN_TOTO, Signature, pae};
+use crate::policy::Effect;
+use crate::statement::Statement;
+use crate::verification::SIGN_PREDICATE;
+use crate::versions::Versions;
+
+const NOW: i64 = 1_800_000_000;
+
+struct Bed {
+    random: Seeded,
+    signing: PrivateKey,
+    verdicts: PrivateKey,
+    policy: Policy,
+}
+
+impl Bed {
+    fn new() -> Self {
+        let random = Seeded::new(b"gate");
+        let [signing, verdicts] = [(); 2].map(|()| PrivateKey::generate(Algorithm::MlDsa65, &random).unwrap());
+        let key = |name: &str, purpose: &str, key: &PrivateKey| {
+            let pem = key.public_key().unwrap().to_pem().replace('\n', "\n      ");
+            format!("  - name: {name}\n    purpose: {purpose}\n    publicKey: |\n      {pem}\n")
+        };
+        let keys = key("release", "signature", &signing) + &key("gate", "verdict", &verdicts);
+        let text = format!(
+            "version: 1\nkeys:\n{keys}registries:\n  - name: registry.example\nimages:\n  - name: ours\n    \
+            match: ['registry.example/**']\n    require: post-quantum\nenvironments:\n  - name: production\n  \
+            - name: staging\n    mode: warn\n  - name: development\n    mode: dry-run\nverdicts: {{acceptForS: 3600}}\n"
+        );
+        let policy = Policy::parse(text.as_bytes(), &|_| Ok(Vec::new())).unwrap();
+        Self { random, signing, verdicts, policy }
+    }
+
+    fn signed(&self, key: &PrivateKey, statement: &Statement) -> Carrier {
+        let payload = statement.to_payload();
+        let sig = key.sign(&pae(IN_TOTO, &payload), &self.random).unwrap();
+        let envelope = Envelope::new(IN_TOTO, payload, Signature { key_id: None, sig });
+        Carrier::Bundle(Bundle::of_envelope(envelope, &key.public_key().unwrap()))
+    }
+
+    fn signature(&self, repository: &Repository, image: &Digest) -> Carrier {
+        let subject = crate::statement::Subject {
+            name: Some(repository.to_string()),
+            digests: vec![image.clone()],
+            annotations: BTreeMap::new(),
+        };
+        let predicate = Value::Object(Default::default());
+        let predicate_type = SIGN_PREDICATE.to_owned();
+        self.signed(&self.signing, &Statement { subjects: vec![subject], predicate_type, predicate })
+    }
+
+    /// A registry in which everything whose name does not begin with `un` is signed.
+    fn check(&self, text: &str, environment: Option<&str>, asked: &Mutex<Vec<String>>) -> Vec<Checked> {
+        let versions = Versions::parse(text.as_bytes(), Some("registry.example")).unwrap();
+        let environment = environment.map(|name| self.policy.environment(name).unwrap());
+        let gate = Gate { policy: &self.policy, environment, now: NOW, at_once: 4 };
+        let resolve = |reference: Reference| async move {
+            asked.lock().unwrap().push(format!("tag {reference}"));
+            match reference.repository().path() {
+                "absent" => Err(Unfound::Absent("no such tag".to_owned())),
+                "down" => Err(Unfound::Unreachable("connection refused".to_owned())),
+                path => Ok(Digest::of(path.as_bytes())),
+            }
+        };
+        let evidence = |repository: Repository, image: Digest| async move {
+            asked.lock().unwrap().push(format!("digest {repository}"));
+            let is_signed = !repository.path().starts_with("un");
+            Ok(is_signed.then(|| self.signature(&repository, &image)).into_iter().collect())
+        };
+        let checking = gate.check(versions.entries(), resolve, evidence);
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(checking)
+    }
+
+    fn report(&self, text: &str, environment: Option<&str>, ticket: Option<&Ticket>) -> Report {
+        let checked = self.check(text, environment, &Mutex::new(Vec::new()));
+        let environment = environment.map(|name| self.policy.environment(name).unwrap());
+        let about = About { versions: "env versions.yaml", policy: &self.policy, environment, now: NOW, ticket };
+        Report::new(&about, checked)
+    }
+}
+
+#[test]
+fn each_tag_and_each_digest_is_asked_for_once_and_no_stranger_at_all() {
+    let bed = Bed::new();
+    let asked = Mutex::new(Vec::new());
+    let text = "a: {api: 1, web: 1}\nb: {api: 1}\nc: {api: 2}\nelsewhere: other.example/x:1\n";
+    let checked = bed.check(text, None, &asked);
+    let mut asked = asked.into_inner().unwrap();
+    asked.sort();
+    assert_eq!(
+        asked,
+        [
+            "digest registry.example/api",
+            "digest registry.example/web",
+            "tag registry.example/api:1",
+            "tag registry.example/api:2",
+            "tag registry.example/web:1",
+        ]
+    );
+    let passes: Vec<_> = checked.iter().map(|checked| checked.judgement.passes()).collect();
+    assert_eq!(passes, [true, true, true, true, false]);
+}
+
+#[test]
+fn the_outcome_follows_from_the_worst_that_is_enforced() {
+    let bed = Bed::new();
+    for (text, environment, outcome) in [
+        ("api: 1", None, Outcome::Passed),
+        ("api: 1\nunsigned: 1", None, Outcome::Refused),
+        ("api: 1\nunsigned: 1", Some("production"), Outcome::Refused),
+        ("api: 1\nunsigned: 1", Some("staging"), Outcome::Passed),
+        ("api: 1\nunsigned: 1", Some("development"), Outcome::Passed),
+        ("api: 1\ndown: 1", None, Outcome::Unreachable),
+        ("down: 1\nunsigned: 1", None, Outcome::Refused),
+        ("absent: 1", None, Outcome::Refused),
+    ] {
+        assert_eq!(bed.report(text, environment, None).outcome, outcome, "{text} {environment:?}");
+    }
+}
+
+#[test]
+fn a_ticket_turns_refusals_into_warnings_that_say_so() {
+    let bed = Bed::new();
+    let ticket = Ticket {
+        id: "t1".to_owned(),
+        reason: "hotfix".to_owned(),
+        issued_by: "ada".to_owned(),
+        environment: Some("production".to_owned()),
+        digests: Vec::new(),
+        expires: NOW + 1,
+    };
+    let report = bed.report("unsigned: 1", Some("production"), Some(&ticket));
+    assert_eq!((report.outcome, report.images[0].effect), (Outcome::Passed, Effect::Warn));
+    let text = text::report(&report, text::Explain::No);
+    assert!(text.contains("ticket t1 by ada lets it pass: hotfix"), "{text}");
+    assert_eq!(bed.report("unsigned: 1", None, Some(&ticket)).outcome, Outcome::Refused);
+}
+
+#[test]
+fn a_verdict_is_reused_under_the_same_policy_for_the_same_place_and_time() {
+    let bed = Bed::new();
+    let reference: Reference = "registry.example/api:1".parse().unwrap();
+    let image = Digest::of(b"api");
+    let place = |name: Option<&str>| name.map(|name| bed.policy.environment(name).unwrap());
+    let about = |environment: Option<&str>| verdict::About {
+        repository: reference.repository(),
+        image: &image,
+        policy: &bed.policy,
+        environment: place(environment),
+        now: NOW,
+    };
+    let passed = bed.report("api: 1", None, None);
+    assert_eq!(passed.outcome, Outcome::Passed);
+    let judged = |passes: bool| match passes {
+        true => bed.check("api: 1", None, &Mutex::new(Vec::new())).remove(0).judgement,
+        false => Judgement::refused(Code::NotSigned, "it is not signed"),
+    };
+    let carrier = |key: &PrivateKey, environment, passes| {
+        bed.signed(key, &verdict::statement(&about(environment), &judged(passes)))
+    };
+    for (carrier, environment, now, is_reused) in [
+        (carrier(&bed.verdicts, None, true), None, NOW + 3_599, true),
+        (carrier(&bed.verdicts, None, true), None, NOW - 30, true),
+        (carrier(&bed.verdicts, None, true), None, NOW - 90, false),
+        (carrier(&bed.verdicts, None, true), None, NOW + 3_600, false),
+        (carrier(&bed.verdicts, None, true), Some("production"), NOW, false),
+        (carrier(&bed.verdicts, Some("production"), true), Some("production"), NOW, true),
+        (carrier(&bed.verdicts, Some("staging"), true), Some("production"), NOW, false),
+        (carrier(&bed.verdicts, None, false), None, NOW, false),
+        (carrier(&bed.signing, None, true), None, NOW, false),
+        (bed.signature(reference.repository(), &image), None, NOW, false),
+    ] {
+        let carriers = [carrier];
+        let ask = |reference: &Reference, image: &Digest, policy: &Policy| {
+            let environment = environment.map(|name| policy.environment(name).unwrap());
+            verdict::reuse(policy, &Asked { reference, image, carriers: &carriers, environment, now }).is_some()
+        };
+        assert_eq!(ask(&reference, &image, &bed.policy), is_reused, "{environment:?} {now}");
+        assert!(!ask(&"registry.example/web:1".parse().unwrap(), &image, &bed.policy));
+        assert!(!ask(&reference, &Digest::of(b"web"), &bed.policy));
+        assert!(!ask(&reference, &image, &Bed::new_policy_with_a_comment(&bed)));
+    }
+}
+
+impl Bed {
+    /// The same policy in other words, whose verdicts are therefore not the same.
+    fn new_policy_with_a_comment(&self) -> Policy {
+        let pem = self.verdicts.public_key().unwrap().to_pem().replace('\n', "\n      ");
+        let text = format!(
+            "# other\nversion: 1\nkeys:\n  - name: gate\n    purpose: verdict\n    publicKey: |\n      {pem}\n  \
+            - name: release\n    purpose: signature\n    publicKey: |\n      {}\nregistries:\n  \
+            - name: registry.example\nimages:\n  - name: ours\n    match: ['registry.example/**']\nenvironments:\n  \
+            - name: production\n  - name: staging\n  - name: development\nverdicts: {{acceptForS: 3600}}\n",
+            self.signing.public_key().unwrap().to_pem().replace('\n', "\n      ")
+        );
+        Policy::parse(text.as_bytes(), &|_| Ok(Vec::new())).unwrap()
+    }
+}
+
+#[test]
+fn reports_tell_the_same_in_every_form() {
+    let bed = Bed::new();
+    let report = bed.report("api: 1\nunsigned: 1\ndown: 1\nodd: 'other.example/x:1'\n", Some("production"), None);
+    let text = text::report(&report, text::Explain::Yes);
+    for expected in [
+        "ok       api: registry.example/api:1 (sha256:",
+        "REFUSED  unsigned: registry.example/unsigned:1",
+        "not-signed: it is not signed; sign it: qapi image sign",
+        "signature in carrier 0: believed, by release",
+        "unreachable: connection refused",
+        "refused: 4 images in production (enforce), 1 verified, 3 refused",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let junit = junit::report(&report);
+    assert!(junit.contains("tests=\"4\" failures=\"2\" errors=\"1\""), "{junit}");
+    assert!(junit.contains("<failure type=\"not-signed\" message=\"it is not signed\">"), "{junit}");
+    let sarif = sarif::report(&report, "1.0.0");
+    assert_eq!(sarif["runs"][0]["results"].as_array().map(Vec::len), Some(3));
+    let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "env%20versions.yaml");
+    assert_eq!((&place["region"]["startLine"], &place["region"]["startColumn"]), (&2.into(), &11.into()));
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(
+        (&json["outcome"], &json["images"][1]["refusals"][0]["code"]),
+        (&"refused".into(), &"not-signed".into())
+    );
+}
