@@ -11,6 +11,7 @@ pub mod digest;
 pub mod dsse;
 pub mod gate;
 pub mod hybrid;
+pub mod image;
 pub mod json;
 pub mod manifest;
 pub mod policy;

@@ -178,6 +178,17 @@ impl Policy {
         self.registry(repository).map(|registry| &registry.endpoint)
     }
 
+    /// Where all allowed registries answer.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.registries.iter().map(|registry| &registry.endpoint)
+    }
+
+    /// The types of the predicates that have to be attested of an image.
+    pub fn attestations_of(&self, reference: &Reference, environment: Option<&Environment>) -> Vec<&str> {
+        let wanted = self.rule(reference, environment).map(|rule| rule.attestations.as_slice()).unwrap_or_default();
+        wanted.iter().map(|wanted| wanted.predicate_type.as_str()).collect()
+    }
+
     /// The environment of this name.
     pub fn environment(&self, name: &str) -> Result<&Environment, NoSuchEnvironment> {
         self.environments.iter().find(|environment| environment.name == name).ok_or_else(|| {

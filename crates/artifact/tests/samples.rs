@@ -1,7 +1,5 @@
 //! The samples of `deploy/gate` and of the guides are read by the programs they are for.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::path::Path;
 
 use artifact::policy::{Mode, Policy};

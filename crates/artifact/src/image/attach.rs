@@ -35,7 +35,9 @@ pub enum AttachError {
     Manifest(#[source] NotAManifest),
     /// Readers that find one bundle look at no legacy signature any more: the image would seem unsigned to whoever knows no
     /// post-quantum signatures.
-    #[error("a post-quantum bundle would hide the image's legacy signatures from other tools; sign with a classical key as well")]
+    #[error(
+        "a post-quantum bundle would hide the image's legacy signatures from other tools; sign with a classical key as well"
+    )]
     HidesLegacy,
 }
 
@@ -61,7 +63,8 @@ pub async fn attach(client: &Client, image: &Image, carriers: &[Carrier], now: i
     for kind in [Kind::Signatures, Kind::Attestations] {
         let layers = carriers.iter().map(legacy::layer).collect::<Result<Vec<_>, _>>();
         let layers = layers.map_err(AttachError::Unwritable)?.into_iter().flatten();
-        let layers: Vec<_> = layers.filter(|(of, ..)| *of == kind).map(|(_, layer, content)| (layer, content)).collect();
+        let layers: Vec<_> =
+            layers.filter(|(of, ..)| *of == kind).map(|(_, layer, content)| (layer, content)).collect();
         if !layers.is_empty() {
             attached.tags.push(add_layers(client, image, kind, layers).await?);
         }
@@ -124,7 +127,8 @@ pub(super) async fn merge_layers(
     for _ in 0..MOST_ROUNDS {
         // The configuration lists all layers, so it has to be stored before the manifest, and anew when others were faster.
         let present = client.find_manifest(&image.legacy_reference(kind)?).await?;
-        let Some((wanted, config)) = legacy::with_layers(present.as_ref(), layers).map_err(AttachError::Manifest)? else {
+        let Some((wanted, config)) = legacy::with_layers(present.as_ref(), layers).map_err(AttachError::Manifest)?
+        else {
             return Ok(());
         };
         client.put_blob(repository, &config).await?;

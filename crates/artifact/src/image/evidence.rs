@@ -8,8 +8,8 @@
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::legacy::{self, Kind};
 use super::Image;
+use super::legacy::{self, Kind};
 use crate::bundle::{self, Bundle};
 use crate::digest::Digest;
 use crate::manifest::{Content, Descriptor, Manifest};

@@ -47,7 +47,6 @@ pub async fn tree(client: &Client, image: &Image) -> Result<Node, Error> {
     Box::pin(node(client, image, Relation::Root, &manifest, manifest.descriptor().clone(), DEEPEST, &mut seen)).await
 }
 
-#[expect(clippy::too_many_arguments, reason = "one step of a walk, with all that the walk knows")]
 async fn node(
     client: &Client,
     image: &Image,
@@ -81,11 +80,8 @@ async fn node(
         }
         let repository = if relation == Relation::Refers { &image.evidence } else { &image.repository };
         let Some(found) = client.find_manifest(&repository.at(entry.digest.clone())).await? else { continue };
-        let below = Image {
-            repository: repository.clone(),
-            digest: entry.digest.clone(),
-            evidence: image.evidence.clone(),
-        };
+        let below =
+            Image { repository: repository.clone(), digest: entry.digest.clone(), evidence: image.evidence.clone() };
         // What a list says of its entry is overruled by the entry, except for the platform, which only lists know.
         let descriptor = Descriptor { platform: entry.platform, ..found.descriptor().clone() };
         children.push(Box::pin(node(client, &below, relation, &found, descriptor, depth, seen)).await?);
