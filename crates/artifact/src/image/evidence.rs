@@ -153,7 +153,8 @@ impl Evidence {
         entries: Vec<&Descriptor>,
         wanted: Wanted<'_>,
     ) -> Result<(), Error> {
-        let looks = entries.into_iter().map(|entry| look(client, repository, entry, wanted));
+        // Collected, since a future that holds the closure is one that no compiler proves to be Send.
+        let looks: Vec<_> = entries.into_iter().map(|entry| look(client, repository, entry, wanted)).collect();
         let mut looks = stream::iter(looks).buffered(AT_ONCE);
         while let Some(looked) = looks.next().await {
             let looked = looked?;
@@ -174,7 +175,7 @@ impl Evidence {
     ) -> Result<(), Error> {
         let Content::Image(image) = manifest.content() else { return Ok(()) };
         let layers = image.layers.iter().take(legacy::MOST_LAYERS);
-        let found = layers.map(|layer| legacy::carrier(client, repository, layer));
+        let found: Vec<_> = layers.map(|layer| legacy::carrier(client, repository, layer)).collect();
         let mut found = stream::iter(found).buffered(AT_ONCE).enumerate();
         while let Some((place, carrier)) = found.next().await {
             self.add(origin(place), carrier?);
