@@ -7,8 +7,11 @@
 
 pub mod base64;
 pub mod bundle;
+#[cfg(feature = "cyclonedx")]
+pub mod cyclonedx;
 pub mod digest;
 pub mod dsse;
+pub mod file_signature;
 pub mod gate;
 pub mod hybrid;
 pub mod image;
@@ -17,6 +20,7 @@ pub mod manifest;
 pub mod policy;
 pub mod reference;
 pub mod registry;
+pub mod signing;
 pub mod simple_signing;
 pub mod statement;
 pub mod trusted_key;

@@ -196,6 +196,10 @@ fn decide(believed: &[Believed], found: usize, requirement: Requirement) -> Resu
     if requirement == Requirement::DangerClassicalAlone {
         return Ok(());
     }
+    // A post-quantum signature needs no other one: what was made beside it is for readers that cannot read it.
+    if requirement == Requirement::PostQuantum && believed.iter().any(|one| one.is_post_quantum) {
+        return Ok(());
+    }
     // What tells of others that are not there was stripped, and counts for nothing. After a rotation an image has a whole
     // set beside an old one whose keys are not believed any more.
     let whole: Vec<&Believed> = believed.iter().filter(|one| is_whole(one, believed)).collect();

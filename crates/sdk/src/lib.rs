@@ -23,7 +23,7 @@ mod config;
 mod error;
 pub mod identity;
 pub mod mesh;
-mod random;
+pub mod random;
 mod retry;
 pub mod secrets;
 mod task;

@@ -1,4 +1,4 @@
-//! The client's own randomness: names for requests and jitter for waits straight from the operating system, keys from
+//! A client's own randomness: names for requests and jitter for waits straight from the operating system, keys from
 //! the mixed pool over it.
 
 use crypto::entropy::{EntropyPool, Source, SourceFailed};
@@ -15,17 +15,17 @@ fn bytes() -> [u8; 16] {
 }
 
 /// A fresh name for a request that must not happen twice.
-pub fn request_name() -> Uuid {
+pub(crate) fn request_name() -> Uuid {
     uuid::Builder::from_random_bytes(bytes()).into_uuid()
 }
 
 /// A number between 0 and 1.
-pub fn fraction() -> f64 {
+pub(crate) fn fraction() -> f64 {
     let [first, second, ..] = bytes();
     f64::from(u16::from_be_bytes([first, second])) / f64::from(u16::MAX)
 }
 
-/// The pool that the private keys of identities are drawn from.
+/// A pool that private keys are drawn from: those of identities, and those that a program makes for its user.
 pub fn pool() -> EntropyPool {
     EntropyPool::new(Box::new(OperatingSystem))
 }

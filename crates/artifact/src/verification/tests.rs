@@ -126,6 +126,9 @@ fn a_signature_whose_sibling_was_taken_away_is_refused() {
         assert_eq!(bed.outcome(kept, Requirement::Hybrid), stripped);
         assert_eq!(bed.outcome(kept, Requirement::DangerClassicalAlone), Ok(()));
     }
+    // Who asks for the post-quantum signature alone has it whatever became of the classical one, and never the other way round.
+    assert_eq!(bed.outcome(&whole[2..], Requirement::PostQuantum), Ok(()));
+    assert!(bed.outcome(&whole[..2], Requirement::PostQuantum).is_err());
 }
 
 #[test]
