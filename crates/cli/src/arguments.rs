@@ -18,7 +18,7 @@ pub struct Arguments {
 }
 
 /// Options of every command.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Globals {
     /// API key; otherwise QUANTUMAPI_KEY, QAPI_API_KEY, QUANTUMAPI_API_KEY or the profile
     #[arg(long, global = true, value_name = "KEY", hide_env_values = true)]
@@ -67,6 +67,12 @@ pub enum Command {
     /// Named keys
     #[command(visible_alias = "key")]
     Keys(command::keys::KeysInputs),
+    /// Sign files, and verify them without the server
+    Artifact(command::artifact::ArtifactInputs),
+    /// Sign, verify and copy images of registries
+    Image(command::image::ImageInputs),
+    /// Bills of materials
+    Sbom(command::sbom::SbomInputs),
     /// Encrypt standard input, a file or a text
     Encrypt(command::encryption::EncryptInputs),
     /// Decrypt what `encrypt` printed

@@ -2,16 +2,19 @@
 
 pub mod api_keys;
 pub mod apps;
+pub mod artifact;
 pub mod audit;
 pub mod certs;
 pub mod completions;
 pub mod encryption;
 pub mod health;
+pub mod image;
 pub mod keys;
 pub mod login;
 pub mod mesh;
 pub mod operator;
 pub mod random;
 pub mod run;
+pub mod sbom;
 pub mod secrets;
 pub mod tenants;

@@ -14,6 +14,8 @@ pub enum Exit {
     Failed,
     /// The input or the usage cannot be worked with.
     Unusable,
+    /// A status of the command's own table, as verification has one.
+    Of(u8),
 }
 
 impl Exit {
@@ -23,6 +25,7 @@ impl Exit {
             Self::Done => ExitCode::SUCCESS,
             Self::Failed => ExitCode::from(1),
             Self::Unusable => ExitCode::from(2),
+            Self::Of(status) => ExitCode::from(status),
         }
     }
 }
@@ -51,6 +54,23 @@ impl Failure {
         Self::unusable(format!("{doing} {}: {error}", path.display()), "another path")
     }
 
+    /// The same with the statuses of verification, where 2 says that something is not signed: 3 when what has to answer does
+    /// not, 4 when the input, the usage or the policy cannot be worked with.
+    #[must_use]
+    pub fn of_verification(mut self) -> Self {
+        self.exit = match self.exit {
+            Exit::Failed => Exit::Of(3),
+            Exit::Unusable => Exit::Of(4),
+            other => other,
+        };
+        self
+    }
+
+    /// What did not work, without the advice.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
     /// Whether there is nobody to tell.
     pub fn is_silent(&self) -> bool {
         self.what.is_empty()
@@ -69,6 +89,35 @@ impl From<std::io::Error> for Failure {
         match error.kind() {
             std::io::ErrorKind::BrokenPipe => Self::failed("", ""),
             _ => Self::failed(format!("writing the output: {error}"), "another place for it"),
+        }
+    }
+}
+
+impl From<artifact::registry::Error> for Failure {
+    fn from(error: artifact::registry::Error) -> Self {
+        use artifact::registry::Error;
+        let what = sdk::report(&error);
+        let what = format!("{what} ({})", error.code());
+        match &error {
+            Error::Config(_) => Self::unusable(what, "other options"),
+            Error::Credentials { .. } => Self::unusable(what, "`docker login`, or --registry-username"),
+            Error::PlainHttp(_) => Self::unusable(what, "https, or --danger-plain-registry"),
+            Error::Denied { .. } => Self::failed(what, "`docker login`, or --registry-username"),
+            Error::Absent(_) => Self::failed(what, "another name of the image"),
+            Error::Unreachable { .. } | Error::TimedOut { .. } | Error::Busy { .. } | Error::Contended(_) => {
+                Self::failed(what, "again, or another registry")
+            }
+            _ => Self::failed(what, "another registry"),
+        }
+    }
+}
+
+impl From<artifact::image::AttachError> for Failure {
+    fn from(error: artifact::image::AttachError) -> Self {
+        match error {
+            artifact::image::AttachError::Registry(error) => error.into(),
+            artifact::image::AttachError::HidesLegacy => Self::unusable(error.to_string(), "a second --key"),
+            other => Self::failed(sdk::report(&other), "again"),
         }
     }
 }
@@ -164,6 +213,23 @@ pub fn misused(error: &clap::Error) -> Failure {
     let tip = tip.split_once(" exist").and_then(|(_, similar)| similar.split_once(": ")).map_or(tip, |(_, like)| like);
     let advice = if tip.is_empty() { "--help after the command" } else { tip };
     Failure::unusable(what.trim_start_matches("error: "), advice)
+}
+
+/// Whether words of a command line ask for a verification, whose statuses are its own.
+pub fn is_verification(words: impl IntoIterator<Item = String>) -> bool {
+    let mut before = String::new();
+    for word in words {
+        let is_one = match before.as_str() {
+            "image" | "artifact" => word.starts_with("verify"),
+            "gate" => true,
+            _ => false,
+        };
+        if is_one {
+            return true;
+        }
+        before = word;
+    }
+    false
 }
 
 #[cfg(test)]

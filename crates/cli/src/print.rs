@@ -91,6 +91,12 @@ impl Printer {
     }
 }
 
+/// A warning on standard error, in one line: the command goes on.
+pub fn warn(text: &str) {
+    // Who cannot be warned is told by the result.
+    let _ = writeln!(io::stderr(), "warning: {text}");
+}
+
 /// Names and values, aligned.
 pub fn record(fields: &[(&str, String)]) -> String {
     let shown: Vec<_> = fields.iter().filter(|(_, value)| !value.is_empty()).collect();

@@ -156,7 +156,8 @@ pub fn key_in_environment() -> Option<SecretText> {
     KEY_VARIABLES.into_iter().find_map(variable).map(SecretText::new)
 }
 
-fn variable(name: &str) -> Option<String> {
+/// What a variable of the environment says; nothing when it is empty.
+pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 

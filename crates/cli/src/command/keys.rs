@@ -3,6 +3,7 @@
 mod check;
 mod make;
 mod read;
+mod signing;
 mod state;
 
 use clap::{Args, Subcommand};
@@ -23,6 +24,8 @@ enum KeysCommand {
     /// Make a key
     #[command(visible_alias = "create")]
     Generate(make::GenerateInputs),
+    /// Make the keys that sign software, or their successors: post-quantum and classical, in the vault or in files
+    CreateSigning(signing::CreateSigningInputs),
     /// Bring a key from elsewhere
     Import(make::ImportInputs),
     /// Print a key's description, or its public half
@@ -63,8 +66,12 @@ enum KeysCommand {
 
 /// Does what was typed.
 pub async fn run(inputs: KeysInputs, session: &Session, printer: &mut Printer) -> Result<Exit, Failure> {
+    if let KeysCommand::CreateSigning(inputs) = inputs.command {
+        return signing::create(inputs, session, printer).await;
+    }
     let client = &session.client()?;
     match inputs.command {
+        KeysCommand::CreateSigning(inputs) => signing::create(inputs, session, printer).await,
         KeysCommand::Generate(inputs) => make::generate(inputs, client, printer).await,
         KeysCommand::Import(inputs) => make::import(inputs, client, printer).await,
         KeysCommand::Get(inputs) => read::get(inputs, client, printer).await,
