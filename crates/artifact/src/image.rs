@@ -102,3 +102,23 @@ impl Image {
 
 /// Indexes within indexes may list no more images than this.
 const MOST_FAMILY: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_send<T: Send>(_: T) {}
+
+    #[test]
+    fn whatever_asks_registries_can_be_spawned() {
+        let client = Client::new(crate::registry::Options::default(), crate::registry::Keychain::anonymous()).unwrap();
+        let name: Reference = "registry.example/team/api:1".parse().unwrap();
+        let image = Image::new(name.repository().clone(), Digest::of(b"image"));
+        is_send(Image::resolve(&client, &name));
+        is_send(image.family(&client));
+        is_send(find(&client, &image, Wanted::Signatures));
+        is_send(attach(&client, &image, &[], 0));
+        is_send(copy(&client, &image, &name, |_| {}));
+        is_send(tree(&client, &image));
+    }
+}

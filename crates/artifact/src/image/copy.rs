@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::stream;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 
 use super::attach::{AttachError, merge_layers};
 use super::legacy::Kind;
@@ -109,13 +109,14 @@ impl<P: Fn(Step) + Sync> Copy<'_, P> {
         // Two layers may be one content.
         let mut seen = BTreeSet::new();
         let contents = contents.iter().filter(|content| seen.insert(content.digest.clone()));
-        let copies = contents.map(|content| async {
+        let copies = contents.map(|content| async move {
             (self.progress)(Step::Content(content.size));
             self.client.copy_blob(from, self.to, content).await?;
             (self.progress)(Step::ContentDone(content.size));
             Ok(())
         });
-        stream::iter(copies.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await
+        let copies: Vec<_> = copies.map(|copy| copy.boxed()).collect();
+        stream::iter(copies).buffer_unordered(AT_ONCE).try_collect().await
     }
 
     /// Copies what belongs to one image: what lies under its tags, and what refers to it, and to that in turn.

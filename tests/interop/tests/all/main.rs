@@ -38,6 +38,7 @@ mod oidc;
 mod open_formats;
 mod operations;
 mod pages;
+mod registries;
 mod replicas;
 mod requests;
 mod rules;

@@ -1,0 +1,3 @@
+module bundle-oracle
+
+go 1.27

@@ -1,0 +1,7 @@
+//! Container registries of others, and the programs that sign images, as our library meets them.
+
+mod attaching;
+mod copying;
+mod matrix;
+mod place;
+mod signers;

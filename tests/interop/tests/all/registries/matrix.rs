@@ -1,0 +1,163 @@
+//! Everybody who signs, before everybody who verifies, on every registry. What is expected stands in
+//! `tests/interop/peers/registries/matrix.txt`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use artifact::image::{Evidence, Image, Wanted, attach, find};
+use artifact::reference::Reference;
+use artifact::registry::Client;
+use artifact::verification::{Carrier, Requirement};
+
+use super::place::{KINDS, Place, client, tool};
+use super::signers::{Keys, NOW, cosign_signs, cosign_verifies, skopeo_takes, verdict};
+use crate::binaries::root;
+use crate::mesh::tools::tool as peer;
+use crate::program::{run, say, succeed};
+
+struct Bench {
+    folder: tempfile::TempDir,
+    keys: Keys,
+    oracle: std::path::PathBuf,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_verifies_what_they_should_and_nothing_else() {
+    let bench = Bench::new();
+    let expected = expected();
+    let (mut cells, mut wrong) = (0, Vec::new());
+    for kind in KINDS {
+        let place = Place::start(kind);
+        let client = client();
+        for (signer, verifiers) in &expected {
+            let image = bench.signed(signer, &place, &client).await;
+            let evidence = find(&client, &image, Wanted::Signatures).await.unwrap();
+            for (verifier, expected) in verifiers {
+                let found = bench.verifies(verifier, &image, &evidence);
+                cells += 1;
+                if found.is_ok() != *expected {
+                    wrong.push(format!("{signer} before {verifier} on {kind:?}: {found:?}"));
+                }
+            }
+        }
+    }
+    say(&format!("signing: {} of {cells} cells", cells - wrong.len()));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(cells >= 200, "the table has lost rows: {cells}");
+}
+
+/// The table: signer by signer, what each verifier is expected to say.
+fn expected() -> Vec<(String, Vec<(String, bool)>)> {
+    let table = std::fs::read_to_string(root().join("tests/interop/peers/registries/matrix.txt")).unwrap();
+    let mut lines = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let verifiers: Vec<&str> = lines.next().unwrap().split_whitespace().skip(1).collect();
+    let row = |line: &str| {
+        let mut cells = line.split_whitespace();
+        let signer = cells.next().unwrap().to_owned();
+        let cells: Vec<_> = cells.collect();
+        assert_eq!(cells.len(), verifiers.len(), "{line}");
+        let cells = verifiers.iter().zip(cells).map(|(verifier, cell)| ((*verifier).to_owned(), is_yes(cell)));
+        (signer, cells.collect())
+    };
+    lines.map(row).collect()
+}
+
+fn is_yes(cell: &str) -> bool {
+    match cell {
+        "yes" => true,
+        "no" => false,
+        other => panic!("{other:?} is neither yes nor no"),
+    }
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::new("matrix");
+        keys.write(folder.path());
+        let post_quantum = keys.post_quantum.public_key().unwrap().to_pem();
+        std::fs::write(folder.path().join("post-quantum.pub"), post_quantum).unwrap();
+        let oracle = folder.path().join("bundle-oracle");
+        let mut build = peer("go");
+        build.current_dir(root().join("tests/interop/peers/bundle")).args(["build", "-o"]).arg(&oracle).arg(".");
+        succeed(&mut build);
+        Self { folder, keys, oracle }
+    }
+
+    /// An image that one of the signers has signed.
+    async fn signed(&self, signer: &str, place: &Place, client: &Client) -> Image {
+        let folder = self.folder.path();
+        let image = place.image(client, &format!("matrix/{signer}"), "1").await;
+        let ours = match signer {
+            "ours-layer" => vec![self.keys.layer(&image, BTreeMap::new())],
+            "ours-classical" => self.keys.classical(&image),
+            "ours-post-quantum" => self.keys.post_quantum(&image),
+            "ours-hybrid" => self.keys.hybrid(&image),
+            "a-stranger" => Keys::new("a stranger").hybrid(&image),
+            _ => Vec::new(),
+        };
+        attach(client, &image, &ours, NOW).await.unwrap();
+        let legacy = ["--use-signing-config=false", "--new-bundle-format=false"];
+        match signer {
+            "cosign2" => cosign_signs("cosign2", folder, &image, &[]),
+            "cosign3-layer" => cosign_signs("cosign3", folder, &image, &legacy),
+            "cosign3-bundle" => cosign_signs("cosign3", folder, &image, &legacy[..1]),
+            "skopeo" => return skopeo_signs(folder, place, client, &image).await,
+            _ => {}
+        }
+        image
+    }
+
+    fn verifies(&self, verifier: &str, image: &Image, evidence: &Evidence) -> Result<(), String> {
+        let ours = |requirement| {
+            verdict(evidence, image.digest(), &self.keys, requirement).map_err(|refusal| refusal.to_string())
+        };
+        match verifier {
+            "any" => ours(Requirement::Any),
+            "quantum-safe" => ours(Requirement::PostQuantum),
+            "hybrid" => ours(Requirement::Hybrid),
+            "cosign2" | "cosign3" => cosign_verifies(verifier, self.folder.path(), image),
+            "skopeo" => skopeo_takes(self.folder.path(), image),
+            "bundle-oracle" => self.oracle_verifies(image, evidence),
+            other => panic!("nobody is called {other}"),
+        }
+    }
+
+    /// Whether the oracle believes one of the bundles, and finds the image's digest in it.
+    fn oracle_verifies(&self, image: &Image, evidence: &Evidence) -> Result<(), String> {
+        let bundles = evidence.carriers.iter().filter_map(|carrier| match carrier {
+            Carrier::Bundle(bundle) => Some(bundle),
+            Carrier::Layer { .. } | Carrier::Envelope(_) => None,
+        });
+        let believes = |document: Vec<u8>| {
+            let file = self.folder.path().join("bundle.json");
+            std::fs::write(&file, document).unwrap();
+            let mut oracle = Command::new(&self.oracle);
+            let output = run(oracle.arg(self.folder.path().join("post-quantum.pub")).arg(file));
+            output.status.success() && String::from_utf8_lossy(&output.stdout).contains(image.digest().hex())
+        };
+        match bundles.map(|bundle| bundle.to_json().unwrap()).any(believes) {
+            true => Ok(()),
+            false => Err("none of the bundles".to_owned()),
+        }
+    }
+}
+
+/// Copies the image within its registry, signed on the way.
+async fn skopeo_signs(folder: &Path, place: &Place, client: &Client, image: &Image) -> Image {
+    let to = format!("{}/matrix/skopeo-signed:1", place.host);
+    std::fs::write(folder.join("passphrase"), "\n").unwrap();
+    let settings = folder.join("signing.d");
+    std::fs::create_dir_all(&settings).unwrap();
+    std::fs::write(settings.join("attach.yaml"), "default-docker:\n  use-sigstore-attachments: true\n").unwrap();
+    let mut command = tool("skopeo");
+    command.env("HOME", folder).arg("--insecure-policy").arg("--registries.d").arg(&settings);
+    command.args(["copy", "--all", "--src-tls-verify=false", "--dest-tls-verify=false"]);
+    command.arg("--sign-by-sigstore-private-key").arg(folder.join("import.key"));
+    command.arg("--sign-passphrase-file").arg(folder.join("passphrase"));
+    command.arg(format!("docker://{}", image.reference())).arg(format!("docker://{to}"));
+    succeed(&mut command);
+    let to: Reference = to.parse().unwrap();
+    Image::resolve(client, &to).await.unwrap()
+}
