@@ -1,5 +1,5 @@
 //! Everybody who signs, before everybody who verifies, on every registry. What is expected stands in
-//! `tests/interop/peers/registries/matrix.txt`.
+//! `tests/interop/tests/all/registries/matrix.txt`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -49,7 +49,7 @@ async fn everybody_verifies_what_they_should_and_nothing_else() {
 
 /// The table: signer by signer, what each verifier is expected to say.
 fn expected() -> Vec<(String, Vec<(String, bool)>)> {
-    let table = std::fs::read_to_string(root().join("tests/interop/peers/registries/matrix.txt")).unwrap();
+    let table = std::fs::read_to_string(root().join("tests/interop/tests/all/registries/matrix.txt")).unwrap();
     let mut lines = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let verifiers: Vec<&str> = lines.next().unwrap().split_whitespace().skip(1).collect();
     let row = |line: &str| {
@@ -88,7 +88,7 @@ impl Bench {
     /// An image that one of the signers has signed.
     async fn signed(&self, signer: &str, place: &Place, client: &Client) -> Image {
         let folder = self.folder.path();
-        let image = place.image(client, &format!("matrix/{signer}"), "1").await;
+        let image = place.plain_image(client, &format!("matrix/{signer}")).await;
         let ours = match signer {
             "ours-layer" => vec![self.keys.layer(&image, BTreeMap::new())],
             "ours-classical" => self.keys.classical(&image),

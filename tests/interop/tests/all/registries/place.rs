@@ -73,6 +73,14 @@ impl Place {
         format!("{}/{path}", self.host).parse().unwrap()
     }
 
+    /// Stores an image for one platform alone.
+    pub async fn plain_image(&self, client: &Client, path: &str) -> Image {
+        let repository = self.repository(path);
+        let manifest = platform(client, &repository, path, "amd64").await;
+        client.put_manifest(&repository, Target::Tag("1"), &manifest).await.unwrap();
+        Image::new(repository, manifest.digest().clone())
+    }
+
     /// Stores an image of its own kind for each platform, and an index of them under a tag.
     pub async fn image(&self, client: &Client, path: &str, tag: &str) -> Image {
         let repository = self.repository(path);
