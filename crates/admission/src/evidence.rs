@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use artifact::digest::Digest;
 use artifact::gate::source::Source;
+use artifact::gate::verdict;
 use artifact::policy::{Asked, Endpoint, Environment, Judgement, Policy};
 use artifact::reference::{Reference, Repository};
 use artifact::registry::Client;
@@ -110,11 +111,14 @@ impl Asking {
 }
 
 impl Question {
-    /// What the policy says, if these are the carriers.
+    /// What the policy says, if these are the carriers. What the gate let pass under this policy passes here, as long as the
+    /// policy wants that.
     fn judge(&self, carriers: &[Carrier]) -> Judgement {
         let Asking { policy, reference, now, .. } = &self.asking;
         let environment = self.asking.environment();
-        policy.judge(&Asked { reference, image: &self.image, carriers, environment, now: *now })
+        let asked = Asked { reference, image: &self.image, carriers, environment, now: *now };
+        let judgement = policy.judge(&asked);
+        if judgement.passes() { judgement } else { verdict::reuse(policy, &asked).unwrap_or(judgement) }
     }
 }
 

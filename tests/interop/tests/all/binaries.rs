@@ -23,7 +23,7 @@ pub fn binary(name: &str) -> PathBuf {
 
 fn built() -> PathBuf {
     let profile = profile_folder();
-    build(root(), &profile, &["-p", "server", "-p", "cli", "-p", "agent", "-p", "examples"])
+    build(root(), &profile, &["-p", "server", "-p", "cli", "-p", "agent", "-p", "admission", "-p", "examples"])
 }
 
 /// A program of the peers' own workspace, built beside ours so that one cache serves both.

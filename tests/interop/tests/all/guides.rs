@@ -26,7 +26,8 @@ fn the_quick_start_runs_as_it_is_written() {
     assert!(output.status.success(), "{}", both(&output));
 }
 
-fn runnable(guide: &str) -> Vec<String> {
+/// The blocks of a guide that are executed.
+pub fn runnable(guide: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut rest = guide;
     while let Some((_, after)) = rest.split_once("```sh run\n") {

@@ -26,14 +26,14 @@ impl Random for System {
 }
 
 /// An authority, and where its certificate is.
-struct Authority {
+pub struct Authority {
     algorithm: Algorithm,
     key: PrivateKey,
-    anchor: PathBuf,
+    pub anchor: PathBuf,
 }
 
 impl Authority {
-    fn new(folder: &Path, name: &str, algorithm: Algorithm) -> Self {
+    pub fn new(folder: &Path, name: &str, algorithm: Algorithm) -> Self {
         let key = PrivateKey::generate(algorithm, &System).unwrap();
         let statement = Statement {
             subject: "CN=Issuing,O=qapi".parse().unwrap(),
@@ -49,7 +49,7 @@ impl Authority {
     }
 
     /// Writes a new certificate of the server and its key.
-    fn issue(&self, certificate: &Path, key: &Path) {
+    pub fn issue(&self, certificate: &Path, key: &Path) {
         let fresh = PrivateKey::generate(self.algorithm, &System).unwrap();
         let der = statement(&fresh).sign(&self.key, &System).unwrap();
         std::fs::write(key, fresh.to_pem().unwrap().expose()).unwrap();

@@ -23,6 +23,7 @@ mod running;
 mod server;
 mod surface;
 
+mod admission;
 mod authority;
 mod authorization;
 mod backups;

@@ -3,5 +3,5 @@
 mod attaching;
 mod copying;
 mod matrix;
-mod place;
+pub mod place;
 mod signers;

@@ -35,7 +35,7 @@ pub const KINDS: [Kind; 4] = [Kind::Distribution3, Kind::Distribution2, Kind::Go
 pub struct Place {
     pub kind: Kind,
     pub host: String,
-    _running: Running,
+    running: Running,
     _folder: TempDir,
 }
 
@@ -66,7 +66,12 @@ impl Place {
         // Distribution 3 sends traces unless it is told not to.
         let running = Running::start(command.env("OTEL_TRACES_EXPORTER", "none").current_dir(folder.path()));
         let host = listening(&running);
-        Self { kind, host, _running: running, _folder: folder }
+        Self { kind, host, running, _folder: folder }
+    }
+
+    /// Ends it at once.
+    pub fn stop(&mut self) {
+        self.running.kill();
     }
 
     pub fn repository(&self, path: &str) -> Repository {
