@@ -56,6 +56,11 @@ pub fn tool(name: &str) -> Command {
 
 impl Place {
     pub fn start(kind: Kind) -> Self {
+        Self::start_with(kind, None)
+    }
+
+    /// One that asks who we are, where the kind can; `user` is NAME:PASSWORD.
+    pub fn start_with(kind: Kind, user: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = match kind {
             Kind::Distribution3 => distribution("registry", folder.path()),
@@ -63,6 +68,7 @@ impl Place {
             Kind::GoContainerRegistry => peer("ggcr"),
             Kind::Cue => peer("cue"),
         };
+        command.args(user.map(|user| format!("-user={user}")));
         // Distribution 3 sends traces unless it is told not to.
         let running = Running::start(command.env("OTEL_TRACES_EXPORTER", "none").current_dir(folder.path()));
         let host = listening(&running);
@@ -72,6 +78,13 @@ impl Place {
     /// Ends it at once.
     pub fn stop(&mut self) {
         self.running.kill();
+    }
+
+    /// What it was asked so far, by the log of go-containerregistry's registry.
+    pub fn requests(&self) -> Vec<String> {
+        let is_request =
+            |line: &&str| ["GET /", "HEAD /", "PUT /", "POST /"].iter().any(|start| line.starts_with(start));
+        self.running.text().lines().filter(is_request).map(str::to_owned).collect()
     }
 
     pub fn repository(&self, path: &str) -> Repository {
