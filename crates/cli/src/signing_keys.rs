@@ -208,7 +208,7 @@ fn beside(ring: &KeySource, path: PathBuf) -> PathBuf {
 
 fn other_purpose(name: &str, found: &str, wanted: PurposeWord) -> Failure {
     Failure::unusable(
-        format!("{name} is a key for another purpose ({found}), not for a {}", wanted.as_str()),
+        format!("{name} is a key for another purpose ({found}, not {})", wanted.as_str()),
         format!("`qapi keys create-signing --purpose {}`", wanted.as_str()),
     )
 }

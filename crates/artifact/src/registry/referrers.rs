@@ -77,11 +77,42 @@ impl Client {
         {
             return Ok(());
         }
+        let changed = self.add_to_tag(repository, subject, ours, &BTreeSet::new()).await;
+        // A registry that looks whether all entries are there stores no list with one that somebody has deleted since.
+        if changed.as_ref().is_err_and(names_what_is_gone) {
+            let gone = self.gone(repository, subject).await?;
+            if !gone.is_empty() {
+                return self.add_to_tag(repository, subject, ours, &gone).await;
+            }
+        }
+        changed
+    }
+
+    async fn add_to_tag(
+        &self,
+        repository: &Repository,
+        subject: &Digest,
+        ours: &[&Descriptor],
+        gone: &BTreeSet<Digest>,
+    ) -> Result<(), Error> {
         let what = || format!("the list of what belongs to {repository}@{subject}");
         self.change_tag(repository, &subject.as_tag(), |present| {
-            with_entries(present, ours).map_err(|source| Error::Manifest { what: what(), source })
+            with_entries(present, ours, gone).map_err(|source| Error::Manifest { what: what(), source })
         })
         .await
+    }
+
+    /// The entries of a list that the registry says it does not have.
+    async fn gone(&self, repository: &Repository, subject: &Digest) -> Result<BTreeSet<Digest>, Error> {
+        let name = repository.tagged(&subject.as_tag()).map_err(|error| Error::Config(error.to_string()))?;
+        let listed = self.find_manifest(&name).await?;
+        let mut gone = BTreeSet::new();
+        for entry in listed.iter().flat_map(|list| list.manifests()) {
+            if self.find_manifest(&repository.at(entry.digest.clone())).await?.is_none() {
+                gone.insert(entry.digest.clone());
+            }
+        }
+        Ok(gone)
     }
 
     /// The registry's own list; nothing if it keeps none.
@@ -140,10 +171,17 @@ impl Client {
     }
 }
 
-/// The index with our entries, or nothing if they are in it. What others have written stays as it is, whatever it says.
+/// Whether a registry refused a list because something that stands in it does not exist.
+fn names_what_is_gone(error: &Error) -> bool {
+    matches!(error, Error::Refused { message, .. } if message.contains("BLOB_UNKNOWN") || message.contains("MANIFEST_UNKNOWN"))
+}
+
+/// The index with our entries, or nothing if they are in it. What others have written stays as it is, whatever it says, unless it
+/// is known to be gone.
 fn with_entries(
     present: Option<&Manifest>,
     ours: &[&Descriptor],
+    gone: &BTreeSet<Digest>,
 ) -> Result<Option<Manifest>, crate::manifest::NotAManifest> {
     let Some(present) = present else {
         return Index::new(ours.iter().map(|&entry| entry.clone()).collect()).to_manifest().map(Some);
@@ -158,6 +196,13 @@ fn with_entries(
     }
     let malformed = |error| crate::manifest::NotAManifest::Malformed(json::Malformed::Json(error));
     let mut document = json::value(present.bytes(), LONGEST_BYTES).map_err(crate::manifest::NotAManifest::Malformed)?;
+    let is_there = |entry: &Value| {
+        let digest = entry.get("digest").and_then(Value::as_str);
+        !gone.iter().any(|gone| digest == Some(gone.to_string().as_str()))
+    };
+    if let Some(Value::Array(entries)) = document.get_mut("manifests") {
+        entries.retain(is_there);
+    }
     for entry in missing {
         let entry = serde_json::to_value(entry).map_err(malformed)?;
         match document.get_mut("manifests") {
@@ -184,13 +229,17 @@ mod tests {
             theirs.digest()
         );
         let present = Manifest::parse(INDEX, document.into_bytes()).unwrap();
-        let merged = with_entries(Some(&present), &[ours.descriptor()]).unwrap().unwrap();
+        let none = BTreeSet::new();
+        let merged = with_entries(Some(&present), &[ours.descriptor()], &none).unwrap().unwrap();
         let text = String::from_utf8(merged.bytes().to_vec()).unwrap();
         assert!(text.contains(r#""urls":["u"]"#) && text.contains(r#""unknown":1"#), "{text}");
         assert_eq!(merged.manifests().len(), 2);
-        assert!(with_entries(Some(&merged), &[ours.descriptor()]).unwrap().is_none());
-        let first = with_entries(None, &[ours.descriptor()]).unwrap().unwrap();
+        assert!(with_entries(Some(&merged), &[ours.descriptor()], &none).unwrap().is_none());
+        let gone = BTreeSet::from([theirs.digest().clone()]);
+        let healed = with_entries(Some(&present), &[ours.descriptor()], &gone).unwrap().unwrap();
+        assert_eq!(healed.manifests(), [ours.descriptor().clone()]);
+        let first = with_entries(None, &[ours.descriptor()], &none).unwrap().unwrap();
         assert_eq!(first.manifests(), [ours.descriptor().clone()]);
-        assert!(with_entries(Some(&theirs), &[ours.descriptor()]).is_err());
+        assert!(with_entries(Some(&theirs), &[ours.descriptor()], &none).is_err());
     }
 }

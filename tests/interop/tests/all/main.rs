@@ -46,6 +46,7 @@ mod rules;
 mod secrecy;
 mod services;
 mod sharing;
+mod signing;
 mod tour;
 mod trail;
 mod transcripts;

@@ -130,7 +130,7 @@ async fn output(command: &mut Command, limit: Duration) -> Result<Vec<u8>, Failu
     let status = ended.map_err(|error| failed(error.to_string()))?;
     if !status.success() {
         let complaint = String::from_utf8_lossy(&stderr).trim().chars().take(300).collect::<String>();
-        return Err(failed(format!("{status} {complaint}")));
+        return Err(failed(format!("{status} {complaint}").trim_end().to_owned()));
     }
     Ok(stdout)
 }
