@@ -55,10 +55,12 @@ pub enum Command {
     Version,
     /// Ask the server whether it works
     Health,
-    /// Keep an address and an API key in a profile
+    /// Sign in, or keep an API key, in a profile
     Login(command::login::LoginInputs),
-    /// Forget a profile
-    Logout,
+    /// Sign out, and forget a profile
+    Logout(command::login::LogoutInputs),
+    /// Say as whom commands act, and what they may do
+    Whoami,
     /// Secrets; values stay masked unless --show
     #[command(visible_alias = "secret")]
     Secrets(command::secrets::SecretsInputs),
@@ -91,8 +93,23 @@ pub enum Command {
     /// API keys
     #[command(visible_aliases = ["api-keys", "apikey"])]
     Apikeys(command::api_keys::ApiKeysInputs),
-    /// Register and change applications (OAuth clients)
+    /// Applications (OAuth clients)
+    #[command(visible_aliases = ["app", "applications"])]
     Apps(command::apps::AppsInputs),
+    /// The APIs that applications get tokens for
+    Apis(command::apis::ApisInputs),
+    /// The tenant's own people, and the end users of applications
+    #[command(visible_alias = "user")]
+    Users(command::users::UsersInputs),
+    /// Roles of end users, as tokens name them
+    #[command(visible_alias = "role")]
+    Roles(command::roles::RolesInputs),
+    /// The browsers people are signed in with
+    #[command(visible_alias = "session")]
+    Sessions(command::sessions::SessionsInputs),
+    /// Whose jobs and workloads are believed, so that they need no key
+    #[command(visible_alias = "trust")]
+    Trusts(command::trusts::TrustsInputs),
     /// Tenants of the platform
     #[command(visible_alias = "tenant")]
     Tenants(command::tenants::TenantsInputs),

@@ -136,9 +136,23 @@ impl From<sdk::Error> for Failure {
                 "`qapi health`, or another --base-url",
             ),
             sdk::Error::TimedOut { .. } => Self::failed(error.to_string(), "a longer --timeout"),
+            sdk::Error::OAuth(refusal) => Self::failed(error.to_string(), oauth_advice(&refusal.code)),
+            sdk::Error::Credential(what) => Self::failed(what.clone(), "`qapi login`, or set QUANTUMAPI_KEY"),
             sdk::Error::Foreign { .. } => Self::failed(error.to_string(), "another --base-url"),
             sdk::Error::Unwritable(_) => Self::unusable(error.to_string(), "other input"),
         }
+    }
+}
+
+/// What to do when the identity provider says no.
+fn oauth_advice(code: &str) -> &'static str {
+    match code {
+        "invalid_grant" => "`qapi login`, or `qapi trusts test` with the job's token",
+        "access_denied" => "again, and say yes on the page",
+        "expired_token" => "again, and type the code sooner",
+        "invalid_scope" => "fewer scopes",
+        "temporarily_unavailable" => "later",
+        _ => "a version of qapi that fits the server's",
     }
 }
 
@@ -171,7 +185,7 @@ fn advice_for(code: Option<ErrorCode>, refusal: &sdk::Refusal) -> String {
         Some(ErrorCode::InsufficientScope) => format!("an API key with the scope {}", detail("required_scope")),
         Some(ErrorCode::Forbidden) => "an API key that may do this".to_owned(),
         Some(ErrorCode::IpNotAllowed) => "from a network the API key allows".to_owned(),
-        Some(ErrorCode::NotFound) => "`list` of the same command for what there is".to_owned(),
+        Some(ErrorCode::NotFound) => format!("{} for what there is", list_of(&refusal.message)),
         Some(ErrorCode::SecretNameAmbiguous) => format!("one of the ids {}", ids_of(refusal)),
         Some(ErrorCode::KeyNameConflict) => "another name, or `qapi keys rotate` for a new version".to_owned(),
         Some(ErrorCode::KeyDisabled) => "`qapi keys enable`, or another key".to_owned(),
@@ -192,6 +206,24 @@ fn advice_for(code: Option<ErrorCode>, refusal: &sdk::Refusal) -> String {
         Some(_) => "other input; --help after the command says what it takes".to_owned(),
         None => "a version of qapi that fits the server's".to_owned(),
     }
+}
+
+/// Where to look for a thing that is not there.
+fn list_of(message: &str) -> &'static str {
+    let lists = [
+        ("application", "`qapi apps list`"),
+        ("resource server", "`qapi apis list`"),
+        ("trust", "`qapi trusts list`"),
+        ("session", "`qapi sessions list`"),
+        ("role", "`qapi roles list`"),
+        ("user", "`qapi users list`"),
+        ("account", "`qapi users list`"),
+        ("tenant", "`qapi tenants list`"),
+        ("API key", "`qapi apikeys list`"),
+        ("certificate", "`qapi certs list`"),
+    ];
+    let found = lists.iter().find(|(what, _)| message.contains(what));
+    found.map_or("`list` of the same command", |(_, list)| list)
 }
 
 fn ids_of(refusal: &sdk::Refusal) -> String {

@@ -34,6 +34,14 @@ pub fn text(path: Option<&Path>) -> Result<SecretText, Failure> {
     Ok(SecretText::copy_from(text))
 }
 
+/// A file of JSON, or standard input when the path is `-`.
+pub fn json(path: &Path) -> Result<serde_json::Value, Failure> {
+    let bytes = bytes(Some(path))?;
+    // The parser's message quotes nothing, and says where it stopped.
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::unusable(format!("{} is no JSON: {error}", path.display()), "another file"))
+}
+
 /// A value as it was typed; `-`, or nothing at all, asks for it: at the terminal without echo, else on standard input,
 /// from which one line end is taken off.
 pub fn value(typed: Option<String>, prompt: &str) -> Result<SecretText, Failure> {
@@ -61,6 +69,13 @@ pub fn visible(prompt: &str) -> Result<String, Failure> {
     let mut line = String::new();
     io::stdin().read_line(&mut line).map_err(failed)?;
     Ok(line.trim().to_owned())
+}
+
+/// Tells a person what to do while the program waits for it.
+pub fn tell(text: &str) -> Result<(), Failure> {
+    let mut stderr = io::stderr();
+    let told = writeln!(stderr, "{text}").and_then(|()| stderr.flush());
+    told.map_err(|error| Failure::failed(format!("writing to the terminal: {error}"), "with a terminal"))
 }
 
 /// Asks a person whether to go on; a script has decided already.

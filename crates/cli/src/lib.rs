@@ -7,6 +7,7 @@
 mod arguments;
 mod clock;
 mod command;
+mod credential;
 mod env_file;
 mod failure;
 mod input;
@@ -84,7 +85,8 @@ async fn run(arguments: Arguments, printer: &mut Printer) -> Result<Exit, Failur
         Command::Version => command::health::version(printer),
         Command::Health => command::health::health(&session, printer).await,
         Command::Login(inputs) => command::login::login(inputs, &session, printer).await,
-        Command::Logout => command::login::logout(&session, printer),
+        Command::Logout(inputs) => command::login::logout(&inputs, &session, printer).await,
+        Command::Whoami => command::whoami::whoami(&session, printer).await,
         Command::Secrets(inputs) => command::secrets::run(inputs, print::Style::Careful, &session, printer).await,
         Command::Vault(inputs) => command::secrets::run(inputs, print::Style::Bare, &session, printer).await,
         Command::Keys(inputs) => command::keys::run(inputs, &session, printer).await,
@@ -99,7 +101,12 @@ async fn run(arguments: Arguments, printer: &mut Printer) -> Result<Exit, Failur
         Command::Run(inputs) => command::run::run(inputs, &session).await,
         Command::Random(inputs) => command::random::random(inputs, &session, printer).await,
         Command::Apikeys(inputs) => command::api_keys::run(inputs, &session, printer).await,
-        Command::Apps(inputs) => command::apps::run(inputs, &session, printer).await,
+        Command::Apps(inputs) => command::apps::run(*inputs, &session, printer).await,
+        Command::Apis(inputs) => command::apis::run(inputs, &session, printer).await,
+        Command::Users(inputs) => command::users::run(inputs, &session, printer).await,
+        Command::Roles(inputs) => command::roles::run(inputs, &session, printer).await,
+        Command::Sessions(inputs) => command::sessions::run(inputs, &session, printer).await,
+        Command::Trusts(inputs) => command::trusts::run(inputs, &session, printer).await,
         Command::Tenants(inputs) => command::tenants::run(inputs, &session, printer).await,
         Command::Audit(inputs) => command::audit::run(inputs, &session, printer).await,
         Command::Operator(inputs) => command::operator::run(inputs, &session, printer).await,

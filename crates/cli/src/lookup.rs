@@ -1,5 +1,7 @@
 //! From what a person types, an id or a name, to the thing that is meant, without revealing any value.
 
+pub mod identity;
+
 use api::keys::{Key, ListKeys};
 use api::limits::PAGE_SIZE_MAX;
 use api::secrets::{ListSecrets, Secret};

@@ -57,6 +57,28 @@ impl Printer {
         Ok(Exit::Done)
     }
 
+    /// A list: an object with its members and their number for programs, a table for people.
+    pub fn list<T: Serialize>(
+        &mut self,
+        name: &str,
+        items: &[T],
+        headings: &[&str],
+        row: impl Fn(&T) -> Vec<String>,
+    ) -> Result<Exit, Failure> {
+        if self.is_json() {
+            self.json(&serde_json::json!({ name: items, "total": items.len() }))?;
+            return Ok(Exit::Done);
+        }
+        let rows: Vec<Vec<String>> = items.iter().map(row).collect();
+        self.bare(table(headings, &rows).as_bytes())
+    }
+
+    /// That something was done, in one word: it answers nothing itself.
+    pub fn done(&mut self, id: impl ToString, word: &str) -> Result<Exit, Failure> {
+        let id = id.to_string();
+        self.body(&serde_json::json!({ "id": id, word: true }), |_| format!("{word} {id}"))
+    }
+
     /// A result that is JSON in any form of output.
     pub fn json<T: Serialize>(&mut self, body: &T) -> Result<(), Failure> {
         serde_json::to_writer_pretty(&mut self.out, body).map_err(io::Error::from)?;

@@ -1,12 +1,14 @@
-//! Profiles: addresses and API keys in one file that only its owner can read.
+//! Profiles: addresses, API keys and sign-ins in one file that only its owner can read.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use api::secret::SecretText;
+use api::time::WireTime;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -24,6 +26,24 @@ pub struct Profile {
     pub ca_file: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_fingerprint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_in: Option<SignIn>,
+}
+
+/// Somebody who signed in: what new tokens are got with, and the one that is used now.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignIn {
+    /// The issuer, as it named itself.
+    pub issuer: String,
+    /// The tenant, when it is not the default one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    pub client_id: String,
+    /// Works once: each use brings the next one.
+    pub refresh_token: SecretText,
+    pub access_token: SecretText,
+    pub access_ends: WireTime,
 }
 
 /// All profiles by name.
@@ -37,7 +57,18 @@ struct Contents {
 }
 
 /// The file the profiles are in.
+#[derive(Clone)]
 pub struct ProfileFile(PathBuf);
+
+/// The file, for whoever reads it to change it: other runs wait.
+pub struct LockedFile {
+    file: ProfileFile,
+    _lock: fs::File,
+}
+
+/// How long another run may hold the file: one that renews a token waits for the server meanwhile.
+const LOCK_PATIENCE: Duration = Duration::from_secs(120);
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 impl ProfileFile {
     /// Where it is or would be: `QAPI_CONFIG`, or `qapi/config.toml` below the user's configuration.
@@ -74,8 +105,32 @@ impl ProfileFile {
         Ok(contents.profiles)
     }
 
+    /// Keeps other runs out while the file is read and written.
+    pub async fn lock(&self) -> Result<LockedFile, Failure> {
+        let path = self.0.with_extension("toml.lock");
+        let failed = |error: &std::io::Error| Failure::file("locking", &path, error);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+        }
+        let lock = fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let lock = lock.map_err(|error| failed(&error))?;
+        let mut waited = Duration::ZERO;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(LockedFile { file: self.clone(), _lock: lock }),
+                Err(fs::TryLockError::Error(error)) => return Err(failed(&error)),
+                Err(fs::TryLockError::WouldBlock) if waited >= LOCK_PATIENCE => {
+                    let what = format!("another run of qapi holds {}", path.display());
+                    return Err(Failure::failed(what, "again when it has ended"));
+                }
+                Err(fs::TryLockError::WouldBlock) => tokio::time::sleep(LOCK_PAUSE).await,
+            }
+            waited += LOCK_PAUSE;
+        }
+    }
+
     /// Replaces the file, in one step and readable by its owner alone.
-    pub fn write(&self, profiles: Profiles) -> Result<(), Failure> {
+    fn write(&self, profiles: Profiles) -> Result<(), Failure> {
         let failed = |error: std::io::Error| Failure::file("writing", &self.0, &error);
         let text = toml::to_string(&Contents { profiles })
             .map_err(|error| Failure::failed(format!("writing profiles: {error}"), "another profile name"))?;
@@ -92,6 +147,18 @@ impl ProfileFile {
     }
 }
 
+impl LockedFile {
+    /// All profiles; none when there is no file.
+    pub fn read(&self) -> Result<Profiles, Failure> {
+        self.file.read()
+    }
+
+    /// Replaces the file.
+    pub fn write(&self, profiles: Profiles) -> Result<(), Failure> {
+        self.file.write(profiles)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,7 +169,26 @@ mod tests {
             api_key: Some(SecretText::copy_from("qapi_x")),
             ca_file: Some("/etc/ca.pem".into()),
             ca_fingerprint: None,
+            sign_in: Some(SignIn {
+                issuer: url.to_owned(),
+                tenant: None,
+                client_id: "qapi-cli".to_owned(),
+                refresh_token: SecretText::copy_from("qrt_x"),
+                access_token: SecretText::copy_from("a.b.c"),
+                access_ends: "2026-11-24T02:00:00Z".parse().unwrap(),
+            }),
         }
+    }
+
+    #[tokio::test]
+    async fn one_run_at_a_time_changes_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = ProfileFile(folder.path().join("config.toml"));
+        let held = file.lock().await.unwrap();
+        let other = tokio::time::timeout(Duration::from_millis(200), file.lock()).await;
+        assert!(other.is_err(), "two hold the file");
+        drop(held);
+        file.lock().await.unwrap();
     }
 
     #[test]
@@ -116,6 +202,7 @@ mod tests {
         let read = file.read().unwrap();
         assert_eq!(read["other"].base_url.as_deref(), Some("https://b.example"));
         assert_eq!(read["other"].api_key.as_ref().unwrap().expose(), "qapi_x");
+        assert_eq!(read["other"].sign_in.as_ref().unwrap().refresh_token.expose(), "qrt_x");
         fs::set_permissions(file.path(), fs::Permissions::from_mode(0o640)).unwrap();
         assert!(file.read().err().unwrap().to_string().contains("chmod 600"));
     }

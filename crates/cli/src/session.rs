@@ -1,18 +1,25 @@
 //! Which server, with which credential: options before environment before profile.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::secret::SecretText;
+use sdk::oauth::Provider;
+use sdk::tokens::Tokens;
 
 use crate::arguments::Globals;
+use crate::credential::{Credential, Job, KeptSignIn};
 use crate::failure::Failure;
-use crate::profile::{Profile, ProfileFile};
+use crate::profile::{Profile, ProfileFile, Profiles};
 
 /// The names an API key can have in the environment, first one wins.
 pub const KEY_VARIABLES: [&str; 3] = ["QUANTUMAPI_KEY", "QAPI_API_KEY", "QUANTUMAPI_API_KEY"];
 /// The name of the address in the environment.
 pub const BASE_URL_VARIABLE: &str = "QUANTUMAPI_BASE_URL";
+
+/// How this program names itself to servers.
+const AGENT: &str = concat!("qapi/", env!("CARGO_PKG_VERSION"));
 
 /// What was typed and what stands around it.
 pub struct Session {
@@ -37,10 +44,34 @@ impl Session {
         self.first_of(typed, || variable(BASE_URL_VARIABLE), |profile| profile.base_url)
     }
 
-    /// The credential that was typed, or is in the environment or in the profile.
-    pub fn api_key(&self) -> Result<Option<SecretText>, Failure> {
-        let typed = self.globals.api_key.as_deref().map(SecretText::copy_from);
-        self.first_of(typed, key_in_environment, |profile| profile.api_key)
+    /// The tenant whose issuer is meant, when it is not the default one.
+    pub fn tenant(&self) -> Option<String> {
+        variable("QAPI_TENANT")
+    }
+
+    /// The credential that was typed, or is in the environment or in the profile. An API key of the environment comes
+    /// before a job's own token there.
+    pub fn credential(&self) -> Result<Option<Credential>, Failure> {
+        if let Some(key) = &self.globals.api_key {
+            return Ok(Some(Credential::Key(SecretText::copy_from(key))));
+        }
+        let is_named = self.globals.profile.is_some();
+        if let Some(kept) = self.kept_credential()?.filter(|_| is_named) {
+            return Ok(Some(kept));
+        }
+        if let Some(key) = key_in_environment() {
+            return Ok(Some(Credential::Key(key)));
+        }
+        match Job::in_environment(variable)? {
+            Some(job) => Ok(Some(Credential::Job(job))),
+            None => self.kept_credential(),
+        }
+    }
+
+    fn kept_credential(&self) -> Result<Option<Credential>, Failure> {
+        let Some(profile) = self.profile()? else { return Ok(None) };
+        let sign_in = profile.sign_in.map(|kept| Credential::SignedIn { tenant: kept.tenant });
+        Ok(profile.api_key.map(Credential::Key).or(sign_in))
     }
 
     /// What was typed comes first. A profile that was named is meant and comes next; one that merely exists gives way
@@ -65,10 +96,67 @@ impl Session {
 
     /// A client with the credential.
     pub fn client(&self) -> Result<sdk::Client, Failure> {
-        let key = self
-            .api_key()?
-            .ok_or_else(|| Failure::failed("no API key", "`qapi login`, --api-key, or set QUANTUMAPI_KEY"))?;
-        Ok(sdk::Client::new(self.config()?.with_key(key.expose()))?)
+        let config = self.config()?;
+        let config = match self.needed_credential()? {
+            Credential::Key(key) => config.with_key(key.expose()),
+            acting => config.with_tokens(self.tokens(acting)?),
+        };
+        Ok(sdk::Client::new(config)?)
+    }
+
+    /// The credential, or what to do without one.
+    pub fn needed_credential(&self) -> Result<Credential, Failure> {
+        let advice = "`qapi login`, --api-key, or set QUANTUMAPI_KEY";
+        self.credential()?.ok_or_else(|| Failure::failed("no API key", advice))
+    }
+
+    /// The tokens of a job or of somebody who signed in. Nothing is fetched yet.
+    pub fn tokens(&self, credential: Credential) -> Result<Arc<Tokens>, Failure> {
+        match credential {
+            Credential::Key(_) => Err(Failure::unusable("an API key is no token", "without --api-key")),
+            Credential::Job(job) => {
+                let provider = self.provider(self.tenant().as_deref())?;
+                let outside = sdk::Config::new("https://localhost").with_user_agent(AGENT);
+                Ok(Tokens::of(job.source(provider, &outside)?))
+            }
+            Credential::SignedIn { tenant } => {
+                let provider = self.provider(tenant.as_deref())?;
+                Ok(Tokens::of(KeptSignIn::new(ProfileFile::locate()?, self.profile_name(), provider)))
+            }
+        }
+    }
+
+    /// The identity provider of the server.
+    pub fn provider(&self, tenant: Option<&str>) -> Result<Provider, Failure> {
+        self.provider_of(&self.config()?, tenant)
+    }
+
+    /// The identity provider at another address, with this session's other settings.
+    pub fn provider_at(&self, base_url: &str, tenant: Option<&str>) -> Result<Provider, Failure> {
+        self.provider_of(&self.settings(sdk::Config::new(base_url))?, tenant)
+    }
+
+    /// The identity provider of a profile, whoever else is trusted now.
+    pub fn provider_of_profile(
+        &self,
+        base_url: &str,
+        profile: &Profile,
+        tenant: Option<&str>,
+    ) -> Result<Provider, Failure> {
+        let config = self.settings(sdk::Config::new(base_url))?;
+        let config = match (&profile.ca_fingerprint, &profile.ca_file) {
+            (Some(fingerprint), _) => config.with_pinned_authority(fingerprint),
+            (None, Some(file)) => config.with_authorities(file.clone()),
+            (None, None) => config,
+        };
+        self.provider_of(&config, tenant)
+    }
+
+    fn provider_of(&self, config: &sdk::Config, tenant: Option<&str>) -> Result<Provider, Failure> {
+        match tenant {
+            Some(slug) => Ok(Provider::of_tenant(config, slug)?),
+            None => Ok(Provider::new(config)?),
+        }
     }
 
     /// A client that shows no credential, for the routes that want none.
@@ -90,7 +178,7 @@ impl Session {
     }
 
     fn settings(&self, config: sdk::Config) -> Result<sdk::Config, Failure> {
-        let mut config = config.with_user_agent(concat!("qapi/", env!("CARGO_PKG_VERSION")));
+        let mut config = config.with_user_agent(AGENT);
         if let Some(seconds) = self.globals.timeout.or(number_in_environment("QUANTUMAPI_TIMEOUT")?) {
             config = config.with_timeout(Duration::from_secs(seconds.max(1)));
         }
@@ -121,6 +209,18 @@ impl Session {
     /// The profile, if there is one of the name.
     fn profile(&self) -> Result<Option<Profile>, Failure> {
         Ok(ProfileFile::locate()?.read()?.remove(&self.profile_name()))
+    }
+
+    /// Changes the file of profiles, alone.
+    pub async fn change_profiles<T>(
+        &self,
+        change: impl FnOnce(&mut Profiles) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let locked = ProfileFile::locate()?.lock().await?;
+        let mut profiles = locked.read()?;
+        let changed = change(&mut profiles)?;
+        locked.write(profiles)?;
+        Ok(changed)
     }
 
     /// A profile that was named has to be there, or another server than the one meant would be spoken to.

@@ -2,11 +2,11 @@
 
 use api::routes::{
     applications as a, certificates as c, encryption as e, keys as k, people as w, platform as p, secrets as s,
-    transit as t,
+    transit as t, trusts as u,
 };
 use api::{
     api_keys, applications, audit, certificates, encryption, health, keys, operator, people, qrng, secrets, shares,
-    tenants, transit,
+    tenants, transit, trusts,
 };
 use uuid::Uuid;
 
@@ -249,26 +249,67 @@ calls! {
     /// Revokes an API key of an application.
     delete_application_key(id: Uuid, key: Uuid) -> () = a::APPLICATION_KEY_DELETE;
 
+    /// Registers an API that tokens are for.
+    create_resource_server(; body applications::CreateResourceServer) -> applications::ResourceServer =
+        a::RESOURCE_SERVER_CREATE;
+    /// Lists the APIs that tokens are for.
+    resource_servers() -> applications::ResourceServerList = a::RESOURCE_SERVER_LIST;
+    /// Reads an API that tokens are for.
+    resource_server(id: Uuid) -> applications::ResourceServer = a::RESOURCE_SERVER_GET;
+    /// Changes an API that tokens are for.
+    update_resource_server(id: Uuid; body applications::UpdateResourceServer) -> applications::ResourceServer =
+        a::RESOURCE_SERVER_UPDATE;
+    /// Removes an API that tokens are for.
+    delete_resource_server(id: Uuid) -> () = a::RESOURCE_SERVER_DELETE;
+
     /// Makes an end user.
     create_end_user(app: Uuid; body people::CreateEndUser) -> people::EndUser = w::END_USER_CREATE;
     /// Lists end users.
     end_users(app: Uuid; query people::ListEndUsers) -> people::EndUserList = w::END_USER_LIST;
+    /// Counts end users.
+    end_user_stats(app: Uuid) -> people::EndUserStats = w::END_USER_STATS;
     /// Reads an end user.
     end_user(app: Uuid, id: Uuid) -> people::EndUser = w::END_USER_GET;
+    /// Changes an end user.
+    update_end_user(app: Uuid, id: Uuid; body people::UpdateEndUser) -> people::EndUser = w::END_USER_UPDATE;
     /// Shuts an end user out.
     block_end_user(app: Uuid, id: Uuid; body people::BlockEndUser) -> people::EndUser = w::END_USER_BLOCK;
     /// Lets an end user in again.
     unblock_end_user(app: Uuid, id: Uuid) -> people::EndUser = w::END_USER_UNBLOCK;
-    /// Removes an end user.
+    /// Forgets the wrong passwords that slow an end user down.
+    unlock_end_user(app: Uuid, id: Uuid) -> people::EndUser = w::END_USER_UNLOCK;
+    /// Shuts an end user out and frees their address.
     delete_end_user(app: Uuid, id: Uuid) -> () = w::END_USER_DELETE;
+    /// Erases an end user who is shut out, for ever.
+    erase_end_user(app: Uuid, id: Uuid) -> () = w::END_USER_ERASE;
+    /// The roles of an end user.
+    end_user_roles(app: Uuid, id: Uuid) -> Vec<people::EndUserRole> = w::END_USER_ROLES;
+    /// Gives an end user a role.
+    assign_role(app: Uuid, id: Uuid; body people::AssignRole) -> people::EndUserRole = w::END_USER_ROLE_ADD;
+    /// Takes a role from an end user.
+    remove_role(app: Uuid, id: Uuid, role: Uuid) -> () = w::END_USER_ROLE_REMOVE;
+    /// Sends an end user a letter by which they confirm their address.
+    send_verification(app: Uuid, id: Uuid) -> () = w::END_USER_VERIFY;
+    /// Sends an end user a letter by which they set a new password.
+    send_password_reset(app: Uuid, id: Uuid) -> () = w::END_USER_RESET;
+    /// Gives an end user a password that must be changed at the next sign-in.
+    temporary_password(app: Uuid, id: Uuid) -> people::TemporaryPassword = w::END_USER_TEMPORARY;
+    /// The history of an end user.
+    end_user_logins(app: Uuid, id: Uuid; query people::ListLogins) -> Vec<people::Login> = w::END_USER_LOGINS;
     /// The sessions of an end user.
     end_user_sessions(app: Uuid, id: Uuid) -> Vec<people::Session> = w::END_USER_SESSIONS;
     /// Signs an end user out everywhere.
-    end_end_user_sessions(app: Uuid, id: Uuid) -> () = w::END_USER_SESSIONS_END;
+    sign_out_end_user(app: Uuid, id: Uuid) -> () = w::END_USER_SESSIONS_END;
+    /// Ends one session of an end user.
+    sign_out_end_user_session(app: Uuid, id: Uuid, session: Uuid) -> () = w::END_USER_SESSION_END;
     /// Makes a role.
     create_role(; body people::CreateRole) -> people::Role = w::ROLE_CREATE;
     /// Lists roles.
     roles(; query people::ListRoles) -> Vec<people::Role> = w::ROLE_LIST;
+    /// Reads a role.
+    role(id: Uuid) -> people::Role = w::ROLE_GET;
+    /// Changes a role.
+    update_role(id: Uuid; body people::UpdateRole) -> people::Role = w::ROLE_UPDATE;
     /// Deletes a role that nobody has.
     delete_role(id: Uuid) -> () = w::ROLE_DELETE;
     /// Lists the tenant's own people.
@@ -281,10 +322,27 @@ calls! {
     update_user(id: Uuid; body people::UpdateUser) -> people::User = w::USER_UPDATE;
     /// Removes one of them.
     delete_user(id: Uuid) -> () = w::USER_DELETE;
+    /// The history of one of them.
+    user_logins(id: Uuid; query people::ListLogins) -> Vec<people::Login> = w::USER_LOGINS;
     /// The sessions of one of them.
     user_sessions(id: Uuid) -> Vec<people::Session> = w::USER_SESSIONS;
     /// Signs one of them out everywhere.
-    end_user_sessions_of_tenant(id: Uuid) -> () = w::USER_SESSIONS_END;
+    sign_out_user(id: Uuid) -> () = w::USER_SESSIONS_END;
+    /// Ends one of their sessions.
+    sign_out_user_session(id: Uuid, session: Uuid) -> () = w::USER_SESSION_END;
+
+    /// Trusts another issuer.
+    create_trust(; body trusts::CreateTrust) -> trusts::Trust = u::TRUST_CREATE;
+    /// Lists the trusts in other issuers.
+    trusts() -> trusts::TrustList = u::TRUST_LIST;
+    /// Reads a trust.
+    trust(id: Uuid) -> trusts::Trust = u::TRUST_GET;
+    /// Changes a trust.
+    update_trust(id: Uuid; body trusts::UpdateTrust) -> trusts::Trust = u::TRUST_UPDATE;
+    /// Removes a trust.
+    delete_trust(id: Uuid) -> () = u::TRUST_DELETE;
+    /// Says whether a trust would believe a token.
+    test_trust(id: Uuid; body trusts::TestTrust) -> trusts::TrustVerdict = u::TRUST_TEST;
 
     /// Makes a tenant.
     create_tenant(; body tenants::CreateTenant) -> tenants::CreatedTenant = p::TENANT_CREATE;

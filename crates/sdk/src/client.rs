@@ -1,10 +1,11 @@
 //! The client: sends calls, waits, and reads answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::error::ErrorBody;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -19,6 +20,7 @@ use crate::config::Config;
 use crate::error::{Error, Refusal, report};
 use crate::random;
 use crate::retry::{Failure, wait};
+use crate::tokens::{AccessToken, Tokens};
 
 /// A client of one server, with one credential. Cheap to share behind a reference; connections are kept and reused.
 pub struct Client {
@@ -26,6 +28,7 @@ pub struct Client {
     /// Scheme, host, and the path before every route, without a slash at its end.
     base: String,
     headers: HeaderMap,
+    tokens: Option<Arc<Tokens>>,
     timeout: Duration,
     retries: u32,
 }
@@ -51,12 +54,15 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(HeaderName::from_static("x-api-key"), value);
         }
+        if config.key.is_some() && config.tokens.is_some() {
+            return Err(Error::Config("an API key and access tokens: which of them is meant?".to_owned()));
+        }
         let connector = connector(&config)?;
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             .build(connector);
-        Ok(Self { http, base, headers, timeout: config.timeout, retries: config.retries })
+        Ok(Self { http, base, headers, tokens: config.tokens, timeout: config.timeout, retries: config.retries })
     }
 
     /// The address calls go to.
@@ -83,12 +89,20 @@ impl Client {
     /// Sends a call until it is answered with success, or for good with something else.
     async fn answered(&self, call: &Call) -> Result<Response<Incoming>, Error> {
         let mut attempt = 0;
+        let mut token = self.token().await?;
+        let mut is_believed = true;
         loop {
-            let (failure, error) = match self.attempt(call).await {
+            let (failure, error) = match self.attempt(call, token.as_deref()).await {
                 Ok(response) if response.status().is_success() => return Ok(response),
                 Ok(response) => self.refused(response).await,
                 Err(failed) => failed,
             };
+            // Nothing was done for a token that was not believed; another one is tried once.
+            if let (true, true, Some(tokens), Some(stale)) = (is_believed, is_unknown(&error), &self.tokens, &token) {
+                is_believed = false;
+                token = Some(tokens.in_place_of(stale).await?);
+                continue;
+            }
             let pause = failure.filter(|_| attempt < self.retries);
             let pause = pause.and_then(|failure| wait(failure, call.repetition, attempt, random::fraction()));
             let Some(pause) = pause else { return Err(error) };
@@ -97,8 +111,19 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, call: &Call) -> Result<Response<Incoming>, (Option<Failure>, Error)> {
-        let request = self.request(call).map_err(|error| (None, error))?;
+    async fn token(&self) -> Result<Option<Arc<AccessToken>>, Error> {
+        match &self.tokens {
+            Some(tokens) => tokens.current().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        call: &Call,
+        token: Option<&AccessToken>,
+    ) -> Result<Response<Incoming>, (Option<Failure>, Error)> {
+        let request = self.request(call, token).map_err(|error| (None, error))?;
         match tokio::time::timeout(self.timeout, self.http.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => {
@@ -109,7 +134,7 @@ impl Client {
         }
     }
 
-    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, Error> {
+    fn request(&self, call: &Call, token: Option<&AccessToken>) -> Result<Request<Full<Bytes>>, Error> {
         let mut request = Request::builder()
             .method(call.method.as_str())
             .uri(format!("{}{}", self.base, call.target))
@@ -117,6 +142,12 @@ impl Client {
             .map_err(|_| Error::Config(format!("{}{} is not an address", self.base, call.target)))?;
         let headers = request.headers_mut();
         headers.extend(self.headers.clone());
+        if let Some(token) = token {
+            let value = HeaderValue::from_str(&format!("Bearer {}", token.expose()));
+            let mut value = value.map_err(|_| Error::Credential("a token that is no header value".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
         if !call.body.is_empty() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
@@ -184,15 +215,28 @@ pub(crate) fn said_no(status: u16, retry_after: Option<Duration>, body: &[u8]) -
     }))
 }
 
+/// Whether the server does not know whoever shows the credential.
+fn is_unknown(error: &Error) -> bool {
+    error.refusal().is_some_and(|refusal| refusal.status == 401)
+}
+
 /// Collects an answer into memory that is wiped afterwards.
 pub(crate) async fn read_whole(
     response: Response<Incoming>,
+) -> Result<Zeroizing<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
+    read_at_most(response, LARGEST_ANSWER_BYTES).await
+}
+
+/// The same, within a limit of the caller's.
+pub(crate) async fn read_at_most(
+    response: Response<Incoming>,
+    limit_bytes: usize,
 ) -> Result<Zeroizing<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
     let mut body = response.into_body();
     let mut whole = Zeroizing::new(Vec::new());
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
-            if whole.len() + data.len() > LARGEST_ANSWER_BYTES {
+            if whole.len() + data.len() > limit_bytes {
                 return Err("the answer is too large".into());
             }
             whole.extend_from_slice(&data);
@@ -202,7 +246,7 @@ pub(crate) async fn read_whole(
 }
 
 /// Whom to believe to be the server.
-fn connector(config: &Config) -> Result<tls::Connector, Error> {
+pub(crate) fn connector(config: &Config) -> Result<tls::Connector, Error> {
     let unusable = |error: &dyn std::error::Error| Error::Config(report(error));
     match (&config.pinned, &config.authorities) {
         (Some(_), Some(_)) => Err(Error::Config("a pinned authority leaves no room for a file of others".to_owned())),
@@ -215,7 +259,7 @@ fn connector(config: &Config) -> Result<tls::Connector, Error> {
 }
 
 /// The base address without a slash at its end, if it is one.
-fn checked_base(config: &Config) -> Result<String, Error> {
+pub(crate) fn checked_base(config: &Config) -> Result<String, Error> {
     let base = config.base_url.trim().trim_end_matches('/');
     let wrong = |why: &str| Error::Config(format!("{base}: {why}"));
     let uri: Uri = base.parse().map_err(|_| wrong("not an address"))?;
@@ -231,7 +275,7 @@ fn checked_base(config: &Config) -> Result<String, Error> {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

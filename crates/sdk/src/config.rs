@@ -1,14 +1,18 @@
 //! What a client needs to know.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::secret::SecretText;
+
+use crate::tokens::Tokens;
 
 /// Where the server is and how to speak to it.
 pub struct Config {
     pub(crate) base_url: String,
     pub(crate) key: Option<SecretText>,
+    pub(crate) tokens: Option<Arc<Tokens>>,
     pub(crate) mtls_url: Option<String>,
     pub(crate) timeout: Duration,
     pub(crate) retries: u32,
@@ -25,6 +29,7 @@ impl Config {
             base_url: self.base_url.clone(),
             mtls_url: self.mtls_url.clone(),
             key: self.key.as_ref().map(|key| SecretText::copy_from(key.expose())),
+            tokens: self.tokens.clone(),
             timeout: self.timeout,
             retries: self.retries,
             authorities: self.authorities.clone(),
@@ -39,6 +44,7 @@ impl Config {
         Self {
             base_url: base_url.into(),
             key: None,
+            tokens: None,
             mtls_url: None,
             timeout: Duration::from_secs(30),
             retries: 3,
@@ -53,6 +59,13 @@ impl Config {
     #[must_use]
     pub fn with_key(mut self, key: &str) -> Self {
         self.key = Some(SecretText::copy_from(key));
+        self
+    }
+
+    /// The access tokens to show with every request, in place of an API key.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Arc<Tokens>) -> Self {
+        self.tokens = Some(tokens);
         self
     }
 

@@ -31,6 +31,12 @@ pub enum Error {
     /// The server said no.
     #[error("{0}")]
     Refused(Box<Refusal>),
+    /// The identity provider said no.
+    #[error("{0}")]
+    OAuth(Box<OAuthRefusal>),
+    /// There is no credential to show: what it is made of cannot be had.
+    #[error("{0}")]
+    Credential(String),
     /// The answer is not one of this platform.
     #[error("the answer (status {status}) is not one of this platform: is the address right?")]
     Foreign {
@@ -57,6 +63,30 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// Facts that belong to the code.
     pub details: BTreeMap<String, serde_json::Value>,
+}
+
+/// The identity provider's reason for saying no (RFC 6749, 5.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuthRefusal {
+    /// The code: `invalid_grant`, `access_denied`, ...
+    pub code: String,
+    /// A sentence for developers.
+    pub description: String,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+impl std::fmt::Display for OAuthRefusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What another program says goes to a terminal: one line of what can be read.
+        let said = self.description.chars().filter(|letter| !letter.is_control()).take(300);
+        let said: String = said.collect();
+        let code: String = self.code.chars().filter(|letter| !letter.is_control()).take(60).collect();
+        match said.trim_end_matches('.') {
+            "" => write!(f, "the identity provider refused ({code})"),
+            said => write!(f, "{said} ({code})"),
+        }
+    }
 }
 
 impl std::fmt::Display for Refusal {

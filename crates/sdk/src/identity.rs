@@ -23,7 +23,7 @@ mod authority;
 mod bundle;
 mod candidate;
 mod check;
-mod clock;
+pub(crate) mod clock;
 mod door;
 pub mod plan;
 mod rotation;

@@ -23,11 +23,14 @@ mod config;
 mod error;
 pub mod identity;
 pub mod mesh;
+pub mod oauth;
 pub mod random;
 mod retry;
 pub mod secrets;
 mod task;
+pub mod tokens;
+pub mod verify;
 
 pub use client::{Client, Download};
 pub use config::Config;
-pub use error::{Error, Refusal, report};
+pub use error::{Error, OAuthRefusal, Refusal, report};

@@ -1,15 +1,17 @@
-//! `qapi apps`.
+//! `qapi apps`: applications, which are OAuth clients, with their secrets and API keys.
 
-use api::applications::{
-    Application, ApplicationList, CreateApplication, CreateApplicationKey, ListApplications, RotateClientSecret,
-    UpdateApplication,
-};
+mod keys;
+mod settings;
+
+use api::applications::{Application, CreateApplication, CreatedApplication, RotateClientSecret, UpdateApplication};
 use clap::{Args, Subcommand};
-use serde_json::json;
 use uuid::Uuid;
 
+use self::settings::SettingsInputs;
 use crate::failure::{Exit, Failure};
-use crate::print::{Printer, record, table};
+use crate::input;
+use crate::lookup::identity::{application, application_id, applications};
+use crate::print::{Printer, or_empty, record};
 use crate::session::Session;
 
 /// What `qapi apps` takes.
@@ -27,11 +29,12 @@ enum AppsCommand {
     #[command(visible_alias = "ls")]
     List,
     /// Read an application
+    #[command(visible_alias = "get")]
     Show(Reference),
     /// Change what is given
     Update(UpdateInputs),
     /// Delete an application with its end users
-    Delete(Reference),
+    Delete(DeleteInputs),
     /// Give it a new secret and show it once
     RotateSecret(RotateInputs),
     /// End every token, grant and session of it
@@ -39,7 +42,17 @@ enum AppsCommand {
     /// List its API keys
     Keys(Reference),
     /// Make an API key that may do what it may, and show its text once
-    CreateKey(CreateKeyInputs),
+    CreateKey(keys::CreateKeyInputs),
+    /// Revoke an API key of it
+    DeleteKey(keys::DeleteKeyInputs),
+}
+
+/// An application.
+#[derive(Args)]
+struct Reference {
+    /// Id, client id or name
+    #[arg(value_name = "ID|NAME")]
+    reference: String,
 }
 
 #[derive(Args)]
@@ -47,59 +60,42 @@ struct CreateInputs {
     /// The name
     name: String,
     /// SPA, WebApp, NativeApp, MachineToMachine or Agent
-    #[arg(long = "type", default_value = "SPA")]
+    #[arg(long = "type", default_value = "SPA", value_name = "TYPE")]
     kind: String,
-    /// Development, Staging or Production
-    #[arg(long)]
-    environment: Option<String>,
-    /// Where a browser may be sent with a code; may be repeated
-    #[arg(long = "redirect-uri", value_name = "URI")]
-    redirect_uris: Vec<String>,
-    /// A scope it may ask for; may be repeated
-    #[arg(long = "allow-scope", value_name = "SCOPE")]
-    scopes: Vec<String>,
+    #[command(flatten)]
+    settings: SettingsInputs,
 }
 
 #[derive(Args)]
 struct UpdateInputs {
-    /// Id or client id
-    #[arg(value_name = "ID")]
-    reference: Uuid,
+    /// Id, client id or name
+    #[arg(value_name = "ID|NAME")]
+    reference: String,
     /// A new name
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Development, Staging or Production
-    #[arg(long)]
-    environment: Option<String>,
-    /// Where a browser may be sent, in place of all before; may be repeated
-    #[arg(long = "redirect-uri", value_name = "URI")]
-    redirect_uris: Vec<String>,
+    #[command(flatten)]
+    settings: SettingsInputs,
+}
+
+#[derive(Args)]
+struct DeleteInputs {
+    /// Id, client id or name
+    #[arg(value_name = "ID|NAME")]
+    reference: String,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
 }
 
 #[derive(Args)]
 struct RotateInputs {
-    /// Id or client id
-    #[arg(value_name = "ID")]
-    reference: Uuid,
+    /// Id, client id or name
+    #[arg(value_name = "ID|NAME")]
+    reference: String,
     /// How long the old secret goes on working
     #[arg(long, value_name = "SECONDS")]
     grace: Option<u32>,
-}
-
-#[derive(Args)]
-struct CreateKeyInputs {
-    /// Id or client id
-    #[arg(value_name = "ID")]
-    reference: Uuid,
-    /// The key's name
-    name: String,
-}
-
-#[derive(Args)]
-struct Reference {
-    /// Id or client id
-    #[arg(value_name = "ID")]
-    reference: Uuid,
 }
 
 /// Does what was typed.
@@ -108,19 +104,21 @@ pub async fn run(inputs: AppsInputs, session: &Session, printer: &mut Printer) -
     match inputs.command {
         AppsCommand::Create(inputs) => create(inputs, client, printer).await,
         AppsCommand::List => list(client, printer).await,
-        AppsCommand::Show(inputs) => printer.body(&client.application(inputs.reference).await?, described),
+        AppsCommand::Show(inputs) => printer.body(&application(client, &inputs.reference).await?, described),
         AppsCommand::Update(inputs) => update(inputs, client, printer).await,
-        AppsCommand::Delete(inputs) => {
-            client.delete_application(inputs.reference).await?;
-            printer.body(&json!({"id": inputs.reference, "deleted": true}), |_| "deleted".to_owned())
-        }
-        AppsCommand::RotateSecret(inputs) => rotate(inputs, client, printer).await,
+        AppsCommand::Delete(inputs) => delete(&inputs, client, printer).await,
+        AppsCommand::RotateSecret(inputs) => rotate(&inputs, client, printer).await,
         AppsCommand::RevokeTokens(inputs) => {
-            client.revoke_application_tokens(inputs.reference).await?;
-            printer.body(&json!({"id": inputs.reference, "revoked": true}), |_| "revoked".to_owned())
+            let id = application_id(client, &inputs.reference).await?;
+            client.revoke_application_tokens(id).await?;
+            printer.done(id, "revoked")
         }
-        AppsCommand::Keys(inputs) => keys(inputs.reference, client, printer).await,
-        AppsCommand::CreateKey(inputs) => create_key(inputs, client, printer).await,
+        AppsCommand::Keys(inputs) => {
+            let id = application_id(client, &inputs.reference).await?;
+            keys::list(id, client, printer).await
+        }
+        AppsCommand::CreateKey(inputs) => keys::create(inputs, client, printer).await,
+        AppsCommand::DeleteKey(inputs) => keys::delete(&inputs, client, printer).await,
     }
 }
 
@@ -128,90 +126,83 @@ async fn create(inputs: CreateInputs, client: &sdk::Client, printer: &mut Printe
     let request = CreateApplication {
         name: inputs.name,
         application_type: Some(inputs.kind),
-        environment: inputs.environment,
-        redirect_uris: some(inputs.redirect_uris),
-        allowed_scopes: some(inputs.scopes),
-        ..CreateApplication::default()
+        ..inputs.settings.read(client).await?
     };
-    let made = client.create_application(&request).await?;
+    printer.body(&client.create_application(&request).await?, shown_once)
+}
+
+async fn update(inputs: UpdateInputs, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
+    let settings = inputs.settings.read(client).await?;
+    let request = UpdateApplication { display_name: inputs.name, ..settings.into() };
+    let id = application_id(client, &inputs.reference).await?;
+    printer.body(&client.update_application(id, &request).await?, described)
+}
+
+async fn delete(inputs: &DeleteInputs, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
+    let found = application(client, &inputs.reference).await?;
+    input::confirmed(&format!("Delete {} and erase its end users?", found.display_name), inputs.yes)?;
+    client.delete_application(found.id).await?;
+    printer.done(found.id, "deleted")
+}
+
+async fn list(client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
+    let found = applications(client).await?;
+    printer.list("applications", &found, &["ID", "NAME", "TYPE", "ENVIRONMENT", "CLIENT ID"], |of| {
+        vec![
+            of.id.to_string(),
+            of.display_name.clone(),
+            of.application_type.clone(),
+            of.environment.clone(),
+            of.client_id.clone(),
+        ]
+    })
+}
+
+async fn rotate(inputs: &RotateInputs, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
+    let id: Uuid = application_id(client, &inputs.reference).await?;
+    let made = client.rotate_client_secret(id, &RotateClientSecret { grace_seconds: inputs.grace }).await?;
     printer.body(&made, |made| {
-        let secret = made.client_secret.as_ref().map(|secret| secret.expose().to_owned());
         record(&[
-            ("id", made.id.to_string()),
-            ("name", made.display_name.clone()),
-            ("type", made.application_type.clone()),
             ("client id", made.client_id.clone()),
-            ("client secret", secret.unwrap_or_else(|| "none: it uses PKCE".to_owned())),
+            ("client secret", made.client_secret.expose().to_owned()),
+            ("old secret until", or_empty(&made.previous_valid_until)),
         ])
     })
 }
 
-async fn update(inputs: UpdateInputs, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
-    let request = UpdateApplication {
-        display_name: inputs.name,
-        environment: inputs.environment,
-        redirect_uris: some(inputs.redirect_uris),
-        ..UpdateApplication::default()
-    };
-    printer.body(&client.update_application(inputs.reference, &request).await?, described)
-}
-
-async fn list(client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
-    let applications = match client.applications(&ListApplications::default()).await? {
-        ApplicationList::All(all) => all,
-        ApplicationList::Page(page) => page.applications,
-    };
-    if printer.is_json() {
-        return printer.body(&json!({ "applications": applications, "total": applications.len() }), |_| String::new());
-    }
-    let row = |of: &Application| {
-        vec![of.id.to_string(), of.display_name.clone(), of.application_type.clone(), of.environment.clone()]
-    };
-    let rows: Vec<Vec<String>> = applications.iter().map(row).collect();
-    printer.bare(table(&["ID", "NAME", "TYPE", "ENVIRONMENT"], &rows).as_bytes())
-}
-
-async fn rotate(inputs: RotateInputs, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
-    let request = RotateClientSecret { grace_seconds: inputs.grace };
-    let made = client.rotate_client_secret(inputs.reference, &request).await?;
-    printer.body(&made, |made| {
-        record(&[("client id", made.client_id.clone()), ("client secret", made.client_secret.expose().to_owned())])
-    })
-}
-
-async fn keys(id: Uuid, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
-    let keys = client.application_keys(id).await?;
-    if printer.is_json() {
-        return printer.body(&json!({ "keys": keys, "total": keys.len() }), |_| String::new());
-    }
-    let rows: Vec<Vec<String>> =
-        keys.iter().map(|key| vec![key.id.to_string(), key.name.clone(), key.prefix.clone()]).collect();
-    printer.bare(table(&["ID", "NAME", "PREFIX"], &rows).as_bytes())
-}
-
-async fn create_key(inputs: CreateKeyInputs, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
-    let request = CreateApplicationKey { name: inputs.name, expires_at: None };
-    let made = client.create_application_key(inputs.reference, &request).await?;
-    printer.body(&made, |made| {
-        let text = made.key.as_ref().map(|key| key.expose().to_owned());
-        record(&[("id", made.id.to_string()), ("name", made.name.clone()), ("key", text.unwrap_or_default())])
-    })
-}
-
-/// What was not typed stays as it is.
-fn some(texts: Vec<String>) -> Option<Vec<String>> {
-    Some(texts).filter(|texts| !texts.is_empty())
+fn shown_once(made: &CreatedApplication) -> String {
+    let secret = made.client_secret.as_ref().map(|secret| secret.expose().to_owned());
+    record(&[
+        ("id", made.id.to_string()),
+        ("name", made.display_name.clone()),
+        ("type", made.application_type.clone()),
+        ("client id", made.client_id.clone()),
+        ("client secret", secret.unwrap_or_else(|| format!("none: it proves itself by {}", made.client_auth))),
+    ])
 }
 
 fn described(of: &Application) -> String {
+    let trusts: Vec<String> = of.trust_ids.iter().map(Uuid::to_string).collect();
     record(&[
         ("id", of.id.to_string()),
         ("name", of.display_name.clone()),
+        ("description", or_empty(&of.description)),
         ("type", of.application_type.clone()),
         ("environment", of.environment.clone()),
         ("client id", of.client_id.clone()),
+        ("client authentication", of.client_auth.clone()),
+        ("grants", of.grant_types.join(" ")),
         ("redirects", of.redirect_uris.join(" ")),
+        ("after sign-out", of.post_logout_redirect_uris.join(" ")),
         ("scopes", of.allowed_scopes.join(" ")),
+        ("APIs", of.resources.join(" ")),
+        ("may do here", of.platform_scopes.join(" ")),
+        ("confined to", of.platform_resources.join(" ")),
+        ("trusts", trusts.join(" ")),
+        ("ID tokens", of.id_token_alg.clone()),
+        ("access tokens", of.access_token_format.clone()),
+        ("second factor", or_empty(&of.mfa_policy)),
+        ("consent", of.consent.clone()),
         ("created", of.created_at.to_string()),
     ])
 }

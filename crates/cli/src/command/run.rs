@@ -12,6 +12,7 @@ use api::secret::SecretText;
 use api::secrets::{ListSecrets, ReadSecret};
 use clap::Args;
 
+use crate::credential::JOB_VARIABLES;
 use crate::env_file::variable_name;
 use crate::failure::{Exit, Failure};
 use crate::lookup;
@@ -63,7 +64,7 @@ pub async fn run(inputs: RunInputs, session: &Session) -> Result<Exit, Failure> 
     let mut command = Command::new(program);
     command.args(arguments);
     if !inputs.keep_key {
-        for name in KEY_VARIABLES {
+        for name in KEY_VARIABLES.iter().chain(&JOB_VARIABLES) {
             command.env_remove(name);
         }
     }
