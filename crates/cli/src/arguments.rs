@@ -95,7 +95,7 @@ pub enum Command {
     Apikeys(command::api_keys::ApiKeysInputs),
     /// Applications (OAuth clients)
     #[command(visible_aliases = ["app", "applications"])]
-    Apps(command::apps::AppsInputs),
+    Apps(Box<command::apps::AppsInputs>),
     /// The APIs that applications get tokens for
     Apis(command::apis::ApisInputs),
     /// The tenant's own people, and the end users of applications

@@ -87,7 +87,9 @@ mod tests {
     fn one_token_is_taken_and_two_are_none() {
         let read = |values: &[&'static str]| {
             let mut headers = HeaderMap::new();
-            values.iter().for_each(|value| drop(headers.append(AUTHORIZATION, HeaderValue::from_static(value))));
+            for value in values {
+                headers.append(AUTHORIZATION, HeaderValue::from_static(value));
+            }
             token(&headers).map(str::to_owned)
         };
         assert_eq!(read(&["Bearer a.b.c"]), Ok("a.b.c".to_owned()));

@@ -25,6 +25,8 @@ pub struct Client {
     pub secrets: Vec<StoredApplicationSecret>,
     /// The APIs of its tenant.
     pub apis: Vec<Api>,
+    /// What it may name in `resource`.
+    reach: Vec<String>,
     stand: Stand,
 }
 
@@ -63,16 +65,14 @@ impl Client {
             redirect_uris: &settings.redirect_uris,
             is_installed: self.row.kind.is_installed(),
             allowed_scopes: &settings.allowed_scopes,
-            resources: &settings.resources,
+            resources: &self.reach,
             has_codes: self.has(GrantType::AuthorizationCode),
         }
     }
 
     /// Whether it may have tokens for an API: one of its own, or this platform, when it may do something here.
     pub fn may_reach(&self, site: &Site, resource: &str) -> bool {
-        let settings = &self.row.settings;
-        settings.resources.iter().any(|known| known == resource)
-            || (resource == &*site.issuer && !settings.platform_scopes.is_empty())
+        reach(site, &self.row).any(|known| known == resource)
     }
 
     /// Whether it has something to prove who it is with.
@@ -85,6 +85,12 @@ impl Client {
         let settings = &self.row.settings;
         [&settings.allowed_scopes, &settings.platform_scopes].into_iter().flatten().any(|known| known == word)
     }
+}
+
+/// What an application may have tokens for: its own APIs, and this platform when it may do something here.
+fn reach<'a>(site: &'a Site, row: &'a StoredApplication) -> impl Iterator<Item = &'a str> {
+    let platform = Some(&*site.issuer).filter(|_| !row.settings.platform_scopes.is_empty());
+    row.settings.resources.iter().map(String::as_str).chain(platform)
 }
 
 impl Oidc {
@@ -123,7 +129,8 @@ impl Oidc {
         let Some(row) = found else { return Ok(None) };
         let secrets = store.application_secrets(&auth, row.id, site.ctx.now()).await?;
         let apis = self.apis(site).await?;
-        Ok(Some(Arc::new(Client { row, secrets, apis, stand })))
+        let reach = reach(site, &row).map(str::to_owned).collect();
+        Ok(Some(Arc::new(Client { row, secrets, apis, reach, stand })))
     }
 
     /// The APIs that tokens of the tenant are for.

@@ -58,7 +58,7 @@ impl Bed {
         let mut command = Command::new(binary("qapi"));
         command.args(arguments).env_clear().env("HOME", self.home.path()).env("QUANTUMAPI_BASE_URL", self.platform());
         command.env("PATH", std::env::var("PATH").unwrap());
-        variables.iter().for_each(|(name, value)| drop(command.env(name, value)));
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         command.output().expect("qapi runs")
     }
 
