@@ -175,7 +175,7 @@ impl Opener<'_> {
 
     /// A key in the vault is at hand for whoever has a credential of any kind.
     fn has_credential(&self) -> Result<bool, Failure> {
-        Ok(self.session.api_key()?.is_some())
+        Ok(self.session.credential()?.is_some())
     }
 
     fn client(&self) -> Result<&sdk::Client, Failure> {
