@@ -97,3 +97,38 @@ fn a_signature_for_one_repository_is_none_for_another_when_that_is_asked() {
     let said = bench.ends(2, &["image", "verify", &elsewhere, "--key", &ring, "--signed-for", &there]);
     assert!(said.contains("it was made for the repository"), "{said}");
 }
+
+#[test]
+fn a_signed_platform_does_not_make_its_index_signed_nor_a_signed_index_its_platforms() {
+    let bench = Bench::start();
+    let ring = bench.keys("release", "signature");
+    let index = bench.index("team/api");
+    let (repository, _) = index.rsplit_once(':').unwrap();
+    bench.ends(0, &["image", "sign", &format!("{repository}:first"), "--key", &ring]);
+    bench.ends(2, &["image", "verify", &index, "--key", &ring]);
+    bench.ends(0, &["image", "sign", &index, "--key", &ring, "--recursive", "false"]);
+    bench.ends(0, &["image", "verify", &index, "--key", &ring]);
+    let said = bench.ends(2, &["image", "verify", &index, "--key", &ring, "--recursive", "true"]);
+    assert!(said.contains("it is not signed"), "{said}");
+    bench.ends(0, &["image", "sign", &index, "--key", &ring]);
+    bench.ends(0, &["image", "verify", &index, "--key", &ring, "--recursive", "true"]);
+}
+
+#[test]
+fn what_is_too_large_or_has_two_meanings_is_not_attested() {
+    let bench = Bench::start();
+    let ring = bench.keys("attest", "attestation");
+    let image = bench.image("team/api", "v1", "good");
+    let bom = r#"{"bomFormat":"CycloneDX","specVersion":"1.6""#;
+    for (name, text, why) in [
+        ("huge.json", format!("{bom}{}}}", " ".repeat(49 << 20)), "more than"),
+        ("twice.json", format!("{bom},\"version\":1,\"version\":2}}"), "stands twice"),
+        ("deep.json", format!("{bom},\"x\":{}{}}}", "[".repeat(500), "]".repeat(500)), "nested too deeply"),
+    ] {
+        std::fs::write(bench.folder().join(name), text).unwrap();
+        let attest = ["image", "attest", &image, "--type", "cyclonedx", "--predicate", name, "--key", &ring];
+        let said = bench.ends(2, &attest);
+        assert!(said.contains(why) && said.lines().count() == 1, "{said}");
+    }
+    bench.ends(2, &["image", "verify-attestation", &image, "--type", "cyclonedx", "--key", &ring]);
+}
