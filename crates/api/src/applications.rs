@@ -329,6 +329,20 @@ pub struct CreateApplicationKey {
     pub expires_at: Option<WireTime>,
 }
 
+/// A session that is over and of which an application could not be told.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UndeliveredLogout {
+    /// What tokens called the session.
+    pub sid: String,
+    /// Whose it was.
+    pub end_user_id: Uuid,
+    /// How often it was tried.
+    pub tries: u64,
+    /// When the session ended.
+    pub created_at: WireTime,
+}
+
 /// An API key of an application: it may do what the application's `platformScopes` and `platformResources` say.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

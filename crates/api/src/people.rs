@@ -279,6 +279,32 @@ pub struct Session {
     pub ended_at: Option<WireTime>,
 }
 
+/// What an application was allowed on somebody's behalf: the family of its tokens.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Grant {
+    /// The grant.
+    pub id: Uuid,
+    /// Who was allowed.
+    pub application_id: Uuid,
+    /// Its name.
+    pub application_name: Option<String>,
+    /// The session in which it began.
+    pub session_id: Option<Uuid>,
+    /// `authorization_code` or `device_code`.
+    pub kind: String,
+    /// What was allowed.
+    pub scopes: Vec<String>,
+    /// For which APIs.
+    pub resources: Vec<String>,
+    /// Whether it may outlive its session.
+    pub is_offline: bool,
+    /// When it began.
+    pub created_at: WireTime,
+    /// When it ends at the latest.
+    pub expires_at: WireTime,
+}
+
 /// Query of `GET /roles`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -25,6 +25,9 @@ pub struct UpdateTenant {
     /// A new name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Whether its people need a second factor where an application says nothing: `off`, `optional` or `required`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mfa_policy: Option<String>,
 }
 
 /// A tenant.
@@ -39,6 +42,8 @@ pub struct Tenant {
     pub slug: String,
     /// `active` or `suspended`.
     pub status: String,
+    /// Whether its people need a second factor where an application says nothing.
+    pub mfa_policy: String,
     /// When it was made.
     pub created_at: WireTime,
     /// When it last changed.

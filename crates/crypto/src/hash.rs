@@ -158,6 +158,14 @@ fn exactly(digest: &[u8]) -> [u8; 32] {
     digest.try_into().unwrap_or_default()
 }
 
+/// SHA-1, which proves nothing any more: lists of leaked passwords are kept by it, and nothing else is.
+pub fn sha1_of_a_leaked_password(password: &[u8]) -> [u8; 20] {
+    let digest = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, password);
+    let mut bytes = [0; 20];
+    bytes.copy_from_slice(digest.as_ref());
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

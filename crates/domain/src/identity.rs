@@ -6,6 +6,7 @@ pub mod authorization_request;
 pub mod claims;
 pub mod grant;
 pub mod liveness;
+pub mod logout;
 pub mod mail;
 pub mod oauth_scope;
 pub mod parameters;

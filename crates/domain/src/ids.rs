@@ -110,8 +110,6 @@ ids! {
     TokenKeyId,
     /// A trust in another issuer.
     TrustId,
-    /// A back-channel logout that an application is to be told of.
-    LogoutNoticeId,
 }
 
 impl CertificateId {

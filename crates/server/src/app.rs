@@ -7,11 +7,12 @@ pub mod audit;
 pub mod authority;
 pub mod backup;
 mod batch;
-mod change;
+pub mod change;
 pub mod cipher;
 pub mod data_keys;
 pub mod encryption;
 pub mod end_users;
+mod fetched_keys;
 pub mod idempotency;
 pub mod key_cache;
 pub mod keys;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 use crypto::entropy::EntropyPool;
 use store::Store;
 
+use crate::breach_list::BreachList;
 use crate::config::Config;
 use crate::egress::Egress;
 use crate::freshness::Freshness;
@@ -113,10 +115,11 @@ impl Services {
         let api_keys = Arc::new(api_keys::ApiKeys::new(core.clone()));
         let passwords = Arc::new(password_pool::Passwords::default());
         let accounts = Arc::new(accounts::Accounts::new(core.clone(), &config.portal_origin, Arc::clone(&passwords)));
+        let breaches = config.breach_list.as_deref().map(BreachList::open).transpose()?.map(Arc::new);
         let egress = Arc::new(Egress::new(&config.egress)?);
-        let trusts = Arc::new(trusts::Trusts::new(core.clone(), egress, &config.portal_origin));
+        let trusts = Arc::new(trusts::Trusts::new(core.clone(), Arc::clone(&egress), &config.portal_origin));
         Ok(Self {
-            people: Arc::new(people::People::new(Arc::clone(&accounts))),
+            people: Arc::new(people::People::new(Arc::clone(&accounts), breaches)),
             trusts: Arc::clone(&trusts),
             end_users: Arc::new(end_users::EndUsers::new(Arc::clone(&accounts))),
             roles: Arc::new(roles::Roles::new(Arc::clone(&accounts))),
@@ -137,7 +140,7 @@ impl Services {
             tenants: Arc::new(tenants::Tenants::new(core.clone())),
             audit: Arc::new(audit::Audit::new(core.clone())),
             authority: Arc::new(authority::Authority::new(core.clone(), Arc::clone(freshness), config)?),
-            oidc: Arc::new(oidc::Oidc::new(core.clone(), trusts, Arc::clone(freshness), config)),
+            oidc: Arc::new(oidc::Oidc::new(core.clone(), trusts, egress, Arc::clone(freshness), config)),
             loaded: cache,
             opened: cipher,
         })

@@ -22,6 +22,7 @@ mod authorities;
 mod checkpoints;
 mod deletions;
 mod letters;
+mod logouts;
 mod share_links;
 mod tokens;
 mod upkeep;
@@ -30,6 +31,8 @@ mod upkeep;
 const AUDIT_PERIOD: Duration = Duration::from_millis(200);
 /// How often letters are looked for: somebody waits for them.
 const LETTERS_PERIOD: Duration = Duration::from_secs(1);
+/// How often is looked for applications that have to hear that a session is over.
+const LOGOUTS_PERIOD: Duration = Duration::from_millis(500);
 /// How often everything slow is looked at.
 const UPKEEP_PERIOD: Duration = Duration::from_secs(10);
 
@@ -66,10 +69,11 @@ pub fn start(platform: &Platform, stop: watch::Receiver<bool>) -> JoinHandle<()>
     let authorities = authorities::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let tokens = tokens::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let letters = letters::run(platform.clone(), Ticks::new(LETTERS_PERIOD, stop.clone()));
+    let logouts = logouts::run(platform.clone(), Ticks::new(LOGOUTS_PERIOD, stop.clone()));
     let old_letters = letters::forget(platform.clone(), Ticks::new(TIDYING_PERIOD, stop.clone()));
     let upkeep = upkeep::run(platform.clone(), Ticks::new(UPKEEP_PERIOD, stop));
     tokio::spawn(async move {
-        let mail = async { tokio::join!(letters, old_letters) };
+        let mail = async { tokio::join!(letters, old_letters, logouts) };
         tokio::join!(audit, checkpoints, deletions, share_links, authorities, tokens, mail, upkeep);
         feed.abort();
     })

@@ -53,6 +53,8 @@ pub struct Config {
     pub environment: String,
     /// What the server may call by itself.
     pub egress: EgressSection,
+    /// A file of passwords that leaked, which nobody may choose.
+    pub breach_list: Option<PathBuf>,
 }
 
 /// The store's part.
@@ -115,6 +117,14 @@ struct File {
     mail: Option<mail::MailSection>,
     #[serde(default)]
     egress: EgressSection,
+    #[serde(default)]
+    passwords: PasswordsSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PasswordsSection {
+    breach_list_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -300,6 +310,7 @@ impl Config {
             mail: file.mail.map(mail::MailSection::checked).transpose()?,
             environment: server.environment,
             egress: file.egress,
+            breach_list: file.passwords.breach_list_file,
         })
     }
 
@@ -329,6 +340,7 @@ impl Config {
             mail: Some(mail::MailConfig::dev(data_dir)),
             environment: "development".to_owned(),
             egress: EgressSection::loopback(),
+            breach_list: None,
         })
     }
 }
@@ -417,7 +429,7 @@ mod tests {
         std::fs::write(&url, "postgres://qapi@localhost/qapi\n").unwrap();
         let sample = include_str!("../../../deploy/config/postgres.toml");
         let postgres = Config::parse(&sample.replace("/etc/qapi/database-url", url.to_str().unwrap())).unwrap();
-        assert_eq!(postgres.http.trusted_proxies.len(), 1);
+        assert_eq!((postgres.http.trusted_proxies.len(), postgres.egress.allow.len()), (1, 1));
         let StoreConfig::Postgres { url, danger_plaintext } = postgres.store else { panic!("another engine") };
         assert_eq!((url.0.as_str(), danger_plaintext), ("postgres://qapi@localhost/qapi", false));
     }

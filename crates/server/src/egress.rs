@@ -1,4 +1,4 @@
-//! The one client by which the server calls others, for the little that it fetches: keys and metadata of issuers.
+//! The one client by which the server calls others: it fetches keys and metadata, and tells applications that somebody signed out.
 //!
 //! Names are looked up first and connected to afterwards, and an address that is neither public nor allowed by the configuration is
 //! none. Nothing is followed: an answer that is not 200 is no answer. At most 64 KiB, in at most three seconds.
@@ -12,8 +12,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::{Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::TokioExecutor;
@@ -39,7 +40,7 @@ pub enum Error {
     /// Nobody answered, or not in time.
     #[error("nobody answered there within three seconds")]
     Unreachable,
-    /// Another answer than 200.
+    /// An answer that says no, or that leads elsewhere.
     #[error("the answer was {0}")]
     Status(u16),
     /// A longer answer.
@@ -49,7 +50,7 @@ pub enum Error {
 
 /// Calls others.
 pub struct Egress {
-    http: legacy::Client<tls::OverResolver<Guarded>, Empty<Bytes>>,
+    http: legacy::Client<tls::OverResolver<Guarded>, Full<Bytes>>,
     allowed: Arc<[IpNet]>,
 }
 
@@ -66,22 +67,39 @@ impl Egress {
 
     /// What is at an address.
     pub async fn fetch(&self, address: &str) -> Result<Vec<u8>, Error> {
-        let uri: Uri = address.parse().map_err(|_| Error::Address)?;
-        self.check(&uri)?;
-        match tokio::time::timeout(PATIENCE, self.fetch_now(uri)).await {
-            Ok(fetched) => fetched,
+        let request = Request::get(self.checked(address)?).header("accept", "application/json");
+        self.in_time(self.fetch_now(request.body(Full::default()).map_err(|_| Error::Address)?)).await
+    }
+
+    /// Sends a form somewhere. What comes back is not read; anything but 200 and 204 is an error.
+    pub async fn post_form(&self, address: &str, form: String) -> Result<(), Error> {
+        let request = Request::post(self.checked(address)?).header("content-type", "application/x-www-form-urlencoded");
+        let request = request.body(Full::from(form)).map_err(|_| Error::Address)?;
+        self.in_time(async { self.answer(request, &[StatusCode::OK, StatusCode::NO_CONTENT]).await.map(drop) }).await
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        match tokio::time::timeout(PATIENCE, work).await {
+            Ok(done) => done,
             Err(_) => Err(Error::Unreachable),
         }
     }
 
-    async fn fetch_now(&self, uri: Uri) -> Result<Vec<u8>, Error> {
-        let request = Request::get(uri).header("accept", "application/json").body(Empty::new());
-        let answer = self.http.request(request.map_err(|_| Error::Address)?).await.map_err(|error| reason(&error))?;
-        if answer.status() != StatusCode::OK {
-            return Err(Error::Status(answer.status().as_u16()));
-        }
+    async fn fetch_now(&self, request: Request<Full<Bytes>>) -> Result<Vec<u8>, Error> {
+        let answer = self.answer(request, &[StatusCode::OK]).await?;
         let body = Limited::new(answer.into_body(), LARGEST_BYTES).collect().await.map_err(|_| Error::Body)?;
         Ok(body.to_bytes().to_vec())
+    }
+
+    async fn answer(&self, request: Request<Full<Bytes>>, good: &[StatusCode]) -> Result<Response<Incoming>, Error> {
+        let answer = self.http.request(request).await.map_err(|error| reason(&error))?;
+        if good.contains(&answer.status()) { Ok(answer) } else { Err(Error::Status(answer.status().as_u16())) }
+    }
+
+    fn checked(&self, address: &str) -> Result<Uri, Error> {
+        let uri: Uri = address.parse().map_err(|_| Error::Address)?;
+        self.check(&uri)?;
+        Ok(uri)
     }
 
     /// Addresses that are numbers are looked at here: they are not looked up. Plain HTTP reaches what is allowed and nothing else.

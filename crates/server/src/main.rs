@@ -5,6 +5,7 @@
 
 mod app;
 mod background;
+mod breach_list;
 mod clock;
 mod command;
 mod config;

@@ -6,6 +6,7 @@ use domain::ids::{AccountId, LoginEventId, SessionId};
 use domain::time::Timestamp;
 
 use crate::error::Result;
+use crate::logout_notices::tell_of_account;
 use crate::row::Row;
 use crate::stmt::{Stmt, sql};
 use crate::store::Store;
@@ -84,17 +85,15 @@ pub fn end_session_of<A: Action>(
     .bind(now.millis())
 }
 
-/// Ends every session and every grant of somebody.
+/// Ends every session and every grant of somebody, and has the applications told.
 pub fn end_everything_of<A: Action>(auth: &Authorized<A>, account: AccountId, why: Ended, now: Timestamp) -> Vec<Stmt> {
-    [
+    let ends = [
         "UPDATE session SET state = 'ended', reason = $3, ended_at = $4 WHERE tenant = $1 AND account = $2 AND state = 'live'",
         "UPDATE token_grant SET state = 'ended', reason = $3, ended_at = $4 WHERE tenant = $1 AND account = $2 AND state = 'live'",
-    ]
-    .into_iter()
-    .map(|text| {
-        sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(why.as_str()).bind(now.millis())
-    })
-    .collect()
+    ];
+    let end =
+        |text| sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(why.as_str()).bind(now.millis());
+    std::iter::once(tell_of_account(auth, account, now)).chain(ends.into_iter().map(end)).collect()
 }
 
 fn session(row: &Row) -> Result<ListedSession> {

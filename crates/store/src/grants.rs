@@ -6,6 +6,7 @@ use domain::ids::{AccountId, ApplicationId, GrantId, SessionId};
 use domain::time::Timestamp;
 
 use crate::error::{Error, Result};
+use crate::logout_notices::tell_of_session;
 use crate::row::{Row, opt_word, word};
 use crate::stmt::{Stmt, sql};
 use crate::store::Store;
@@ -89,17 +90,6 @@ impl Store {
         self.scan(statement.bind(MOST_GRANTS)).await?.iter().map(grant).collect()
     }
 
-    /// What began in a session and nobody ended: who has to hear that it is over.
-    pub async fn grants_of_session<A: Action>(
-        &self,
-        auth: &Authorized<A>,
-        session: SessionId,
-    ) -> Result<Vec<StoredGrant>> {
-        let text = select_grants!("AND session = $2 AND state = 'live' ORDER BY created_at DESC, id LIMIT $3");
-        let statement = sql(text).bind(auth.tenant().as_bytes()).bind(session.as_bytes()).bind(MOST_GRANTS);
-        self.scan(statement).await?.iter().map(grant).collect()
-    }
-
     /// The code of this hash.
     pub async fn authorization_code<A: Action>(
         &self,
@@ -148,13 +138,16 @@ pub fn end_grant<A: Action>(auth: &Authorized<A>, id: GrantId, why: Ended, now: 
         .bind(now.millis())
 }
 
-/// Ends every grant that began in a session.
-pub fn end_grants_of_session<A: Action>(auth: &Authorized<A>, session: SessionId, why: Ended, now: Timestamp) -> Stmt {
-    sql("UPDATE token_grant SET state = 'ended', reason = $3, ended_at = $4 WHERE tenant = $1 AND session = $2 AND state = 'live'")
-        .bind(auth.tenant().as_bytes())
-        .bind(session.as_bytes())
-        .bind(why.as_str())
-        .bind(now.millis())
+/// Ends every grant that began in a session, and has the applications told that the session is over.
+pub fn end_grants_of_session<A: Action>(
+    auth: &Authorized<A>,
+    session: SessionId,
+    why: Ended,
+    now: Timestamp,
+) -> [Stmt; 2] {
+    let end = "UPDATE token_grant SET state = 'ended', reason = $3, ended_at = $4 WHERE tenant = $1 AND session = $2 AND state = 'live'";
+    let end = sql(end).bind(auth.tenant().as_bytes()).bind(session.as_bytes()).bind(why.as_str()).bind(now.millis());
+    [tell_of_session(auth, session, now), end]
 }
 
 /// Ends a session. Touches no row when it was ended before.

@@ -88,6 +88,13 @@ pub const MIGRATIONS: &[Migration] = &[
         files: &[Part::Main],
         postgres: "",
     },
+    Migration {
+        version: 8,
+        name: "sessions over",
+        sql: include_str!("migrate/0008_sessions_over.sql"),
+        files: &[Part::Main],
+        postgres: "",
+    },
 ];
 
 /// Why a schema cannot be used.

@@ -7,6 +7,7 @@ use domain::ids::{AccountId, ApplicationId, SessionId};
 use domain::time::Timestamp;
 
 use crate::error::{Error, Result};
+use crate::logout_notices::tell_of_others;
 use crate::stmt::{Stmt, sql};
 use crate::store::Store;
 
@@ -60,7 +61,8 @@ pub fn end_grants_to<A: Action>(
     .bind(now.millis())
 }
 
-/// Ends every session of somebody but one, and every grant that does not hang on it; access tokens issued before are dead.
+/// Ends every session of somebody but one, and every grant that does not hang on it; access tokens issued before are dead. The
+/// applications of the ended sessions are told.
 pub fn end_everything_but<A: Action>(
     auth: &Authorized<A>,
     account: AccountId,
@@ -79,6 +81,7 @@ pub fn end_everything_but<A: Action>(
     let cut = "UPDATE account SET tokens_not_before = CASE WHEN tokens_not_before > $3 THEN tokens_not_before ELSE $3 END \
                WHERE tenant = $1 AND id = $2";
     vec![
+        tell_of_others(auth, account, kept, now),
         end("UPDATE session SET state = 'ended', reason = $4, ended_at = $5 \
              WHERE tenant = $1 AND account = $2 AND id <> $3 AND state = 'live'"),
         end("UPDATE token_grant SET state = 'ended', reason = $4, ended_at = $5 \

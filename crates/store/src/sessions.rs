@@ -95,6 +95,26 @@ pub fn renew_session<A: Action>(auth: &Authorized<A>, live: &LiveSession, hash: 
     .bind(now.millis())
 }
 
+/// The same for a session whose person signed in anew: it ends by itself later.
+pub fn prolong_session<A: Action>(
+    auth: &Authorized<A>,
+    live: &LiveSession,
+    hash: [u8; 32],
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Stmt {
+    sql("UPDATE session SET hash = $3, acr = $4, amr = $5, authenticated_at = $6, seen_at = $7, expires_at = $8 \
+         WHERE tenant = $1 AND id = $2 AND state = 'live'")
+    .bind(auth.tenant().as_bytes())
+    .bind(live.id.as_bytes())
+    .bind(hash)
+    .bind(&live.acr)
+    .bind(live.amr.join(" "))
+    .bind(live.authenticated_at.millis())
+    .bind(now.millis())
+    .bind(expires_at.millis())
+}
+
 fn found(row: &Row) -> Result<FoundSession> {
     let at = |column| row.int(column).map(Timestamp::from_millis);
     let live = LiveSession {

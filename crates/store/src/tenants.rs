@@ -1,11 +1,12 @@
 //! Tenants. Their slugs stand in addresses, so they never change.
 
 use domain::authz::{Authorized, ManageTenants};
+use domain::identity::application::MfaPolicy;
 use domain::ids::TenantId;
 use domain::time::Timestamp;
 
 use crate::error::Result;
-use crate::row::Row;
+use crate::row::{Row, opt_word};
 use crate::stmt::{Stmt, sql};
 use crate::store::Store;
 
@@ -26,6 +27,8 @@ pub struct Tenant {
     pub updated_at: Timestamp,
     /// Counts changes; the entity tag.
     pub revision: i64,
+    /// Whether its people need a second factor, where an application says nothing.
+    pub mfa_policy: Option<MfaPolicy>,
 }
 
 const MOST_TENANTS: i64 = 10_000;
@@ -33,13 +36,15 @@ const MOST_TENANTS: i64 = 10_000;
 impl Store {
     /// One tenant.
     pub async fn tenant(&self, _: &Authorized<ManageTenants>, id: TenantId) -> Result<Option<Tenant>> {
-        let text = "SELECT id, slug, name, state, created_at, updated_at, ver FROM tenant WHERE id = $1 LIMIT 1";
+        let text =
+            "SELECT id, slug, name, state, created_at, updated_at, ver, mfa_policy FROM tenant WHERE id = $1 LIMIT 1";
         self.read_one(sql(text).bind(id.as_bytes())).await?.as_ref().map(tenant).transpose()
     }
 
     /// Every tenant, by slug.
     pub async fn tenants(&self, _: &Authorized<ManageTenants>) -> Result<Vec<Tenant>> {
-        let text = "SELECT id, slug, name, state, created_at, updated_at, ver FROM tenant ORDER BY slug LIMIT $1";
+        let text =
+            "SELECT id, slug, name, state, created_at, updated_at, ver, mfa_policy FROM tenant ORDER BY slug LIMIT $1";
         self.scan(sql(text).bind(MOST_TENANTS)).await?.iter().map(tenant).collect()
     }
 
@@ -53,6 +58,13 @@ impl Store {
     pub async fn slug_of_tenant(&self, id: TenantId) -> Result<Option<String>> {
         let found = self.read_one(sql("SELECT slug FROM tenant WHERE id = $1 LIMIT 1").bind(id.as_bytes())).await?;
         found.map(|row| Ok(row.text(0)?.to_owned())).transpose()
+    }
+
+    /// Whether a tenant's people need a second factor, where an application says nothing.
+    pub async fn mfa_policy_of_tenant(&self, id: TenantId) -> Result<Option<MfaPolicy>> {
+        let found =
+            self.read_one(sql("SELECT mfa_policy FROM tenant WHERE id = $1 LIMIT 1").bind(id.as_bytes())).await?;
+        found.map_or(Ok(None), |row| opt_word(&row, 0))
     }
 
     /// Every tenant's id, for work that goes through all of them.
@@ -75,12 +87,13 @@ pub fn insert_tenant(tenant: &Tenant) -> Stmt {
 
 /// Writes back a tenant that was read at its revision; touches no row when somebody else changed it in between.
 pub fn update_tenant(_: &Authorized<ManageTenants>, tenant: &Tenant) -> Stmt {
-    sql("UPDATE tenant SET name = $2, state = $3, updated_at = $4, ver = ver + 1 WHERE id = $1 AND ver = $5")
+    sql("UPDATE tenant SET name = $2, state = $3, updated_at = $4, mfa_policy = $6, ver = ver + 1 WHERE id = $1 AND ver = $5")
         .bind(tenant.id.as_bytes())
         .bind(&tenant.name)
         .bind(state(tenant.is_suspended))
         .bind(tenant.updated_at.millis())
         .bind(tenant.revision)
+        .bind(tenant.mfa_policy.map(MfaPolicy::as_str))
 }
 
 fn state(is_suspended: bool) -> &'static str {
@@ -96,5 +109,6 @@ fn tenant(row: &Row) -> Result<Tenant> {
         created_at: Timestamp::from_millis(row.int(4)?),
         updated_at: Timestamp::from_millis(row.int(5)?),
         revision: row.int(6)?,
+        mfa_policy: opt_word(row, 7)?,
     })
 }

@@ -4,7 +4,7 @@ use super::{Route, routes, schema};
 use crate::applications::{
     Application, ApplicationKey, ApplicationList, CreateApplication, CreateApplicationKey, CreateResourceServer,
     CreatedApplication, ListApplications, ResourceServer, ResourceServerList, RotateClientSecret, RotatedClientSecret,
-    UpdateApplication, UpdateResourceServer,
+    UndeliveredLogout, UpdateApplication, UpdateResourceServer,
 };
 use crate::error::ErrorCode::{Conflict, Forbidden, NotFound, PreconditionFailed, ValueNotReplayable};
 
@@ -72,6 +72,13 @@ routes! {
         Route::delete("deleteApplicationKey", "/api/v1/applications/{id}/keys/{keyId}", "applications")
             .scope("applications:write")
             .does("Revoke an API key of an application.")
+            .fails(&[NotFound]);
+    /// Logouts that an application was not told of.
+    APPLICATION_LOGOUTS =
+        Route::get("listUndeliveredLogouts", "/api/v1/applications/{id}/undelivered-logouts", "applications")
+            .scope("applications:read")
+            .does("Sessions that are over and of which the application could not be told, newest first; kept for 30 days.")
+            .answers(schema::<Vec<UndeliveredLogout>>())
             .fails(&[NotFound]);
 
     /// A new API that tokens are for.

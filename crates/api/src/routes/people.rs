@@ -1,11 +1,11 @@
 //! Routes of people: end users (contract 4.9), roles (4.10), the tenant's own (4.11).
 
 use super::{Route, routes, schema};
-use crate::error::ErrorCode::{Conflict, Forbidden, NotFound, ValueNotReplayable};
+use crate::error::ErrorCode::{Conflict, Forbidden, NotFound, PreconditionFailed, ValueNotReplayable};
 use crate::people::{
-    AssignRole, BlockEndUser, CreateEndUser, CreateRole, EndUser, EndUserList, EndUserRole, EndUserStats, InviteUser,
-    ListEndUsers, ListLogins, ListRoles, ListUsers, Login, Role, Session, TemporaryPassword, UpdateEndUser, UpdateRole,
-    UpdateUser, User, UserList,
+    AssignRole, BlockEndUser, CreateEndUser, CreateRole, EndUser, EndUserList, EndUserRole, EndUserStats, Grant,
+    InviteUser, ListEndUsers, ListLogins, ListRoles, ListUsers, Login, Role, Session, TemporaryPassword, UpdateEndUser,
+    UpdateRole, UpdateUser, User, UserList,
 };
 
 routes! {
@@ -41,14 +41,14 @@ routes! {
         .does("Change what is given of an end user.")
         .takes(schema::<UpdateEndUser>())
         .answers(schema::<EndUser>())
-        .fails(&[NotFound, Conflict]);
+        .fails(&[NotFound, Conflict, PreconditionFailed]);
     /// The same by another verb.
     END_USER_PUT = Route::put("replaceEndUser", "/api/v1/applications/{app}/end-users/{id}", "end-users")
         .scope("endusers:write")
         .does("Change what is given of an end user, for clients that say PUT.")
         .takes(schema::<UpdateEndUser>())
         .answers(schema::<EndUser>())
-        .fails(&[NotFound, Conflict]);
+        .fails(&[NotFound, Conflict, PreconditionFailed]);
     /// Remove an end user.
     END_USER_DELETE = Route::delete("deleteEndUser", "/api/v1/applications/{app}/end-users/{id}", "end-users")
         .scope("endusers:write")
@@ -135,6 +135,22 @@ routes! {
         .scope("endusers:write")
         .does("End one session of an end user with what was granted in it.")
         .fails(&[NotFound]);
+    /// What applications may do on somebody's behalf.
+    END_USER_GRANTS = Route::get("listEndUserGrants", "/api/v1/applications/{app}/end-users/{id}/grants", "end-users")
+        .scope("endusers:read")
+        .does("What applications were allowed on an end user's behalf and nobody ended, newest first.")
+        .answers(schema::<Vec<Grant>>())
+        .fails(&[NotFound]);
+    /// End one grant.
+    END_USER_GRANT_END = Route::delete("endEndUserGrant", "/api/v1/applications/{app}/end-users/{id}/grants/{grantId}", "end-users")
+        .scope("endusers:write")
+        .does("End one grant of an end user with every token of its family within a second.")
+        .fails(&[NotFound]);
+    /// Take second factors away.
+    END_USER_FACTORS_REMOVE = Route::delete("removeEndUserFactors", "/api/v1/applications/{app}/end-users/{id}/factors", "end-users")
+        .scope("endusers:write")
+        .does("Remove the second factors of an end user who lost them, sign them out everywhere and tell them by a letter.")
+        .fails(&[NotFound, Conflict]);
     /// A new role.
     ROLE_CREATE = Route::post("createRole", "/api/v1/roles", "roles")
         .scope("roles:write")
@@ -161,7 +177,7 @@ routes! {
         .does("Change what is given of a role.")
         .takes(schema::<UpdateRole>())
         .answers(schema::<Role>())
-        .fails(&[NotFound, Conflict]);
+        .fails(&[NotFound, Conflict, PreconditionFailed]);
     /// Remove a role.
     ROLE_DELETE = Route::delete("deleteRole", "/api/v1/roles/{id}", "roles")
         .scope("roles:write")
@@ -192,7 +208,7 @@ routes! {
         .does("Change what is given of one of the tenant's own people.")
         .takes(schema::<UpdateUser>())
         .answers(schema::<User>())
-        .fails(&[Forbidden, NotFound, Conflict]);
+        .fails(&[Forbidden, NotFound, Conflict, PreconditionFailed]);
     /// Remove one of them.
     USER_DELETE = Route::delete("deleteUser", "/api/v1/users/{id}", "users")
         .scope("users:write")
@@ -221,4 +237,20 @@ routes! {
         .scope("users:write")
         .does("End one session of one of the tenant's own people.")
         .fails(&[Forbidden, NotFound]);
+    /// What applications may do on their behalf.
+    USER_GRANTS = Route::get("listUserGrants", "/api/v1/users/{id}/grants", "users")
+        .scope("users:read")
+        .does("What applications were allowed on behalf of one of the tenant's own people and nobody ended, newest first.")
+        .answers(schema::<Vec<Grant>>())
+        .fails(&[NotFound]);
+    /// End one of their grants.
+    USER_GRANT_END = Route::delete("endUserGrant", "/api/v1/users/{id}/grants/{grantId}", "users")
+        .scope("users:write")
+        .does("End one grant of one of the tenant's own people with every token of its family within a second.")
+        .fails(&[NotFound]);
+    /// Take their second factors away.
+    USER_FACTORS_REMOVE = Route::delete("removeUserFactors", "/api/v1/users/{id}/factors", "users")
+        .scope("users:write")
+        .does("Remove the second factors of one of the tenant's own people who lost them, sign them out everywhere and tell them by a letter.")
+        .fails(&[Forbidden, NotFound, Conflict]);
 }

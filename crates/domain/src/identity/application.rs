@@ -103,6 +103,17 @@ words! {
     }
 }
 
+impl MfaPolicy {
+    /// Whether somebody is asked for a second factor who has one, or none yet.
+    pub fn asks(self, has_one: bool) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Optional => has_one,
+            Self::Required => true,
+        }
+    }
+}
+
 impl Kind {
     /// Whether it can keep a secret. One that cannot has PKCE alone.
     pub fn is_confidential(self) -> bool {

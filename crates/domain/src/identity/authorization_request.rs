@@ -204,6 +204,14 @@ impl AuthorizationRequest {
         }
     }
 
+    /// Whether the application may still ask this: it may have been changed while the request waited.
+    pub fn is_allowed(&self, may: &Asking<'_>) -> bool {
+        may.has_codes
+            && redirect_uri::is_registered(may.redirect_uris, &self.redirect_uri, may.is_installed)
+            && self.scope.words().all(|word| may.allowed_scopes.iter().any(|allowed| allowed == word))
+            && self.resources.iter().all(|resource| may.resources.contains(resource))
+    }
+
     fn asks(&self, prompt: Prompt) -> bool {
         self.prompt.contains(&prompt)
     }

@@ -30,6 +30,9 @@ pub enum BadPassword {
     /// Not text.
     #[error("must not have control characters")]
     Control,
+    /// It leaked somewhere.
+    #[error("is in a list of passwords that leaked: choose one that you use nowhere else")]
+    Leaked,
     /// Among those that are guessed first.
     #[error("is among those that are guessed first: choose a longer one, or several words")]
     Guessable,

@@ -2,15 +2,16 @@
 //!
 //! `bare serve ADDRESS` answers two routes on the server's own HTTP stack: `/echo` parses the JSON of a request and
 //! writes it back; `/sealed` encrypts its plaintext to one ML-KEM-768 key, with one encapsulation, one KDF and one
-//! AES-GCM per request. Neither authenticates, counts or records anything. `bare sign` and `bare commit DIR` run the
-//! signing primitive and the database engine by themselves and print their rate per second. `bare csr NAME` prints a
-//! certificate request to measure with.
+//! AES-GCM per request. Neither authenticates, counts or records anything. `bare sign`, `bare stretch` and `bare commit DIR`
+//! run the signing primitive, the stretching of a password and the database engine by themselves and print their rate per
+//! second. `bare csr NAME` prints a certificate request to measure with.
 
 #![expect(clippy::print_stdout, reason = "the result is read from standard output")]
 
 mod commit;
 mod http;
 mod sign;
+mod stretch;
 
 use std::process::ExitCode;
 
@@ -20,10 +21,11 @@ fn main() -> anyhow::Result<ExitCode> {
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["serve", address] => runtime.block_on(http::serve(address))?,
         ["sign"] => println!("{:.0}", sign::rate()?),
+        ["stretch"] => println!("{:.1}", stretch::rate()?),
         ["csr", name] => println!("{}", sign::request(name)?),
         ["commit", dir] => println!("{:.0}", runtime.block_on(commit::rate(dir.as_ref()))?),
         _ => {
-            println!("usage: bare serve ADDRESS | bare sign | bare commit DIR | bare csr NAME");
+            println!("usage: bare serve ADDRESS | bare sign | bare stretch | bare commit DIR | bare csr NAME");
             return Ok(ExitCode::from(2));
         }
     }

@@ -4,6 +4,7 @@
 //! what its own tokens may do at this platform.
 
 mod keys;
+mod logouts;
 pub mod secrets;
 mod shown;
 pub mod wanted;
@@ -28,6 +29,7 @@ use store::applications::{
 
 use super::Core;
 use super::api_keys::ApiKeys;
+use super::change::{Revised, must_be_seen};
 use super::paging::Page;
 use super::tenants::bytes;
 use crate::ctx::Ctx;
@@ -44,12 +46,7 @@ pub struct Applications {
 }
 
 /// An application and its revision.
-pub struct Tagged {
-    /// As it is shown.
-    pub body: Shown,
-    /// The entity tag.
-    pub revision: i64,
-}
+pub type Tagged = Revised<Shown>;
 
 fn entry(action: &'static str) -> Entry {
     Entry::new(action, "identity", "Application")
@@ -178,9 +175,7 @@ impl Applications {
         entry: &mut Entry,
     ) -> Outcome<Tagged> {
         let old = self.load(auth, id, entry).await?;
-        if seen.is_some_and(|seen| seen != old.revision) {
-            return Err(Problem::new(ErrorCode::PreconditionFailed, "The application was changed since it was read."));
-        }
+        must_be_seen(seen, old.revision)?;
         let mut row = wanted::changed(&old, request)?;
         permits(ctx, &old, &row)?;
         row.updated_at = ctx.now();

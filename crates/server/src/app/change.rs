@@ -1,10 +1,11 @@
 //! One way to change what replicas cache: guarded statements, their audit event, and the tenant's epoch, together.
 
+use api::error::ErrorCode;
 use domain::ids::TenantId;
 use store::Stmt;
 
 use super::Core;
-use crate::problem::Outcome;
+use crate::problem::{Outcome, Problem};
 
 impl Core {
     /// One transaction. Every statement must touch exactly one row; otherwise nothing happens and it is a conflict.
@@ -41,4 +42,20 @@ impl Core {
         });
         Ok(written.await?)
     }
+}
+
+/// Something as it is shown, with the revision that is its entity tag.
+pub struct Revised<T> {
+    /// As it is shown.
+    pub body: T,
+    /// Counts changes.
+    pub revision: i64,
+}
+
+/// Refuses a change over another revision than the caller saw, if they say which.
+pub fn must_be_seen(seen: Option<i64>, revision: i64) -> Outcome<()> {
+    if seen.is_none_or(|seen| seen == revision) {
+        return Ok(());
+    }
+    Err(Problem::new(ErrorCode::PreconditionFailed, "It was changed since it was read."))
 }

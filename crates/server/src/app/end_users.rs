@@ -18,6 +18,7 @@ use store::accounts::{AccountFilter, StoredAccount, insert_account, set_password
 use store::roles::{StoredAssignment, insert_assignment, lock_role};
 
 use super::accounts::{Accounts, email, sealed};
+use super::change::{Revised, must_be_seen};
 use super::paging::Page;
 use super::tenants::bytes;
 use crate::ctx::Ctx;
@@ -134,7 +135,7 @@ impl EndUsers {
     }
 
     /// One end user, with roles and where they came from last.
-    pub async fn get(&self, ctx: &Ctx, auth: &Authorized<ReadEndUsers>, whom: Whom) -> Outcome<EndUser> {
+    pub async fn get(&self, ctx: &Ctx, auth: &Authorized<ReadEndUsers>, whom: Whom) -> Outcome<Revised<EndUser>> {
         let mut entry = entry("EndUserRead");
         let result = self.get_now(ctx, auth, whom, &mut entry).await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
@@ -146,9 +147,9 @@ impl EndUsers {
         auth: &Authorized<ReadEndUsers>,
         whom: Whom,
         entry: &mut Entry,
-    ) -> Outcome<EndUser> {
+    ) -> Outcome<Revised<EndUser>> {
         let row = self.load(auth, whom, entry).await?;
-        self.whole(ctx, auth, &row).await
+        Ok(Revised { body: self.whole(ctx, auth, &row).await?, revision: row.revision })
     }
 
     async fn whole<A: Action>(&self, ctx: &Ctx, auth: &Authorized<A>, row: &StoredAccount) -> Outcome<EndUser> {
@@ -255,10 +256,11 @@ impl EndUsers {
         ctx: &Ctx,
         auth: &Authorized<WriteEndUsers>,
         whom: Whom,
+        seen: Option<i64>,
         request: UpdateEndUser,
-    ) -> Outcome<EndUser> {
+    ) -> Outcome<Revised<EndUser>> {
         let mut entry = entry("EndUserUpdated");
-        let result = self.update_now(ctx, auth, whom, request, &mut entry).await;
+        let result = self.update_now(ctx, auth, (whom, seen), request, &mut entry).await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
@@ -266,11 +268,12 @@ impl EndUsers {
         &self,
         ctx: &Ctx,
         auth: &Authorized<WriteEndUsers>,
-        whom: Whom,
+        (whom, seen): (Whom, Option<i64>),
         request: UpdateEndUser,
         entry: &mut Entry,
-    ) -> Outcome<EndUser> {
+    ) -> Outcome<Revised<EndUser>> {
         let mut row = self.load(auth, whom, entry).await?;
+        must_be_seen(seen, row.revision)?;
         let mut profile = sealed::open(ctx, &row)?;
         if let Some(name) = request.display_name {
             profile.display_name = name;
@@ -288,7 +291,7 @@ impl EndUsers {
         }
         self.accounts.reseal(ctx, &mut row, &profile)?;
         self.accounts.save(ctx, "update end user", auth, &row, Vec::new(), entry).await?;
-        self.whole(ctx, auth, &row).await
+        Ok(Revised { body: self.whole(ctx, auth, &row).await?, revision: row.revision + 1 })
     }
 
     /// The history of somebody.

@@ -10,6 +10,7 @@
 //! Whatever works once is spent by a guarded statement in the transaction that makes what follows from it.
 
 pub mod authorize;
+mod backchannel;
 pub mod bearer;
 mod built_in;
 pub mod client_auth;
@@ -34,6 +35,7 @@ mod writing;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock};
 
+use crypto::jose::KeySet;
 use crypto::random::Random as _;
 use crypto::secret::SecretBytes;
 use domain::authz::{Authorized, ManageTokens, on_behalf_of_the_platform};
@@ -41,8 +43,10 @@ use domain::ids::{ApplicationId, TenantId};
 use domain::rate::Bucket;
 
 use super::Core;
+use super::fetched_keys::FetchedKeys;
 use super::trusts::Trusts;
 use crate::config::Config;
+use crate::egress::Egress;
 use crate::freshness::Freshness;
 use crate::keyring::root::Root;
 
@@ -54,6 +58,9 @@ pub use site::Site;
 pub struct Oidc {
     core: Core,
     trusts: Arc<Trusts>,
+    egress: Arc<Egress>,
+    /// Keys that applications publish.
+    client_keys: FetchedKeys<KeySet>,
     freshness: Arc<Freshness>,
     /// The origin of every issuer.
     origin: String,
@@ -76,10 +83,18 @@ const CAPACITY: usize = 65_536;
 
 impl Oidc {
     /// Over the core.
-    pub fn new(core: Core, trusts: Arc<Trusts>, freshness: Arc<Freshness>, config: &Config) -> Self {
+    pub fn new(
+        core: Core,
+        trusts: Arc<Trusts>,
+        egress: Arc<Egress>,
+        freshness: Arc<Freshness>,
+        config: &Config,
+    ) -> Self {
         Self {
             core,
             trusts,
+            egress,
+            client_keys: FetchedKeys::default(),
             freshness,
             origin: config.portal_origin.clone(),
             requests_per_minute: config.limits.client_requests_per_minute,

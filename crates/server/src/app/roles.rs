@@ -12,6 +12,7 @@ use store::Stmt;
 use store::roles::{ListedRole, StoredRole, cut_off_holders, delete_role, insert_role, lock_role, update_role};
 
 use super::accounts::Accounts;
+use super::change::{Revised, must_be_seen};
 use super::tenants::bytes;
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
@@ -85,9 +86,10 @@ impl Roles {
     }
 
     /// One role.
-    pub async fn get(&self, ctx: &Ctx, auth: &Authorized<ReadRoles>, id: RoleId) -> Outcome<Shown> {
+    pub async fn get(&self, ctx: &Ctx, auth: &Authorized<ReadRoles>, id: RoleId) -> Outcome<Revised<Shown>> {
         let mut entry = entry("RoleRead");
-        let result = self.load(auth, id, &mut entry).await.map(|row| show(&row));
+        let result =
+            self.load(auth, id, &mut entry).await.map(|row| Revised { body: show(&row), revision: row.role.revision });
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
@@ -112,10 +114,11 @@ impl Roles {
         ctx: &Ctx,
         auth: &Authorized<WriteRoles>,
         id: RoleId,
+        seen: Option<i64>,
         request: UpdateRole,
-    ) -> Outcome<Shown> {
+    ) -> Outcome<Revised<Shown>> {
         let mut entry = entry("RoleUpdated");
-        let result = self.update_now(ctx, auth, id, request, &mut entry).await;
+        let result = self.update_now(ctx, auth, (id, seen), request, &mut entry).await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
@@ -123,18 +126,20 @@ impl Roles {
         &self,
         ctx: &Ctx,
         auth: &Authorized<WriteRoles>,
-        id: RoleId,
+        (id, seen): (RoleId, Option<i64>),
         request: UpdateRole,
         entry: &mut Entry,
-    ) -> Outcome<Shown> {
+    ) -> Outcome<Revised<Shown>> {
         let old = self.load(auth, id, entry).await?;
+        must_be_seen(seen, old.role.revision)?;
         let mut role = changed(old.role.clone(), request)?;
         role.updated_at = ctx.now();
         entry.resource(role.id, &role.name);
         let is_renamed = role.name != old.role.name;
         let follow = if is_renamed { vec![cut_off_holders(auth, id, ctx.now())] } else { Vec::new() };
         self.commit(ctx, "update role", vec![update_role(auth, &role)], follow, entry).await?;
-        Ok(show(&ListedRole { role, ..old }))
+        let revision = role.revision + 1;
+        Ok(Revised { body: show(&ListedRole { role, ..old }), revision })
     }
 
     /// Deletes a role that nobody has.

@@ -55,6 +55,7 @@ pub fn provision(root: &Root, new: NewTenant, now: Timestamp, random: &dyn Rando
     let (kek, epoch) = new_tenant_keys(root, new.id, now, random)?;
     let keys = TenantKeys::open(root, new.id, std::slice::from_ref(&kek), std::slice::from_ref(&epoch))?;
     let tenant = Tenant {
+        mfa_policy: None,
         id: new.id,
         slug: new.slug,
         name: new.name,

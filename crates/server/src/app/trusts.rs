@@ -14,7 +14,7 @@ use store::Stmt;
 use store::trusts::{StoredTrust, delete_trust, insert_trust, update_trust};
 
 use super::Core;
-use super::tenants::bytes;
+use super::tenants::{DEFAULT_SLUG, bytes};
 use crate::ctx::Ctx;
 use crate::egress::Egress;
 use crate::problem::{Outcome, Problem};
@@ -27,7 +27,7 @@ const LIFETIME_S: u32 = 300;
 pub struct Trusts {
     core: Core,
     issuers: issuers::Issuers,
-    /// The audience that issuers are asked for unless told.
+    /// The origin of every issuer of ours.
     origin: String,
 }
 
@@ -55,7 +55,7 @@ impl Trusts {
         request: CreateTrust,
         entry: &mut Entry,
     ) -> Outcome<Shown> {
-        let row = self.new_row(ctx, request)?;
+        let row = self.new_row(ctx, &self.issuer_of(ctx).await?, request)?;
         entry.resource(row.id, &row.name);
         checked(ctx, &row)?;
         self.commit(ctx, "create trust", insert_trust(auth, &row)?, entry).await?;
@@ -130,11 +130,17 @@ impl Trusts {
         Ok(())
     }
 
-    fn new_row(&self, ctx: &Ctx, request: CreateTrust) -> Outcome<StoredTrust> {
+    /// The tenant's own issuer: what other systems are asked to make their tokens for.
+    async fn issuer_of(&self, ctx: &Ctx) -> Outcome<String> {
+        let slug = self.core.store.slug_of_tenant(ctx.tenant()).await?.ok_or_else(|| Problem::not_found("tenant"))?;
+        Ok(if slug == DEFAULT_SLUG { self.origin.clone() } else { format!("{}/t/{slug}", self.origin) })
+    }
+
+    fn new_row(&self, ctx: &Ctx, own: &str, request: CreateTrust) -> Outcome<StoredTrust> {
         let kind: Kind = request.kind.parse().map_err(|bad| Problem::invalid(format!("kind: {bad}.")))?;
         let issuer = request.issuer.or_else(|| kind.issuer().map(str::to_owned));
         let settings = Settings {
-            audience: request.audience.unwrap_or_else(|| kind.audience(&self.origin)),
+            audience: request.audience.unwrap_or_else(|| kind.audience(own)),
             jwks: request.jwks,
             jwks_uri: request.jwks_uri,
             rules: rules(request.rules),

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use api::error::ErrorCode;
-use api::people::{InviteUser, ListUsers, Login, Session, UpdateUser, User, UserList};
+use api::people::{Grant, InviteUser, ListUsers, Login, Session, UpdateUser, User, UserList};
 use domain::authz::{Action, Authorized, ReadUsers, WriteUsers};
 use domain::identity::account::{AccountRealm, Profile, State, TenantRole};
-use domain::ids::{AccountId, SessionId};
+use domain::ids::{AccountId, GrantId, SessionId};
 use domain::scope::Scope;
 use store::Stmt;
 use store::accounts::{AccountFilter, StoredAccount, insert_account, keep_an_owner, lock_people, update_account};
@@ -15,6 +15,7 @@ use store::accounts::{AccountFilter, StoredAccount, insert_account, keep_an_owne
 use super::accounts::letters::Purpose;
 use super::accounts::{Accounts, email, sealed};
 use super::applications::wanted::word;
+use super::change::{Revised, must_be_seen};
 use super::paging::Page;
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
@@ -72,7 +73,7 @@ impl Users {
     }
 
     /// One of them.
-    pub async fn get(&self, ctx: &Ctx, auth: &Authorized<ReadUsers>, id: AccountId) -> Outcome<User> {
+    pub async fn get(&self, ctx: &Ctx, auth: &Authorized<ReadUsers>, id: AccountId) -> Outcome<Revised<User>> {
         let mut entry = entry("UserRead");
         let result = self.get_now(ctx, auth, id, &mut entry).await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
@@ -84,10 +85,10 @@ impl Users {
         auth: &Authorized<ReadUsers>,
         id: AccountId,
         entry: &mut Entry,
-    ) -> Outcome<User> {
+    ) -> Outcome<Revised<User>> {
         let row = self.load(auth, id, entry).await?;
         let profile = sealed::open(ctx, &row)?;
-        Ok(show(&row, profile))
+        Ok(Revised { body: show(&row, profile), revision: row.revision })
     }
 
     /// A page of them, the newest first.
@@ -112,10 +113,11 @@ impl Users {
         ctx: &Ctx,
         auth: &Authorized<WriteUsers>,
         id: AccountId,
+        seen: Option<i64>,
         request: UpdateUser,
-    ) -> Outcome<User> {
+    ) -> Outcome<Revised<User>> {
         let mut entry = entry("UserUpdated");
-        let result = self.update_now(ctx, auth, id, request, &mut entry).await;
+        let result = self.update_now(ctx, auth, (id, seen), request, &mut entry).await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
@@ -123,11 +125,12 @@ impl Users {
         &self,
         ctx: &Ctx,
         auth: &Authorized<WriteUsers>,
-        id: AccountId,
+        (id, seen): (AccountId, Option<i64>),
         request: UpdateUser,
         entry: &mut Entry,
-    ) -> Outcome<User> {
+    ) -> Outcome<Revised<User>> {
         let old = self.load(auth, id, entry).await?;
+        must_be_seen(seen, old.revision)?;
         permits(ctx, old.role)?;
         let mut row = old.clone();
         let mut follow = Vec::new();
@@ -151,7 +154,7 @@ impl Users {
         row.updated_at = ctx.now();
         self.save(ctx, "update user", auth, (&old, &row), follow, entry).await?;
         let profile = sealed::open(ctx, &row)?;
-        Ok(show(&row, profile))
+        Ok(Revised { body: show(&row, profile), revision: row.revision + 1 })
     }
 
     /// Removes somebody.
@@ -213,6 +216,44 @@ impl Users {
         let mut entry = entry("UserSessionsEnded");
         let result = self.accounts.end_sessions(ctx, auth, (REALM, id), &mut entry).await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
+    }
+
+    /// What applications were allowed on their behalf.
+    pub async fn grants(&self, ctx: &Ctx, auth: &Authorized<ReadUsers>, id: AccountId) -> Outcome<Vec<Grant>> {
+        let mut entry = entry("UserGrantsRead");
+        let result = self.accounts.grants(ctx, auth, (REALM, id), &mut entry).await;
+        self.accounts.core.trail.conclude(ctx, entry, result).await
+    }
+
+    /// Ends one of their grants.
+    pub async fn end_grant(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteUsers>,
+        id: AccountId,
+        grant: GrantId,
+    ) -> Outcome<()> {
+        let mut entry = entry("UserGrantEnded");
+        let result = self.accounts.end_grant(ctx, auth, (REALM, id), grant, &mut entry).await;
+        self.accounts.core.trail.conclude(ctx, entry, result).await
+    }
+
+    /// Takes their second factors away: of owners and administrators, whoever may make them.
+    pub async fn remove_factors(&self, ctx: &Ctx, auth: &Authorized<WriteUsers>, id: AccountId) -> Outcome<()> {
+        let mut entry = entry("UserFactorsRemoved");
+        let result = self.remove_factors_now(ctx, auth, id, &mut entry).await;
+        self.accounts.core.trail.conclude(ctx, entry, result).await
+    }
+
+    async fn remove_factors_now(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteUsers>,
+        id: AccountId,
+        entry: &mut Entry,
+    ) -> Outcome<()> {
+        permits(ctx, self.load(auth, id, entry).await?.role)?;
+        self.accounts.remove_factors(ctx, auth, (REALM, id), entry).await
     }
 
     /// Those who were removed are not there any more.

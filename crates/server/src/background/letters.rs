@@ -22,6 +22,7 @@ pub async fn forget(platform: Platform, mut ticks: Ticks) {
     while ticks.next().await {
         let now = clock::now();
         let (letters, codes) = (now.plus_millis(-KEPT_MS), now.plus_millis(-DAY_MS));
+        note("logout notices", platform.store.forget_dead_notices(letters).await);
         note("letters and codes", platform.store.forget_letters_and_codes(letters, codes).await);
     }
 }

@@ -35,6 +35,7 @@ pub fn router() -> Router<Platform> {
         .mount(&routes::APPLICATION_KEY_CREATE, create_key)
         .mount(&routes::APPLICATION_KEY_LIST, list_keys)
         .mount(&routes::APPLICATION_KEY_DELETE, delete_key)
+        .mount(&routes::APPLICATION_LOGOUTS, undelivered_logouts)
         .mount(&routes::RESOURCE_SERVER_CREATE, create_server)
         .mount(&routes::RESOURCE_SERVER_LIST, list_servers)
         .mount(&routes::RESOURCE_SERVER_GET, get_server)
@@ -103,6 +104,10 @@ async fn list_keys(State(apps): Apps, who: Reader, Path(id): Path<ApplicationId>
 async fn delete_key(State(apps): Apps, who: Writer, Path(which): Path<(ApplicationId, ApiKeyId)>) -> Answer {
     apps.delete_key(&who.ctx, &who.auth, which).await?;
     Reply::empty()
+}
+
+async fn undelivered_logouts(State(apps): Apps, who: Reader, Path(id): Path<ApplicationId>) -> Answer {
+    Reply::ok(&who.ctx.origin, &apps.undelivered_logouts(&who.ctx, &who.auth, id).await?)
 }
 
 async fn create_server(

@@ -28,7 +28,10 @@ use frame::Fault;
 
 /// The pages of the default tenant at the root, and of every tenant under its slug.
 pub fn router() -> Router<Platform> {
-    of_one_tenant().nest("/t/{slug}", of_one_tenant()).route("/pages.css", get(frame::style))
+    of_one_tenant()
+        .nest("/t/{slug}", of_one_tenant())
+        .route("/pages.css", get(frame::style))
+        .route("/favicon.ico", get(frame::no_icon))
 }
 
 fn of_one_tenant() -> Router<Platform> {

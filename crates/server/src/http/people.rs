@@ -6,12 +6,13 @@ use api::people as wire;
 use api::routes::people as routes;
 use axum::Router;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use domain::authz::{ReadEndUsers, ReadRoles, ReadUsers, WriteEndUsers, WriteRoles, WriteUsers};
-use domain::ids::{AccountId, ApplicationId, RoleId, SessionId};
+use domain::ids::{AccountId, ApplicationId, GrantId, RoleId, SessionId};
 
 use super::extract::{Allowed, Body, Path, Query};
 use super::mount::Mount as _;
-use super::reply::{Answer, Reply};
+use super::reply::{Answer, Reply, if_match};
 use crate::app::accounts::letters::Purpose;
 use crate::app::end_users::{EndUsers, Whom};
 use crate::app::roles::Roles;
@@ -56,6 +57,9 @@ fn standing() -> Router<Platform> {
         .mount(&routes::END_USER_TEMPORARY, temporary_password)
         .mount(&routes::END_USER_SESSIONS_END, end_sessions)
         .mount(&routes::END_USER_SESSION_END, end_session)
+        .mount(&routes::END_USER_GRANTS, grants)
+        .mount(&routes::END_USER_GRANT_END, end_grant)
+        .mount(&routes::END_USER_FACTORS_REMOVE, remove_factors)
 }
 
 fn roles() -> Router<Platform> {
@@ -78,6 +82,9 @@ fn users() -> Router<Platform> {
         .mount(&routes::USER_SESSIONS, user_sessions)
         .mount(&routes::USER_SESSIONS_END, end_user_sessions)
         .mount(&routes::USER_SESSION_END, end_user_session)
+        .mount(&routes::USER_GRANTS, user_grants)
+        .mount(&routes::USER_GRANT_END, end_user_grant)
+        .mount(&routes::USER_FACTORS_REMOVE, remove_user_factors)
 }
 
 async fn create(
@@ -104,16 +111,19 @@ async fn stats(State(people): People, who: Reader, Path(app): Path<ApplicationId
 }
 
 async fn get(State(people): People, who: Reader, Path(whom): Path<Whom>) -> Answer {
-    Reply::ok(&who.ctx.origin, &people.get(&who.ctx, &who.auth, whom).await?)
+    let found = people.get(&who.ctx, &who.auth, whom).await?;
+    Reply::ok(&who.ctx.origin, &found.body)?.tagged(found.revision)
 }
 
 async fn update(
     State(people): People,
     who: Writer,
     Path(whom): Path<Whom>,
+    headers: HeaderMap,
     Body(request): Body<wire::UpdateEndUser>,
 ) -> Answer {
-    Reply::ok(&who.ctx.origin, &people.update(&who.ctx, &who.auth, whom, request).await?)
+    let changed = people.update(&who.ctx, &who.auth, whom, if_match(&headers)?, request).await?;
+    Reply::ok(&who.ctx.origin, &changed.body)?.tagged(changed.revision)
 }
 
 async fn delete(State(people): People, who: Writer, Path(whom): Path<Whom>) -> Answer {
@@ -208,6 +218,24 @@ async fn end_session(
     Reply::empty()
 }
 
+async fn grants(State(people): People, who: Reader, Path(whom): Path<Whom>) -> Answer {
+    Reply::ok(&who.ctx.origin, &people.grants(&who.ctx, &who.auth, whom).await?)
+}
+
+async fn end_grant(
+    State(people): People,
+    who: Writer,
+    Path((app, id, grant)): Path<(ApplicationId, AccountId, GrantId)>,
+) -> Answer {
+    people.end_grant(&who.ctx, &who.auth, (app, id), grant).await?;
+    Reply::empty()
+}
+
+async fn remove_factors(State(people): People, who: Writer, Path(whom): Path<Whom>) -> Answer {
+    people.remove_factors(&who.ctx, &who.auth, whom).await?;
+    Reply::empty()
+}
+
 async fn create_role(State(roles): Names, who: Allowed<WriteRoles>, Body(request): Body<wire::CreateRole>) -> Answer {
     let made = roles.create(&who.ctx, &who.auth, request).await?;
     Reply::created(&who.ctx.origin, format!("/api/v1/roles/{}", made.id), &made)
@@ -218,16 +246,19 @@ async fn list_all_roles(State(roles): Names, who: Allowed<ReadRoles>, Query(quer
 }
 
 async fn get_role(State(roles): Names, who: Allowed<ReadRoles>, Path(id): Path<RoleId>) -> Answer {
-    Reply::ok(&who.ctx.origin, &roles.get(&who.ctx, &who.auth, id).await?)
+    let found = roles.get(&who.ctx, &who.auth, id).await?;
+    Reply::ok(&who.ctx.origin, &found.body)?.tagged(found.revision)
 }
 
 async fn update_role(
     State(roles): Names,
     who: Allowed<WriteRoles>,
     Path(id): Path<RoleId>,
+    headers: HeaderMap,
     Body(request): Body<wire::UpdateRole>,
 ) -> Answer {
-    Reply::ok(&who.ctx.origin, &roles.update(&who.ctx, &who.auth, id, request).await?)
+    let changed = roles.update(&who.ctx, &who.auth, id, if_match(&headers)?, request).await?;
+    Reply::ok(&who.ctx.origin, &changed.body)?.tagged(changed.revision)
 }
 
 async fn delete_role(State(roles): Names, who: Allowed<WriteRoles>, Path(id): Path<RoleId>) -> Answer {
@@ -245,16 +276,19 @@ async fn invite(State(users): Own, who: Allowed<WriteUsers>, Body(request): Body
 }
 
 async fn get_user(State(users): Own, who: Allowed<ReadUsers>, Path(id): Path<AccountId>) -> Answer {
-    Reply::ok(&who.ctx.origin, &users.get(&who.ctx, &who.auth, id).await?)
+    let found = users.get(&who.ctx, &who.auth, id).await?;
+    Reply::ok(&who.ctx.origin, &found.body)?.tagged(found.revision)
 }
 
 async fn update_user(
     State(users): Own,
     who: Allowed<WriteUsers>,
     Path(id): Path<AccountId>,
+    headers: HeaderMap,
     Body(request): Body<wire::UpdateUser>,
 ) -> Answer {
-    Reply::ok(&who.ctx.origin, &users.update(&who.ctx, &who.auth, id, request).await?)
+    let changed = users.update(&who.ctx, &who.auth, id, if_match(&headers)?, request).await?;
+    Reply::ok(&who.ctx.origin, &changed.body)?.tagged(changed.revision)
 }
 
 async fn delete_user(State(users): Own, who: Allowed<WriteUsers>, Path(id): Path<AccountId>) -> Answer {
@@ -286,5 +320,23 @@ async fn end_user_session(
     Path((id, session)): Path<(AccountId, SessionId)>,
 ) -> Answer {
     users.end_session(&who.ctx, &who.auth, id, session).await?;
+    Reply::empty()
+}
+
+async fn user_grants(State(users): Own, who: Allowed<ReadUsers>, Path(id): Path<AccountId>) -> Answer {
+    Reply::ok(&who.ctx.origin, &users.grants(&who.ctx, &who.auth, id).await?)
+}
+
+async fn end_user_grant(
+    State(users): Own,
+    who: Allowed<WriteUsers>,
+    Path((id, grant)): Path<(AccountId, GrantId)>,
+) -> Answer {
+    users.end_grant(&who.ctx, &who.auth, id, grant).await?;
+    Reply::empty()
+}
+
+async fn remove_user_factors(State(users): Own, who: Allowed<WriteUsers>, Path(id): Path<AccountId>) -> Answer {
+    users.remove_factors(&who.ctx, &who.auth, id).await?;
     Reply::empty()
 }

@@ -28,7 +28,7 @@ macro_rules! tables {
 tables! {
     "meta" by "k": "k" "$1", "v" "$2";
     "tenant" by "id": "id" "$1", "slug" "$2", "name" "$3", "state" "$4", "created_at" "$5", "updated_at" "$6",
-        "ver" "$7";
+        "ver" "$7", "mfa_policy" "$8";
     "tenant_kek" by "tenant, version": "tenant" "$1", "version" "$2", "public" "$3", "sealed" "$4", "created_at" "$5";
     "cell_epoch" by "tenant, epoch": "tenant" "$1", "epoch" "$2", "wrapped" "$3", "kek_version" "$4",
         "created_at" "$5";
@@ -114,8 +114,8 @@ tables! {
         "published_until" "$12";
     "trust" by "tenant, id": "tenant" "$1", "id" "$2", "name" "$3", "kind" "$4", "issuer" "$5", "state" "$6",
         "settings" "$7", "not_before" "$8", "ver" "$9", "created_at" "$10", "updated_at" "$11";
-    "logout_notice" by "tenant, id": "tenant" "$1", "id" "$2", "application" "$3", "account" "$4", "sid" "$5",
-        "state" "$6", "attempts" "$7", "next_at" "$8", "created_at" "$9";
+    "logout_notice" by "tenant, application, sid": "tenant" "$1", "application" "$2", "sid" "$3", "account" "$4",
+        "state" "$5", "attempts" "$6", "next_at" "$7", "created_at" "$8";
     "idempotency" by "tenant, principal, k": "tenant" "$1", "principal" "$2", "k" "$3", "request" "$4", "status" "$5",
         "answer" "$6", "created_at" "$7", "expires_at" "$8";
     "audit_outbox" by "tenant, id": "tenant" "$1", "id" "$2", "at" "$3", "body" "$4";

@@ -3,13 +3,20 @@
 use domain::authz::{Authorized, ReadApplications, WriteApplications, WriteEndUsers, on_behalf_of_the_platform};
 use domain::identity::account::{AccountRealm, State};
 use domain::identity::application::{self, Environment, Kind, Settings};
-use domain::ids::{AccountId, ApplicationId, ApplicationSecretId, TenantId};
+use domain::identity::grant::{self, Ended, Terms};
+use domain::identity::session::LiveSession;
+use domain::ids::{AccountId, ApplicationId, ApplicationSecretId, GrantId, SessionId, TenantId};
 use domain::time::Timestamp;
+use store::account_history::end_everything_of;
 use store::accounts::{AccountCounts, AccountFilter, StoredAccount, erase_account, insert_account, update_account};
 use store::applications::{
     StoredApplication, StoredApplicationSecret, delete_application, expire_application_secrets, insert_application,
     insert_application_secret, update_application,
 };
+use store::grants::{StoredGrant, end_grants_of_session, insert_grant};
+use store::logout_notices::give_up_notice;
+use store::own_account::end_everything_but;
+use store::sessions::{NewSession, insert_session};
 use store::{Error, Stmt, Store};
 
 use super::bed::{Bed, store_suite};
@@ -22,6 +29,7 @@ store_suite! {
     filters_find_people_by_what_they_are,
     only_somebody_who_is_shut_out_is_erased,
     cutoffs_only_move_forward,
+    whoever_was_granted_something_is_told_once_and_by_one_replica,
 }
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -193,4 +201,84 @@ async fn cutoffs_only_move_forward(bed: Bed) {
     assert_eq!(touched(&bed.store, vec![update_account(&people(), &late)]).await.unwrap(), [1]);
     let found = bed.store.account(&people(), row.id).await.unwrap().unwrap();
     assert_eq!((found.tokens_not_before, found.grants_not_before, found.revision), (NOW, NOW, 3));
+}
+
+/// A session of somebody and what was granted in it to an application.
+fn signed_in(session: u8, account: u8, application: u8) -> Vec<Stmt> {
+    let id = SessionId::from_bytes([session; 16]);
+    let live = LiveSession {
+        id,
+        sid: format!("sid-{session}"),
+        account: AccountId::from_bytes([account; 16]),
+        realm: realm(),
+        acr: "urn:qapi:acr:1".to_owned(),
+        amr: vec!["pwd".to_owned()],
+        authenticated_at: NOW,
+    };
+    let new = NewSession {
+        live,
+        hash: [session; 32],
+        created_at: NOW,
+        idle_ms: 1_000_000,
+        expires_at: NOW.plus_millis(1_000_000),
+        sealed: b"sealed".to_vec(),
+    };
+    let grant = StoredGrant {
+        id: GrantId::from_bytes([session; 16]),
+        application: ApplicationId::from_bytes([application; 16]),
+        account: Some(AccountId::from_bytes([account; 16])),
+        session: Some(id),
+        kind: grant::Kind::AuthorizationCode,
+        is_live: true,
+        reason: None,
+        terms: Terms::default(),
+        created_at: NOW,
+        expires_at: NOW.plus_millis(1_000_000),
+        ended_at: None,
+    };
+    vec![insert_session(&people(), &new), insert_grant(&people(), &grant).unwrap()]
+}
+
+async fn whoever_was_granted_something_is_told_once_and_by_one_replica(bed: Bed) {
+    let mut listening = application(1);
+    listening.settings.backchannel_logout_uri = Some("https://app.example/out".to_owned());
+    let mut statements = vec![
+        insert_application(&writer(), &listening).unwrap(),
+        insert_application(&writer(), &application(2)).unwrap(),
+        insert_account(&people(), &account(1)),
+    ];
+    // Two sessions at an application that listens, one at another that does not.
+    for (session, application) in [(1, 1), (2, 1), (3, 2)] {
+        statements.extend(signed_in(session, 1, application));
+    }
+    touched(&bed.store, statements).await.unwrap();
+    let (id, session) = (AccountId::from_bytes([1; 16]), |id: u8| SessionId::from_bytes([id; 16]));
+    let due = async |at| {
+        let due = bed.store.logout_notices_due(at, 10).await.unwrap();
+        (due.iter().map(|notice| notice.sid.clone()).collect::<Vec<_>>(), due)
+    };
+    touched(&bed.store, end_grants_of_session(&people(), session(3), Ended::Revoked, NOW).to_vec()).await.unwrap();
+    assert!(due(NOW).await.0.is_empty());
+    touched(&bed.store, end_everything_but(&people(), id, session(2), Ended::PasswordChanged, NOW)).await.unwrap();
+    assert_eq!(due(NOW).await.0, ["sid-1"]);
+    // Ended again, with the one that was left: nobody is told twice of one session.
+    touched(&bed.store, end_everything_of(&people(), id, Ended::Blocked, NOW.plus_millis(1))).await.unwrap();
+    let (sids, notices) = due(NOW.plus_millis(1)).await;
+    assert_eq!(sids, ["sid-1", "sid-2"]);
+    // Of two replicas that saw the notice one takes it, and whoever dies with it leaves it to be taken later.
+    let (first, later) = (&notices[0], NOW.plus_millis(30_000));
+    assert!(bed.store.take_notice(first, later).await.unwrap());
+    assert!(!bed.store.take_notice(first, later).await.unwrap());
+    assert_eq!(due(NOW.plus_millis(1)).await.0, ["sid-2"]);
+    let (_, taken) = due(later).await;
+    assert_eq!(taken.iter().map(|notice| notice.tries).collect::<Vec<_>>(), [0, 1]);
+    bed.store.put_notice_back(first, NOW.plus_millis(2)).await.unwrap();
+    assert_eq!(due(NOW.plus_millis(2)).await.0.len(), 2);
+    bed.store.forget_notice(&notices[1]).await.unwrap();
+    let give_up = || vec![give_up_notice(&people(), first.application, &first.sid)];
+    assert_eq!(touched(&bed.store, give_up()).await.unwrap(), [1]);
+    assert_eq!(touched(&bed.store, give_up()).await.unwrap(), [0]);
+    let dead = bed.store.dead_logout_notices(&people(), first.application).await.unwrap();
+    assert_eq!((dead.len(), due(later).await.0.len()), (1, 0));
+    assert_eq!(bed.store.forget_dead_notices(NOW.plus_millis(1)).await.unwrap(), 1);
 }

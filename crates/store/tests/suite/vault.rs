@@ -302,6 +302,7 @@ async fn deactivate(store: &Store, id: SecretId) {
 
 async fn add_tenant(store: &Store) {
     let tenant = Tenant {
+        mfa_policy: None,
         id: TenantId::from_bytes(TENANT),
         slug: "t".to_owned(),
         name: "T".to_owned(),

@@ -1,15 +1,18 @@
-//! Sessions and history of people, and how the former are ended.
+//! Sessions, grants and history of people, and how the former are ended.
 
-use api::people::{Login, Session};
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::people::{Grant, Login, Session};
 use domain::authz::{Action, Authorized};
 use domain::identity::account::AccountRealm;
 use domain::identity::grant::Ended;
-use domain::ids::{AccountId, SessionId};
+use domain::ids::{AccountId, GrantId, SessionId};
 use serde::{Deserialize, Serialize};
+use store::account_factors::{Has, forget_factors, mark_second_factor};
 use store::account_history::{ListedLogin, ListedSession, end_session_of};
-use store::grants::end_grants_of_session;
+use store::grants::{StoredGrant, end_grant, end_grants_of_session};
 
-use super::Accounts;
+use super::{Accounts, sealed};
 use crate::ctx::Ctx;
 use crate::keyring::cells::Cell;
 use crate::problem::{Outcome, Problem};
@@ -86,7 +89,7 @@ impl Accounts {
             return Ok(());
         }
         let end = vec![end_session_of(auth, id, session, Ended::Revoked, ctx.now())];
-        let follow = vec![end_grants_of_session(auth, session, Ended::Revoked, ctx.now())];
+        let follow = end_grants_of_session(auth, session, Ended::Revoked, ctx.now()).to_vec();
         self.commit(ctx, "end session", end, follow, entry).await
     }
 
@@ -101,6 +104,78 @@ impl Accounts {
         let mut row = self.load(auth, realm, id, entry).await?;
         let follow = self.cut_off(ctx, auth, &mut row, Ended::Revoked);
         self.save(ctx, "end sessions", auth, &row, follow, entry).await
+    }
+}
+
+impl Accounts {
+    /// What applications were allowed on behalf of somebody, the newest first.
+    pub async fn grants<A: Action>(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<A>,
+        (realm, id): (AccountRealm, AccountId),
+        entry: &mut Entry,
+    ) -> Outcome<Vec<Grant>> {
+        self.load(auth, realm, id, entry).await?;
+        let rows = self.core.store.grants_of_account(auth, id, ctx.now()).await?;
+        let mut names = BTreeMap::new();
+        for application in rows.iter().map(|row| row.application).collect::<BTreeSet<_>>() {
+            let found = self.core.store.application(auth, application).await?;
+            names.insert(application, found.map(|found| found.name));
+        }
+        Ok(rows.into_iter().map(|row| grant(names.get(&row.application).cloned().flatten(), row)).collect())
+    }
+
+    /// Ends one grant of somebody. One that has ended already stays so.
+    pub async fn end_grant<A: Action>(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<A>,
+        (realm, id): (AccountRealm, AccountId),
+        grant: GrantId,
+        entry: &mut Entry,
+    ) -> Outcome<()> {
+        self.load(auth, realm, id, entry).await?;
+        let found = self.core.store.grant(auth, grant).await?.filter(|row| row.account == Some(id));
+        let found = found.ok_or_else(|| Problem::not_found("grant"))?;
+        entry.note(format!("grant={grant} of {}", found.application));
+        let end = vec![end_grant(auth, grant, Ended::Withdrawn, ctx.now())];
+        self.commit(ctx, "end grant", Vec::new(), end, entry).await
+    }
+
+    /// Takes the second factors of somebody away who lost them. Whoever had one of their devices is signed out by it.
+    pub async fn remove_factors<A: Action>(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<A>,
+        (realm, id): (AccountRealm, AccountId),
+        entry: &mut Entry,
+    ) -> Outcome<()> {
+        let mut row = self.load(auth, realm, id, entry).await?;
+        if !row.has_second_factor {
+            return Ok(());
+        }
+        let profile = sealed::open(ctx, &row)?;
+        let mut follow = self.cut_off(ctx, auth, &mut row, Ended::Revoked);
+        follow.push(forget_factors(auth, id));
+        follow.push(mark_second_factor(auth, id, Has::None));
+        follow.push(self.notice(ctx, auth, &profile, "The second factors of your account were removed")?);
+        self.save(ctx, "remove second factors", auth, &row, follow, entry).await
+    }
+}
+
+fn grant(name: Option<String>, row: StoredGrant) -> Grant {
+    Grant {
+        id: row.id.uuid(),
+        application_id: row.application.uuid(),
+        application_name: name,
+        session_id: row.session.map(|id| id.uuid()),
+        kind: row.kind.to_string(),
+        scopes: row.terms.scope.words().map(str::to_owned).collect(),
+        is_offline: row.terms.is_offline(),
+        resources: row.terms.resources,
+        created_at: row.created_at.into(),
+        expires_at: row.expires_at.into(),
     }
 }
 

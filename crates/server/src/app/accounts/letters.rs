@@ -6,9 +6,9 @@ use crypto::random::Random as _;
 use domain::api_key::bearer_text;
 use domain::authz::{Action, Authorized};
 use domain::identity::account::Profile;
+use domain::identity::mail::Letter;
 use domain::ids::{AccountId, MailId};
 use domain::time::{DAY_MS, HOUR_MS};
-use serde_json::json;
 use store::Stmt;
 use store::letters::{NewCode, NewLetter, insert_code, insert_letter, withdraw_codes};
 
@@ -83,16 +83,13 @@ impl Accounts {
         let site =
             if slug == DEFAULT_SLUG { self.portal_origin.clone() } else { format!("{}/t/{slug}", self.portal_origin) };
         let link = format!("{site}/{}?code={}", purpose.page(), String::from_utf8_lossy(code.expose()));
-        let letter = MailId::from_random(bytes(&*self.core.entropy));
-        let body = json!({
-            "to": profile.email,
-            "name": profile.display_name,
-            "subject": purpose.subject(),
-            "text": format!("{}:\n\n{link}\n\nIf you did not expect this letter, you need not do anything.\n", purpose.subject()),
-        });
-        let cell = Cell { table: "mail", row: letter.as_bytes(), column: "sealed", version: 0 };
-        let text = serde_json::to_vec(&body).map_err(|error| Problem::internal("writing a letter", error))?;
-        let sealed = ctx.keys.cells.seal(cell, &text, &*self.core.entropy)?;
+        let subject = purpose.subject();
+        let letter = Letter {
+            to: profile.email.clone(),
+            name: profile.display_name.clone(),
+            subject: subject.to_owned(),
+            text: format!("{subject}:\n\n{link}\n\nIf you did not expect this letter, you need not do anything.\n"),
+        };
         let code = NewCode {
             hash,
             account: id,
@@ -100,11 +97,23 @@ impl Accounts {
             created_at: ctx.now(),
             expires_at: ctx.now().plus_millis(purpose.life_ms()),
         };
-        Ok(vec![
-            withdraw_codes(auth, id, purpose.as_str()),
-            insert_code(auth, &code),
-            insert_letter(auth, &NewLetter { id: letter, sealed, created_at: ctx.now() }),
-        ])
+        Ok(vec![withdraw_codes(auth, id, purpose.as_str()), insert_code(auth, &code), self.posted(ctx, auth, &letter)?])
+    }
+
+    /// The statement by which somebody is told of a change that an administrator made.
+    pub fn notice<A: Action>(&self, ctx: &Ctx, auth: &Authorized<A>, profile: &Profile, what: &str) -> Outcome<Stmt> {
+        let text = format!("{what}.\n\nIf you did not expect this letter, tell whoever runs {}.\n", self.portal_origin);
+        let letter =
+            Letter { to: profile.email.clone(), name: profile.display_name.clone(), subject: what.to_owned(), text };
+        self.posted(ctx, auth, &letter)
+    }
+
+    fn posted<A: Action>(&self, ctx: &Ctx, auth: &Authorized<A>, letter: &Letter) -> Outcome<Stmt> {
+        let id = MailId::from_random(bytes(&*self.core.entropy));
+        let cell = Cell { table: "mail", row: id.as_bytes(), column: "sealed", version: 0 };
+        let text = serde_json::to_vec(letter).map_err(|error| Problem::internal("writing a letter", error))?;
+        let sealed = ctx.keys.cells.seal(cell, &text, &*self.core.entropy)?;
+        Ok(insert_letter(auth, &NewLetter { id, sealed, created_at: ctx.now() }))
     }
 
     /// A password that somebody else chose: twenty letters and digits without those that look alike.

@@ -1,10 +1,10 @@
 //! Who may come in: blocked, unblocked, removed, erased, signed out.
 
 use api::error::ErrorCode;
-use api::people::{BlockEndUser, EndUser};
-use domain::authz::{Authorized, WriteEndUsers};
+use api::people::{BlockEndUser, EndUser, Grant};
+use domain::authz::{Authorized, ReadEndUsers, WriteEndUsers};
 use domain::identity::account::State;
-use domain::ids::SessionId;
+use domain::ids::{GrantId, SessionId};
 use store::accounts::erase_account;
 use store::sign_ins::forgive;
 
@@ -143,6 +143,27 @@ impl EndUsers {
             session,
             entry
         ))
+    }
+
+    /// What applications were allowed on somebody's behalf.
+    pub async fn grants(&self, ctx: &Ctx, auth: &Authorized<ReadEndUsers>, whom: Whom) -> Outcome<Vec<Grant>> {
+        concluded!(self, ctx, "EndUserGrantsRead", |entry| self.accounts.grants(ctx, auth, of(whom), entry))
+    }
+
+    /// Ends one grant.
+    pub async fn end_grant(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteEndUsers>,
+        whom: Whom,
+        grant: GrantId,
+    ) -> Outcome<()> {
+        concluded!(self, ctx, "EndUserGrantEnded", |entry| self.accounts.end_grant(ctx, auth, of(whom), grant, entry))
+    }
+
+    /// Takes second factors away.
+    pub async fn remove_factors(&self, ctx: &Ctx, auth: &Authorized<WriteEndUsers>, whom: Whom) -> Outcome<()> {
+        concluded!(self, ctx, "EndUserFactorsRemoved", |entry| self.accounts.remove_factors(ctx, auth, of(whom), entry))
     }
 
     /// Ends every session, grant and token.

@@ -185,7 +185,7 @@ impl Oidc {
                 acr: session.acr.parse().unwrap_or(Acr::One),
             }),
             hinted,
-            wants_two: case.client.row.settings.mfa_policy == Some(MfaPolicy::Required),
+            wants_two: self.wants_two(case, session).await?,
             lacks_consent: self.lacks_consent(case, session).await?,
             was_asked: case.was_asked,
             arrived_at: case.arrived_at,
@@ -201,6 +201,16 @@ impl Oidc {
             (Next::SignIn(acr), _) => self.wait(case, acr, "/login").await,
             (Next::Issue | Next::Ask, None) => Err(Refused::new(OauthCode::ServerError, "")),
         }
+    }
+
+    /// Whether the policy wants two factors of whoever is signed in. Somebody who has one may have come in by an application that does not
+    /// ask for it.
+    async fn wants_two(&self, case: &Case<'_>, session: Option<&LiveSession>) -> Answered<bool> {
+        let policy = case.client.mfa_policy;
+        let session = session.filter(|session| policy == MfaPolicy::Optional && session.acr == Acr::One.as_str());
+        let Some(session) = session else { return Ok(policy.asks(false)) };
+        let account = self.core.store.account(&on_behalf(case.site.tenant()), session.account).await?;
+        Ok(policy.asks(account.is_some_and(|account| account.has_second_factor)))
     }
 
     async fn lacks_consent(&self, case: &Case<'_>, session: Option<&LiveSession>) -> Answered<bool> {
@@ -267,6 +277,8 @@ impl Oidc {
         let Some(row) = row else { return Ok(None) };
         let waiting: Waiting = self.open_request(site, "interaction", &hash, &row.sealed)?;
         let client = self.client(site, &waiting.request.client_id).await?;
+        // What was taken from the application meanwhile is not given on the strength of what it had before.
+        let client = client.filter(|client| waiting.request.is_allowed(&client.asking()));
         Ok(client.map(|client| (hash, client, waiting)))
     }
 

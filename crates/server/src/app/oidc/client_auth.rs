@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crypto::hash::ct_eq;
+use crypto::jose::{Claims, KeySet, Refusal};
 use domain::identity::application::ClientAuth;
 use domain::identity::parameters::Parameters;
 use domain::time::{SECOND_MS, Timestamp};
@@ -15,6 +16,7 @@ use super::refusal::{Answered, Refused};
 use super::site::Site;
 use super::{Kind, Oidc, bearer_hash, jws, on_behalf};
 use crate::app::applications::secrets::secret_hash;
+use crate::app::fetched_keys::Want;
 use crate::credentials::Credentials;
 use crate::ctx::Service;
 
@@ -84,6 +86,7 @@ impl Oidc {
         let client_id = named.or(basic_id).or(asserted).ok_or_else(|| Refused::client().because("no client_id"))?;
         let client = self.client(site, &client_id).await?;
         let client = client.ok_or_else(|| Refused::client().because("there is no such client"))?;
+        site.is_asked_by(client.id());
         let secret = shown.basic.as_ref().map(|(_, secret)| secret.as_str()).or(form.get("client_secret"));
         let thumbprint = match (client.row.settings.client_auth, secret, assertion) {
             (ClientAuth::None, None, None) => None,
@@ -107,10 +110,15 @@ impl Oidc {
 
     async fn assertion_of(&self, site: &Site, client: &Client, assertion: &str) -> Answered<()> {
         let wrong = |cause: &str| Refused::client().because(format!("client assertion: {cause}"));
-        let Some(jwks) = &client.row.settings.jwks else {
-            return Err(wrong("the application's keys cannot be fetched"));
+        let settings = &client.row.settings;
+        let verified = match (&settings.jwks, &settings.jwks_uri) {
+            (Some(jwks), _) => jws::read_set(&jwks.to_string()).and_then(|keys| jws::claims_by(&keys, assertion)),
+            (None, Some(uri)) => {
+                self.claims_by_fetched(uri, assertion, site.ctx.now()).await.map_err(|why| wrong(&why))?
+            }
+            (None, None) => return Err(wrong("the application has no keys")),
         };
-        let claims = jws::claims_by_set(jwks, assertion).map_err(|refusal| wrong(&refusal.to_string()))?;
+        let claims = verified.map_err(|refusal| wrong(&refusal.to_string()))?;
         let text = |name| claims.required(name).map_err(|refusal| wrong(&refusal.to_string()));
         let time = |name| match claims.time_s(name) {
             Ok(seconds) => Ok(seconds.map(instant)),
@@ -135,6 +143,28 @@ impl Oidc {
             return Err(wrong("it has no name"));
         }
         self.spend(site, client.id(), name, expires_at).await?.then_some(()).ok_or_else(|| wrong("shown twice"))
+    }
+
+    /// What an assertion says by the keys that its application publishes. One that is not known yet is looked for once.
+    async fn claims_by_fetched(
+        &self,
+        uri: &str,
+        assertion: &str,
+        now: Timestamp,
+    ) -> Result<Result<Claims, Refusal>, String> {
+        let keys = |want| self.client_keys.keys(uri.to_owned(), want, now, self.fetch_keys(uri));
+        let claims = jws::claims_by(&*keys(Want::Any).await?, assertion);
+        match claims {
+            Err(Refusal::UnknownKey) => Ok(jws::claims_by(&*keys(Want::Newer).await?, assertion)),
+            claims => Ok(claims),
+        }
+    }
+
+    async fn fetch_keys(&self, uri: &str) -> Result<KeySet, String> {
+        let body = self.egress.fetch(uri).await.map_err(|error| format!("fetching the application's keys: {error}"))?;
+        let text = String::from_utf8(body).map_err(|_| "the application's keys are no text".to_owned())?;
+        let keys = jws::read_set(&text).map_err(|refusal| refusal.to_string())?;
+        if keys.keys().is_empty() { Err("the application has no key that is usable here".to_owned()) } else { Ok(keys) }
     }
 
     /// Spends an assertion of somebody. False when it was spent before.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::identity::application::{ClientAuth, GrantType, IdTokenAlg};
+use domain::identity::application::{ClientAuth, GrantType, IdTokenAlg, MfaPolicy};
 use domain::identity::target::Api;
 use domain::time::Timestamp;
 use domain::{identity::authorization_request::Asking, rate::Bucket};
@@ -27,6 +27,8 @@ pub struct Client {
     pub apis: Vec<Api>,
     /// What it may name in `resource`.
     reach: Vec<String>,
+    /// Whether its people need a second factor.
+    pub mfa_policy: MfaPolicy,
     stand: Stand,
 }
 
@@ -130,7 +132,11 @@ impl Oidc {
         let secrets = store.application_secrets(&auth, row.id, site.ctx.now()).await?;
         let apis = self.apis(site).await?;
         let reach = reach(site, &row).map(str::to_owned).collect();
-        Ok(Some(Arc::new(Client { row, secrets, apis, reach, stand })))
+        let mfa_policy = match row.settings.mfa_policy {
+            Some(policy) => policy,
+            None => store.mfa_policy_of_tenant(site.tenant()).await?.unwrap_or(MfaPolicy::Optional),
+        };
+        Ok(Some(Arc::new(Client { row, secrets, apis, reach, mfa_policy, stand })))
     }
 
     /// The APIs that tokens of the tenant are for.

@@ -88,7 +88,10 @@ impl Oidc {
         let token = token.ok_or_else(Refused::nothing_shown)?;
         let mut entry = Entry::new("UserInfoRead", "identity", "Account");
         let (client_id, result) = match self.alive(site, token).await {
-            Ok(known) => (known.claims.client_id.clone(), self.info(site, &known, &mut entry).await),
+            Ok(known) => {
+                site.is_asked_by(&known.claims.client_id);
+                (known.claims.client_id.clone(), self.info(site, &known, &mut entry).await)
+            }
             Err(refused) => (String::new(), Err(refused)),
         };
         self.conclude(Scene::application(&site.ctx, &client_id), entry, result).await
@@ -99,7 +102,7 @@ impl Oidc {
         let scope = known.claims.scopes();
         let account = known.claims.account().filter(|_| scope.has(OPENID));
         let Some(account) = account else {
-            return Err(Refused::new(OauthCode::InsufficientScope, "The token has not the scope openid."));
+            return Err(Refused::scope(OPENID));
         };
         entry.resource_id(account);
         let person = self.person(site, account).await.map_err(|refused| match refused.code {

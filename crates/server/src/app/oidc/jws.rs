@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crypto::jose::{Claims, KeySet, Refusal, Typ};
-use serde_json::Value;
 
 /// The type of an access token (RFC 9068).
 pub const ACCESS: &str = "at+jwt";
@@ -15,10 +14,14 @@ pub fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// The keys of a client.
+pub fn read_set(jwks: &str) -> Result<KeySet, Refusal> {
+    KeySet::read(jwks)
+}
+
 /// The claims of a token that a key of a client's set signed.
-pub fn claims_by_set(jwks: &Value, token: &str) -> Result<Claims, Refusal> {
-    let verified = KeySet::read(&jwks.to_string())?.verify(token, Typ::Any)?;
-    Claims::read(&verified.payload)
+pub fn claims_by(keys: &KeySet, token: &str) -> Result<Claims, Refusal> {
+    Claims::read(&keys.verify(token, Typ::Any)?.payload)
 }
 
 /// Whose issuer it says that it is of. Good for choosing whose keys to verify it with, and for nothing else.

@@ -3,19 +3,14 @@
 use domain::identity::grant::Ended;
 use domain::identity::parameters::Parameters;
 use domain::identity::session::LiveSession;
-use domain::ids::{AccountId, ApplicationId, LogoutNoticeId, SessionId};
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use store::Stmt;
 use store::grants::{end_grants_of_session, end_session};
-use store::logout_notices::{StoredNotice, insert_notice};
 
 use super::clients::Client;
 use super::refusal::Answered;
 use super::site::Site;
 use super::writing::Change;
 use super::{Oidc, jws, on_behalf};
-use crate::app::tenants::bytes;
 use crate::trail::{Entry, Scene};
 
 /// What becomes of a wish to sign out.
@@ -85,48 +80,11 @@ impl Oidc {
         let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
         let mut entry = Entry::new("SignedOut", "identity", "Session");
         entry.resource_id(session.id);
-        let mut follow = vec![
-            end_session(&auth, session.id, Ended::SignedOut, now),
-            end_grants_of_session(&auth, session.id, Ended::SignedOut, now),
-        ];
-        follow.extend(self.logout_notices(site, session.id, session.account, &session.sid).await?);
+        let mut follow = vec![end_session(&auth, session.id, Ended::SignedOut, now)];
+        follow.extend(end_grants_of_session(&auth, session.id, Ended::SignedOut, now));
         let event = self.core.trail.event(Scene::application(&site.ctx, by), &entry)?;
         self.write("sign out", site.tenant(), Change::ending(Vec::new(), follow), event).await?;
         Ok(())
-    }
-
-    /// The notices to the applications that somebody signed in to by a session, for the transaction that ends it.
-    pub async fn logout_notices(
-        &self,
-        site: &Site,
-        session: SessionId,
-        account: AccountId,
-        sid: &str,
-    ) -> Answered<Vec<Stmt>> {
-        let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
-        let grants = self.core.store.grants_of_session(&auth, session).await?;
-        let applications: BTreeSet<ApplicationId> = grants.iter().map(|grant| grant.application).collect();
-        let mut notices = Vec::new();
-        for application in applications {
-            let row = self.core.store.application(&auth, application).await?;
-            if row.is_some_and(|row| row.settings.backchannel_logout_uri.is_some()) {
-                notices.push(insert_notice(
-                    &auth,
-                    &StoredNotice {
-                        tenant: site.tenant(),
-                        id: LogoutNoticeId::from_random(bytes(&*self.core.entropy)),
-                        application,
-                        account,
-                        sid: sid.to_owned(),
-                        is_dead: false,
-                        attempts: 0,
-                        next_at: now,
-                        created_at: now,
-                    },
-                ));
-            }
-        }
-        Ok(notices)
     }
 }
 

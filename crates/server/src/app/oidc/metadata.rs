@@ -50,9 +50,8 @@ impl Oidc {
             authorization_response_iss_parameter_supported: true,
             require_pushed_authorization_requests: false,
             tls_client_certificate_bound_access_tokens: self.mtls_origin.is_some(),
-            // Notices are written down and not sent yet.
-            backchannel_logout_supported: false,
-            backchannel_logout_session_supported: false,
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
             claims_parameter_supported: false,

@@ -74,6 +74,7 @@ impl Oidc {
             Box::pin(async move { spend_pushed(tx, &auth, application, &hash, now).await })
         });
         let Some(row) = spent.await? else { return Ok(None) };
-        Ok(Some(self.open_request(site, "pushed_request", &hash, &row.sealed)?))
+        let request: AuthorizationRequest = self.open_request(site, "pushed_request", &hash, &row.sealed)?;
+        Ok(Some(request).filter(|request| request.is_allowed(&client.asking())))
     }
 }

@@ -147,6 +147,13 @@ impl Refused {
         refused
     }
 
+    /// The token is good, and not for this (RFC 6750, 3.1).
+    pub fn scope(needed: &str) -> Self {
+        let mut refused = Self::new(OauthCode::InsufficientScope, format!("The token has not the scope {needed}."));
+        refused.challenge = Some(format!("Bearer error=\"insufficient_scope\", scope=\"{needed}\""));
+        refused
+    }
+
     /// Nothing was shown at all.
     pub fn nothing_shown() -> Self {
         let mut refused = Self::new(OauthCode::InvalidToken, "Show an access token.");

@@ -1,6 +1,6 @@
 //! Whose provider a request came to: the default tenant's at the root, or the one of the slug in the path.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use domain::ids::TenantId;
 
@@ -19,12 +19,22 @@ pub struct Site {
     pub issuer: Arc<str>,
     /// The certificate that the client showed, on the listener where that counts.
     pub service: Option<Arc<Service>>,
+    /// Where is kept which application asks, for whoever wants to know it afterwards.
+    pub caller: Option<Arc<OnceLock<String>>>,
 }
 
 impl Site {
     /// The tenant.
     pub fn tenant(&self) -> TenantId {
         self.ctx.tenant()
+    }
+
+    /// An application asks, as it says, or as the token says that is shown.
+    pub fn is_asked_by(&self, client_id: &str) {
+        if let Some(caller) = &self.caller {
+            // The first one stays: a request is one application's.
+            let _named = caller.set(client_id.to_owned());
+        }
     }
 
     /// An address below the issuer.
@@ -54,7 +64,7 @@ impl Oidc {
         let ctx = Ctx::of_the_platform(origin, Arc::clone(keyring), keys);
         // A certificate of another tenant's authority says nothing here.
         let service = service.filter(|service| service.tenant == tenant);
-        Ok(Site { ctx, issuer: issuer.into(), service })
+        Ok(Site { ctx, issuer: issuer.into(), service, caller: None })
     }
 
     /// Slugs never change, so they are looked up once.

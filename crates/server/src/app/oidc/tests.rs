@@ -498,7 +498,7 @@ async fn device_allowed_denied_expired_and_reused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn logout_ends_what_began_in_the_session() {
     let bed = Bed::new().await;
-    let app = bed.app("app", |settings| settings.backchannel_logout_uri = Some("https://app.example/out".into())).await;
+    let app = bed.app("app", |settings| settings.backchannel_logout_uri = Some("http://127.0.0.1:1/out".into())).await;
     let (ada, bob) = (bed.signed_in(app, "ada").await, bed.signed_in(app, "bob").await);
     let code = bed.code("app", "openid+offline_access", &ada).await;
     let tokens = bed.redeem("app", &code).await.unwrap();
@@ -523,8 +523,19 @@ async fn logout_ends_what_began_in_the_session() {
     assert!(matches!(&done, SignedOut::To(to) if to == "https://app.example/bye?state=s"), "{done:?}");
     assert!(!bed.is_alive(&tokens.access_token).await);
     refused(bed.refresh("app", tokens.refresh_token.as_deref().unwrap()).await, OauthCode::InvalidGrant);
-    let due = bed.platform.store.logout_notices_due(clock::now()).await.unwrap();
+    let due = bed.platform.store.logout_notices_due(clock::now(), 10).await.unwrap();
     assert_eq!(due.iter().map(|notice| notice.sid.as_str()).collect::<Vec<_>>(), ["sid-ada"]);
+    // Nobody listens there: it is tried for hours, and then kept for whoever asks.
+    let dead =
+        async || bed.platform.store.dead_logout_notices(&on_behalf(bed.site().await.tenant()), app).await.unwrap();
+    let mut at = clock::now();
+    for tries in 1..=8 {
+        assert!(dead().await.is_empty(), "given up after {tries} tries");
+        bed.oidc.tell_due_logouts(&bed.keyring, at).await.unwrap();
+        at = at.plus_millis(5 * HOUR_MS);
+    }
+    assert_eq!(dead().await.iter().map(|notice| notice.tries).collect::<Vec<_>>(), [8]);
+    assert!(bed.platform.store.logout_notices_due(at, 10).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! Passwords of people: in one form of Unicode, refused when they are guessed first, stretched few at a time.
 
+use std::sync::Arc;
+
 use api::secret::SecretText;
 use domain::identity::password_policy::{BadPassword, Beside, check, normal};
 use domain::ids::AccountId;
@@ -50,8 +52,22 @@ impl People {
         if let Err(bad) = check(&text, beside, is_guessable) {
             return Ok(Err(bad));
         }
+        if self.is_leaked(&text).await? {
+            return Ok(Err(BadPassword::Leaked));
+        }
         let record = self.accounts.password_record(&site.ctx, id, &SecretText::new(text)).await?;
         Ok(Ok(set_password(&on_behalf(site.tenant()), id, &record, false, site.ctx.now())))
+    }
+}
+
+impl People {
+    /// Whether the operator's list has a password. A list that cannot be read any more lets nobody choose one.
+    async fn is_leaked(&self, text: &str) -> Outcome<bool> {
+        let Some(list) = &self.breaches else { return Ok(false) };
+        let (list, text) = (Arc::clone(list), SecretText::copy_from(text));
+        let looked = tokio::task::spawn_blocking(move || list.has(text.expose())).await;
+        let looked = looked.map_err(|error| Problem::internal("looking for a leaked password", error))?;
+        looked.map_err(|error| Problem::internal("reading the list of leaked passwords", error))
     }
 }
 

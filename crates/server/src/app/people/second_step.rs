@@ -8,6 +8,7 @@ use domain::api_key::bearer_text;
 use domain::identity::account::{AccountRealm, State};
 use domain::identity::authorization_request::Acr;
 use domain::identity::password_policy::{BadPassword, Beside};
+use domain::identity::session::LiveSession;
 use domain::identity::throttle::MEMORY_MS;
 use domain::ids::AccountId;
 use domain::time::MINUTE_MS;
@@ -45,6 +46,8 @@ pub struct Second<'a> {
     pub device: Option<&'a str>,
     /// How long their session may idle.
     pub idle_s: Option<u32>,
+    /// Who is signed in with this browser already.
+    pub session: Option<&'a LiveSession>,
 }
 
 /// How it ended.
@@ -200,6 +203,7 @@ impl People {
             amr: &["pwd", proven.amr, "mfa"],
             idle_s: shown.idle_s,
             device: shown.device,
+            session: shown.session,
         };
         let begun = self.enter(site, &entering, exact, proven.follow, entry).await?;
         Ok(Stepped::In(Box::new(begun)))

@@ -8,7 +8,7 @@ use domain::identity::liveness;
 use domain::identity::session::{ABSOLUTE_MS, IDLE_MS, LiveSession, SEEN_EVERY_MS};
 use domain::ids::{AccountId, SessionId};
 use store::Stmt;
-use store::sessions::{NewSession, renew_session, see_session};
+use store::sessions::{NewSession, prolong_session, renew_session, see_session};
 
 use super::{People, on_behalf};
 use crate::app::accounts::history::Whence;
@@ -90,6 +90,27 @@ impl People {
         let amr = kept.chain(more.iter().copied()).map(str::to_owned).collect();
         let live = LiveSession { acr: acr.to_string(), amr, ..session.clone() };
         (renew_session(&on_behalf(site.tenant()), &live, cookie_hash(site, &cookie), site.ctx.now()), cookie)
+    }
+
+    /// The statement by which a session goes on after its person signed in anew, the session as it then is, and its cookie. It lasts as
+    /// long as one that begins now.
+    pub(super) fn again(
+        &self,
+        site: &Site,
+        session: &LiveSession,
+        acr: Acr,
+        amr: &[&str],
+    ) -> (Stmt, LiveSession, String) {
+        let (cookie, now) = (self.cookie(), site.ctx.now());
+        let live = LiveSession {
+            acr: acr.to_string(),
+            amr: amr.iter().map(|word| (*word).to_owned()).collect(),
+            authenticated_at: now,
+            ..session.clone()
+        };
+        let end = now.plus_millis(ABSOLUTE_MS);
+        let renew = prolong_session(&on_behalf(site.tenant()), &live, cookie_hash(site, &cookie), now, end);
+        (renew, live, cookie)
     }
 
     /// From where and with what somebody came, sealed for its place.

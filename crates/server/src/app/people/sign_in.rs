@@ -5,13 +5,16 @@
 
 use api::secret::SecretText;
 use domain::identity::account::{AccountRealm, Email, State};
+use domain::identity::application::MfaPolicy;
 use domain::identity::authorization_request::Acr;
+use domain::identity::grant::Ended;
 use domain::identity::password_policy::{BadPassword, Beside};
 use domain::identity::session::LiveSession;
 use domain::identity::throttle::{Counted, MEMORY_MS, wait_s};
 use domain::ids::{AccountId, LoginEventId};
 use store::Stmt;
 use store::accounts::StoredAccount;
+use store::grants::{end_grants_of_session, end_session};
 use store::sessions::insert_session;
 use store::sign_ins::{NewLogin, count_failure, count_sign_in, forgive, insert_login};
 
@@ -42,6 +45,10 @@ pub struct Shown<'a> {
     pub idle_s: Option<u32>,
     /// How sure it has to be.
     pub wanted: Acr,
+    /// Whether the application wants a second factor.
+    pub mfa_policy: MfaPolicy,
+    /// Who is signed in with this browser already.
+    pub session: Option<&'a LiveSession>,
 }
 
 /// How it ended.
@@ -111,7 +118,7 @@ impl People {
         entry: &mut Entry,
     ) -> Outcome<SignedIn> {
         entry.resource_id(account.id);
-        if account.has_second_factor || shown.wanted == Acr::Two {
+        if shown.mfa_policy.asks(account.has_second_factor) || shown.wanted == Acr::Two {
             return Ok(SignedIn::NeedsSecondFactor(self.half(site, account.id, entry).await?));
         }
         let mut exact = Vec::new();
@@ -131,6 +138,7 @@ impl People {
             amr: &["pwd"],
             idle_s: shown.idle_s,
             device: shown.device,
+            session: shown.session,
         };
         Ok(SignedIn::Yes(Box::new(self.enter(site, &entering, exact, Vec::new(), entry).await?)))
     }
@@ -144,16 +152,33 @@ impl People {
         mut follow: Vec<Stmt>,
         entry: &mut Entry,
     ) -> Outcome<Begun> {
-        let beginning = Beginning {
-            account: entering.account,
-            realm: entering.realm,
-            acr: entering.acr,
-            amr: entering.amr,
-            idle_s: entering.idle_s,
-        };
-        let (session, cookie) = self.begin(site, &beginning)?;
         let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
-        exact.extend([count_sign_in(&auth, entering.account, now), insert_session(&auth, &session)]);
+        let (live, cookie) = match entering.session.filter(|session| session.account == entering.account) {
+            // The same browser and the same person: the session goes on under another cookie, and so does what was granted in it.
+            Some(session) => {
+                let (renew, live, cookie) = self.again(site, session, entering.acr, entering.amr);
+                exact.push(renew);
+                (live, cookie)
+            }
+            None => {
+                let beginning = Beginning {
+                    account: entering.account,
+                    realm: entering.realm,
+                    acr: entering.acr,
+                    amr: entering.amr,
+                    idle_s: entering.idle_s,
+                };
+                let (session, cookie) = self.begin(site, &beginning)?;
+                exact.push(insert_session(&auth, &session));
+                (session.live, cookie)
+            }
+        };
+        exact.push(count_sign_in(&auth, entering.account, now));
+        // Somebody else was signed in here: their cookie is overwritten, and nobody could end the session any more.
+        if let Some(other) = entering.session.filter(|session| session.account != entering.account) {
+            follow.push(end_session(&auth, other.id, Ended::SignedOut, now));
+            follow.extend(end_grants_of_session(&auth, other.id, Ended::SignedOut, now));
+        }
         exact.push(self.login(site, entering.account, "Login", None)?);
         follow.push(forgive(&auth, &self.subject_of(site, entering.account, entering.device)));
         self.accounts.commit(&site.ctx, "sign in", exact, follow, entry).await?;
@@ -162,7 +187,7 @@ impl People {
             Some(mark) => mark.to_owned(),
             None => device_mark(site, entering.account, &bytes(&*self.accounts.core.entropy)),
         };
-        Ok(Begun { session: session.live, cookie, device })
+        Ok(Begun { session: live, cookie, device })
     }
 
     /// Something was wrong: it is counted, and stands in the history of whoever has the address.
@@ -234,6 +259,7 @@ pub(super) struct Entering<'a> {
     pub amr: &'a [&'a str],
     pub idle_s: Option<u32>,
     pub device: Option<&'a str>,
+    pub session: Option<&'a LiveSession>,
 }
 
 /// What failures are counted for.

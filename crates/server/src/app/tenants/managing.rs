@@ -6,6 +6,7 @@
 use api::error::ErrorCode;
 use api::tenants::{CreateTenant, CreatedTenant, ListTenants, Tenant as Shown, TenantList, UpdateTenant};
 use domain::authz::{Authorized, ManageTenants};
+use domain::identity::application::MfaPolicy;
 use domain::ids::TenantId;
 use domain::name::KeyName;
 use domain::scope::{Scope, Scopes};
@@ -14,6 +15,7 @@ use store::tenants::{Tenant, update_tenant};
 use super::{NewTenant, bytes, provision};
 use crate::app::Core;
 use crate::app::api_keys::shown_once;
+use crate::app::applications::wanted::word;
 use crate::app::paging::Page;
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
@@ -115,6 +117,7 @@ impl Tenants {
             if let Some(text) = &request.name {
                 tenant.name = name(text)?;
             }
+            tenant.mfa_policy = word("mfaPolicy", request.mfa_policy.as_deref())?.or(tenant.mfa_policy);
             Ok(tenant)
         })
         .await
@@ -174,6 +177,7 @@ fn show(tenant: &Tenant) -> Shown {
         name: tenant.name.clone(),
         slug: tenant.slug.clone(),
         status: status(tenant.is_suspended),
+        mfa_policy: tenant.mfa_policy.unwrap_or(MfaPolicy::Optional).to_string(),
         created_at: tenant.created_at.into(),
         updated_at: tenant.updated_at.into(),
     }

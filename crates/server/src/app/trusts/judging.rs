@@ -9,8 +9,8 @@ use domain::ids::TrustId;
 use domain::time::Timestamp;
 use store::trusts::StoredTrust;
 
-use super::issuers::Want;
 use super::{Trusts, entry};
+use crate::app::fetched_keys::Want;
 use crate::ctx::Ctx;
 use crate::problem::Outcome;
 use crate::trail::Entry;

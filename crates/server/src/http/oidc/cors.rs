@@ -1,4 +1,6 @@
-//! Which programs in browsers may read what clients are told: those of the origins that the tenant's applications registered. What is public anybody may read.
+//! Which programs in browsers may read what clients are told: those of the origins that the application registered which asks. A browser that asks
+//! beforehand names no application, and an answer to nobody is nobody's: there the origins of all applications of the tenant count. What is
+//! public anybody may read.
 //!
 //! A service of its own and not a middleware function: requests without an origin, which are nearly all, pass without another box around their future.
 
@@ -19,7 +21,7 @@ use tower::layer::layer_fn;
 use tower::{Layer, Service, ServiceExt as _};
 
 use super::form::Visitor;
-use crate::app::oidc::Oidc;
+use crate::app::oidc::{Oidc, Site};
 use crate::platform::Platform;
 
 /// Answers browsers' questions.
@@ -61,13 +63,12 @@ where
     let is_public = request.uri().path().contains("/.well-known/") || request.uri().path().ends_with("/oauth2/jwks");
     let (mut parts, body) = request.into_parts();
     let is_preflight = parts.method == Method::OPTIONS;
-    let site = Visitor::from_request_parts(&mut parts, &platform).await.map(|Visitor(site)| site);
-    let oidc: Arc<Oidc> = Arc::clone(&platform.services.oidc);
-    let allowed = match (&site, origin.to_str()) {
-        (Ok(_), _) if is_public => Some(HeaderValue::from_static("*")),
-        (Ok(site), Ok(text)) if oidc.is_known_origin(site, text).await => Some(origin),
-        _ => None,
-    };
+    let site = Visitor::from_request_parts(&mut parts, &platform).await.ok();
+    let site = site.map(|Visitor(site)| Site { caller: Some(Arc::default()), ..site });
+    if let Some(site) = &site {
+        // Whoever reads the request says there who asks.
+        parts.extensions.insert(site.clone());
+    }
     let mut answer = if is_preflight {
         StatusCode::NO_CONTENT.into_response()
     } else {
@@ -75,6 +76,11 @@ where
             Ok(answer) => answer,
             Err(never) => match never {},
         }
+    };
+    let allowed = match site {
+        Some(_) if is_public => Some(HeaderValue::from_static("*")),
+        Some(site) => may_read(&platform.services.oidc, &site, &origin).await.then_some(origin),
+        None => None,
     };
     let headers = answer.headers_mut();
     headers.append(VARY, HeaderValue::from_static("Origin"));
@@ -87,4 +93,17 @@ where
         }
     }
     answer
+}
+
+async fn may_read(oidc: &Oidc, site: &Site, origin: &HeaderValue) -> bool {
+    let Ok(origin) = origin.to_str() else { return false };
+    match site.caller.as_ref().and_then(|caller| caller.get()) {
+        Some(client_id) => match oidc.client(site, client_id).await {
+            Ok(client) => {
+                client.is_some_and(|client| client.row.settings.cors_origins.iter().any(|known| known == origin))
+            }
+            Err(_) => false,
+        },
+        None => oidc.is_known_origin(site, origin).await,
+    }
 }

@@ -115,6 +115,9 @@ where
     Arc<Oidc>: FromRef<S>,
     Arc<SealState>: FromRef<S>,
 {
+    if let Some(site) = parts.extensions.get::<Site>() {
+        return Ok(site.clone());
+    }
     let origin = parts.extensions.get::<Origin>().cloned();
     let origin = origin.ok_or_else(|| Problem::internal("routing", "a request without an origin"))?;
     let keyring = Arc::<SealState>::from_ref(state).keyring()?;

@@ -1,5 +1,5 @@
 //! The few pages that the protocol itself shows: the form that a browser posts to the application, why a request is not served, whether somebody wants to sign out.
-//! They load nothing, and are in no frame.
+//! They load the stylesheet of the other pages, and are in no frame.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY};
 use axum::http::{HeaderValue, StatusCode};
@@ -48,7 +48,9 @@ pub fn signed_out(outcome: SignedOut, parameters: &Parameters) -> Response {
             let body = format!(
                 "<h1>Do you want to sign out?</h1><form method=\"post\">{fields}<button>Sign out</button></form>"
             );
-            page(StatusCode::OK, "'self'", None, &body)
+            // Browsers hold the redirect that follows a form to the policy of its page; where it leads was registered.
+            let leads_to = parameters.get("post_logout_redirect_uri").map(origin_of).unwrap_or_default();
+            page(StatusCode::OK, format!("'self' {leads_to}").trim_end(), None, &body)
         }
     }
 }
@@ -66,7 +68,8 @@ fn to(address: &str) -> Response {
 fn page(status: StatusCode, action: &str, script: Option<&str>, body: &str) -> Response {
     let text = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>Sign-in</title></head><body><main>{body}</main></body></html>"
+         content=\"width=device-width, initial-scale=1\"><title>Sign-in</title>\
+         <link rel=\"stylesheet\" href=\"/pages.css\"></head><body><main>{body}</main></body></html>"
     );
     let answer = (status, [("content-type", "text/html; charset=utf-8")], text).into_response();
     guarded(answer, action, script)
@@ -74,7 +77,9 @@ fn page(status: StatusCode, action: &str, script: Option<&str>, body: &str) -> R
 
 fn guarded(mut answer: Response, action: &str, script: Option<&str>) -> Response {
     let script = script.map(|hash| format!("script-src '{hash}'; ")).unwrap_or_default();
-    let policy = format!("default-src 'none'; {script}base-uri 'none'; form-action {action}; frame-ancestors 'none'");
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; {script}base-uri 'none'; form-action {action}; frame-ancestors 'none'"
+    );
     let headers = answer.headers_mut();
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);

@@ -65,7 +65,7 @@ pub async fn post(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
 }
 
 fn entry(action: &str, problem: &str) -> Shown {
-    let status = if problem.is_empty() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    let status = if problem.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     page(status, &DevicePage { frame: Frame::of(None), problem, action })
 }
 
@@ -78,6 +78,7 @@ fn purpose<'a>(device: &'a WaitingDevice, action: String, code: &'a str, email: 
         realm: realm_of(&device.client),
         idle_s: settings.session_idle_s,
         acr: Acr::One,
+        mfa_policy: device.client.mfa_policy,
         action,
         carried: ("user_code", code),
         email,

@@ -118,6 +118,7 @@ pub async fn tried(
         new_password: new_password.as_ref(),
         device: cookie(&brought.headers, &cookies::device_name(site)),
         idle_s: purpose.idle_s,
+        session: brought.session.as_ref(),
     };
     let problem = match people.second_step(site, &shown).await? {
         Stepped::In(begun) => return Ok(Ok(*begun)),

@@ -160,6 +160,11 @@ pub async fn style(RawQuery(query): RawQuery) -> Response {
     (headers, text).into_response()
 }
 
+/// Browsers ask for a picture beside the title. There is none, and asking is no fault.
+pub async fn no_icon() -> Response {
+    (StatusCode::NO_CONTENT, [(CACHE_CONTROL, "public, max-age=86400")]).into_response()
+}
+
 fn colour(text: &str) -> Option<[u8; 3]> {
     let is_colour = text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let value = u32::from_str_radix(text, 16).ok().filter(|_| is_colour)?;

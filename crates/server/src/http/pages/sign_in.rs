@@ -8,7 +8,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::identity::account::AccountRealm;
-use domain::identity::application::Branding;
+use domain::identity::application::{Branding, MfaPolicy};
 use domain::identity::authorization_request::Acr;
 use domain::identity::parameters::Parameters;
 
@@ -34,6 +34,8 @@ pub struct Purpose<'a> {
     pub idle_s: Option<u32>,
     /// How sure it has to be.
     pub acr: Acr,
+    /// Whether the application wants a second factor.
+    pub mfa_policy: MfaPolicy,
     /// Where the form goes.
     pub action: String,
     /// What the form carries along.
@@ -115,6 +117,8 @@ pub async fn tried(
         device: cookie(&brought.headers, &cookies::device_name(&brought.site)),
         idle_s: purpose.idle_s,
         wanted: purpose.acr,
+        mfa_policy: purpose.mfa_policy,
+        session: brought.session.as_ref(),
     };
     let said = match people.sign_in(&brought.site, &shown).await? {
         SignedIn::Yes(begun) => return Ok(Ok(*begun)),
@@ -186,6 +190,7 @@ impl crate::app::oidc::authorize::Interaction {
             realm: self.realm,
             idle_s: settings.session_idle_s,
             acr: self.acr,
+            mfa_policy: self.client.mfa_policy,
             action,
             carried,
             email,

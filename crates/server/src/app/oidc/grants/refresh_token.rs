@@ -3,6 +3,7 @@
 use api::oauth::TokenAnswer;
 use domain::identity::grant::{Ended, REPLAY_MS};
 use store::grants::{StoredGrant, StoredRefresh, end_grant, insert_refresh, spend_refresh};
+use store::sessions::see_session;
 
 use super::{Asked, person_of};
 use crate::app::oidc::people::Person;
@@ -78,7 +79,10 @@ impl Oidc {
             vec![spend_refresh(&auth, &row.hash, &sealed, site.ctx.now()), insert_refresh(&auth, &next)];
         statements.extend(issued.row);
         let event = self.event(site, asked.proved.client.id(), entry)?;
-        if !self.write("rotate a refresh token", site.tenant(), Change::of(statements), event).await? {
+        // Whoever uses an application is not idle.
+        let seen = grant.session.map(|session| see_session(&auth, session, site.ctx.now()));
+        let change = Change { follow: seen.into_iter().collect(), ..Change::of(statements) };
+        if !self.write("rotate a refresh token", site.tenant(), change, event).await? {
             return Ok(None);
         }
         entry.committed();
