@@ -42,8 +42,10 @@ const ADMIN_ONLY: &str = "/api/v1/keys/{id}/export";
 /// What belongs to the identity provider, to which no credential is confined.
 const IDENTITY: [&str; 4] = ["/api/v1/applications", "/api/v1/resource-servers", "/api/v1/roles", "/api/v1/users"];
 
-/// There is none where nobody has signed in.
-const A_SESSION: &str = "/sessions/{sessionId}";
+/// Whether an operation is about something that there is none of where nobody has signed in.
+fn is_of_a_sign_in(path: &str) -> bool {
+    path.ends_with("/sessions/{sessionId}") || path.ends_with("/grants/{grantId}")
+}
 
 #[test]
 fn every_operation_refuses_whom_it_should() {
@@ -163,7 +165,7 @@ fn confined_elsewhere(operation: &Operation, things: &Things, answer: &Answer) -
     }
     if IDENTITY.iter().any(|known| operation.path.starts_with(known)) {
         // Nor are applications and people. A session there is none of: nobody has signed in.
-        return ensure((200..300).contains(&answer.status) || operation.path.ends_with(A_SESSION), "success");
+        return ensure((200..300).contains(&answer.status) || is_of_a_sign_in(operation.path), "success");
     }
     if operation.path.starts_with("/api/v1/trusts") {
         // Nor are trusts; but nobody has a trust give more than they have.
@@ -224,7 +226,7 @@ fn every_operation_lets_in_whom_it_should() {
             // There is nothing to unseal, no recipient to back up to, no sealing of what unseals itself, and a key made
             // here is not made to be exported.
             "/operator/unseal" | "/operator/backup" | "/operator/seal" | ADMIN_ONLY => &[200, 400, 403, 409],
-            path if path.ends_with(A_SESSION) => &[404],
+            path if is_of_a_sign_in(path) => &[404],
             _ => &[200, 201, 204],
         };
         if !expected.contains(&answer.status) || !operation.documents(&document, answer.status) {

@@ -22,6 +22,11 @@ fn the_guide_to_verifying_tokens_runs_and_shows_what_is_tested() {
     }
 }
 
+#[test]
+fn the_guide_of_trusts_runs_as_it_is_written() {
+    runs("trusts.md", 2);
+}
+
 fn guide(name: &str) -> String {
     std::fs::read_to_string(root().join("docs/guides").join(name)).unwrap()
 }

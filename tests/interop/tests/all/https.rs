@@ -9,10 +9,11 @@ use crypto::key::PrivateKey;
 use crypto::random::{Random, operating_system};
 use crypto::x509::{KeyUsage, Purpose, Role, SerialNumber, Statement, pem};
 
-use crate::binaries::{binary, root};
+use crate::binaries::binary;
 use crate::installation::{Engine, Installation};
 use crate::mesh::tools::tool;
-use crate::program::{both, run, succeed};
+use crate::moved_clock::MovedClock;
+use crate::program::{both, run};
 use crate::server::{Server, eventually};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -243,35 +244,6 @@ fn what_cannot_be_served_keeps_the_server_from_starting() {
     assert!(!refused.status.success() && both(&refused).contains("pairing"), "{}", both(&refused));
 }
 
-/// A clock that a test moves, for processes that are started by it.
-struct MovedClock {
-    library: PathBuf,
-    file: PathBuf,
-}
-
-impl MovedClock {
-    fn new(folder: &Path) -> Self {
-        let (library, file) = (folder.join("clock.so"), folder.join("clock"));
-        let source = root().join("tests/interop/peers/clock.c");
-        succeed(Command::new("cc").args(["-O1", "-shared", "-fPIC", "-o"]).arg(&library).arg(source));
-        std::fs::write(&file, 0_i64.to_ne_bytes()).unwrap();
-        Self { library, file }
-    }
-
-    fn qapid(&self) -> Command {
-        let mut command = Command::new(binary("qapid"));
-        command.env("LD_PRELOAD", &self.library).env("TEST_CLOCK", &self.file);
-        command
-    }
-
-    /// In place: a new file would be one that the process does not look at.
-    fn set_ahead(&self, hours: i64) {
-        use std::os::unix::fs::FileExt as _;
-        let file = std::fs::File::options().write(true).open(&self.file).unwrap();
-        file.write_all_at(&(hours * 3_600).to_ne_bytes(), 0).unwrap();
-    }
-}
-
 /// The certificate that a listener shows to whoever asks so: its number and its end.
 fn shown(address: &str, arguments: &[&str]) -> (String, i64) {
     let mut command = tool("openssl");
@@ -300,13 +272,13 @@ fn certificates_of_its_own_are_renewed_before_they_end_however_far_the_clock_goe
     let ways = [(&public, QUANTUM_SAFE), (&public, CLASSICAL), (&mtls, QUANTUM_SAFE)];
     let look = || ways.map(|(address, arguments)| shown(address, arguments));
     let started = look();
-    clock.set_ahead(15);
+    clock.set_ahead_s(15 * 3_600);
     // Longer than either listener waits before it looks.
     std::thread::sleep(Duration::from_secs(6));
     assert_eq!(look(), started, "nothing is due after fifteen of twenty-four hours");
     let mut before = started;
     for hours in [17, 34, 51] {
-        clock.set_ahead(hours);
+        clock.set_ahead_s(hours * 3_600);
         let renewed = eventually(PATIENCE, || {
             let shown = look();
             shown.iter().zip(&before).all(|(new, old)| new.0 != old.0).then_some(shown)

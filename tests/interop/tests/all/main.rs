@@ -34,6 +34,7 @@ mod guides;
 mod https;
 mod lifecycle;
 mod mesh;
+mod moved_clock;
 mod official_sdks;
 mod oidc;
 mod open_formats;

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::place::Place;
 use crate::fetched::client;
+use crate::postgres::free_port;
 use crate::running::Running;
 
 #[test]
@@ -14,6 +15,28 @@ fn openid_client_and_jose_get_tokens_of_ml_dsa_for_services() {
 #[test]
 fn oauth4webapi_finds_nothing_to_refuse() {
     Place::new().with_web().with_native("native").with_service().drive("strict.mjs", 11);
+}
+
+#[test]
+fn openid_client_and_jose_sign_people_in() {
+    let place = Place::new().with_own_web().with_native("device");
+    place.with_person("person", "web").with_person("deviceOwner", "device").drive("people.mjs", 10);
+}
+
+#[test]
+fn oauth4webapi_finds_nothing_to_refuse_with_people() {
+    Place::new().with_own_web().with_person("person", "web").drive("strict_people.mjs", 7);
+}
+
+#[test]
+fn oidc_client_ts_signs_somebody_in_from_a_page_of_another_origin() {
+    let port = free_port();
+    Place::new().with_spa(port).with_person("spaPerson", "spa").drive("spa.mjs", 6);
+}
+
+#[test]
+fn authlib_signs_people_in_to_a_classical_application() {
+    Place::new().with_classical().with_person("classicalPerson", "classical").drive("authlib_client.py", 3);
 }
 
 #[test]

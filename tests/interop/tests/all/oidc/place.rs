@@ -12,6 +12,7 @@ use crate::server::Server;
 
 /// Where no application listens: only the address matters.
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
+const BYE: &str = "http://127.0.0.1:9/bye";
 const SCOPE: &str = "openid profile email offline_access";
 
 /// What foreign clients are told about.
@@ -41,6 +42,7 @@ impl Place {
         let scope = settings["allowedScopes"][0].as_str().unwrap_or(SCOPE);
         self.told["applications"][name] = json!({
             "id": made["clientId"],
+            "key": made["id"],
             "secret": made["clientSecret"],
             "type": settings["applicationType"],
             "redirectUri": settings["redirectUris"][0],
@@ -83,6 +85,43 @@ impl Place {
         );
         place.told["applications"]["machine"]["privateJwk"] = keys["privateJwk"].clone();
         place
+    }
+
+    /// A server-side application that asks nobody for consent, and has a place to go back to after signing out.
+    pub fn with_own_web(self) -> Self {
+        self.with(
+            "web",
+            json!({"applicationType": "WebApp", "redirectUris": [CALLBACK], "postLogoutRedirectUris": [BYE], "consent": "skip"}),
+        )
+        .telling("bye", json!(BYE))
+    }
+
+    /// A single-page application at this port of this machine.
+    pub fn with_spa(self, port: u16) -> Self {
+        let origin = format!("http://127.0.0.1:{port}");
+        self.with(
+            "spa",
+            json!({
+                "applicationType": "SPA", "redirectUris": [format!("{origin}/cb")], "consent": "skip",
+                "postLogoutRedirectUris": [format!("{origin}/bye")], "corsOrigins": [origin],
+            }),
+        )
+    }
+
+    /// An end user of an application, whom the clients know by this name.
+    #[track_caller]
+    pub fn with_person(self, name: &str, application: &str) -> Self {
+        let place = format!("/api/v1/applications/{}/end-users", self.application(application, "key"));
+        let email = format!("{}@people.example", name.to_lowercase());
+        let password = "correct horse battery staple";
+        let body = json!({"email": email, "displayName": "Ada L.", "password": password, "emailVerified": true});
+        self.server.client().post(&place, &body).expect(201);
+        self.telling(name, json!({"email": email, "password": password}))
+    }
+
+    fn telling(mut self, name: &str, what: Value) -> Self {
+        self.told[name] = what;
+        self
     }
 
     pub fn application(&self, name: &str, member: &str) -> &str {

@@ -124,6 +124,15 @@ pub fn events(provider: &Provider, query: &str, is_expected: impl Fn(&Value) -> 
     })
 }
 
+/// A line of the trail with all of these words in it, once it is there.
+#[track_caller]
+pub fn trail_line(provider: &Provider, words: &[&str]) {
+    crate::server::eventually(std::time::Duration::from_secs(20), || {
+        let trail = provider.admin().get("/api/v1/audit-logs/export").expect(200).text();
+        trail.lines().any(|line| words.iter().all(|word| line.contains(word))).then_some(())
+    });
+}
+
 pub fn form(fields: &[(&str, &str)]) -> String {
     let mut body = String::new();
     for (name, value) in fields {

@@ -33,6 +33,11 @@ impl<'p> Visitor<'p> {
         self.cookies.borrow_mut().insert(name.to_owned(), value.to_owned());
     }
 
+    /// Everything that it keeps.
+    pub fn cookies(&self) -> Vec<(String, String)> {
+        self.cookies.borrow().iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     pub fn forget(&self) {
         self.cookies.borrow_mut().clear();
     }

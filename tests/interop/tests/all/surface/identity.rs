@@ -78,7 +78,11 @@ impl Identity {
             _ => return None,
         };
         let path = path.replace("{id}", id).replace("{app}", &self.application).replace("{roleId}", &self.given);
-        Some(path.replace("{keyId}", &self.application_key).replace("{sessionId}", &self.user))
+        Some(
+            path.replace("{keyId}", &self.application_key)
+                .replace("{sessionId}", &self.user)
+                .replace("{grantId}", &self.user),
+        )
     }
 
     pub fn body(&self, operation: &Operation, new: &str) -> Value {
