@@ -16,6 +16,7 @@ mod load;
 mod process;
 mod rotation;
 mod rows;
+mod sessions;
 
 use anyhow::Result;
 
@@ -36,7 +37,8 @@ pub fn run(rows: &[&str]) -> Result<()> {
     rows::run(rows)?;
     footprint::run(rows)?;
     agent::run(rows)?;
-    rotation::run(rows)
+    rotation::run(rows)?;
+    sessions::run(rows)
 }
 
 fn build_and_pin(rows: &[&str]) -> Result<()> {

@@ -46,6 +46,23 @@ impl Client {
         Ok(format!("Basic {}", STANDARD.encode(pair)))
     }
 
+    /// A person who has a device to allow: the form by which they sign in for it. It works again and again until they say yes.
+    pub fn create_login(&self) -> Result<Request> {
+        let app =
+            json!({"name": "bench device", "applicationType": "NativeApp", "redirectUris": ["http://127.0.0.1/cb"]});
+        let made = self.call("POST", "/api/v1/applications", &app.to_string())?;
+        let text = |member: &str| made[member].as_str().with_context(|| format!("no {member} in {made}"));
+        let person =
+            json!({"email": "ada@bench.example", "displayName": "Ada", "password": "correct horse battery staple"});
+        self.call("POST", &format!("/api/v1/applications/{}/end-users", text("id")?), &person.to_string())?;
+        let origin = format!("http://{}", self.address);
+        let asked = format!("client_id={}&scope=openid", text("clientId")?);
+        let device = self.ask(&Request::page("/oauth2/device_authorization", &origin, &asked))?;
+        let code = device["user_code"].as_str().with_context(|| format!("no user_code in {device}"))?;
+        let body = format!("user_code={code}&email=ada%40bench.example&password=correct+horse+battery+staple");
+        Ok(Request::page("/device", &origin, &body))
+    }
+
     /// What a form is answered with.
     pub fn ask(&self, form: &Request) -> Result<Value> {
         let mut stream = TcpStream::connect(&self.address)?;

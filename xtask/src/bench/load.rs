@@ -42,6 +42,15 @@ impl Request {
         Self { bytes: text.into_bytes().into() }
     }
 
+    /// A form of a page, as a browser on that page sends it.
+    pub fn page(path: &str, origin: &str, body: &str) -> Self {
+        let length = body.len();
+        let text = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        Self { bytes: text.into_bytes().into() }
+    }
+
     /// As it goes over the wire.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -140,7 +140,7 @@ fn rows(client: &Client, data: &Path) -> Result<Vec<Row>> {
 }
 
 /// What the identity provider does most.
-fn token_rows(client: &Client) -> Result<[Row; 2]> {
+fn token_rows(client: &Client) -> Result<[Row; 3]> {
     let tokens = Request::form("/oauth2/token", &client.create_service("jwt")?, CLIENT_CREDENTIALS);
     let (introspection, introspected) = introspection(client)?;
     Ok([
@@ -157,6 +157,13 @@ fn token_rows(client: &Client) -> Result<[Row; 2]> {
             at_least: Some(0.4),
             p99_at_most_ms: Some(10.0),
             ..Row::new("introspection of an opaque token", Load::Same(introspection))
+        },
+        Row {
+            connections: 16,
+            peer: Some(Peer::Primitive(vec!["stretch".to_owned()])),
+            peer_name: "Argon2id primitive",
+            at_least: Some(0.9),
+            ..Row::new("password logins", Load::Same(client.create_login()?))
         },
     ])
 }
