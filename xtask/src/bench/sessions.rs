@@ -60,8 +60,8 @@ fn client_of(server: &Running, data: &Path) -> Result<Client> {
 
 /// The file with the sessions in it.
 fn database(data: &Path) -> Result<String> {
-    let files = std::fs::read_dir(data)?.flatten().map(|entry| entry.path());
-    let main = files.filter(|path| path.file_name().is_some_and(|name| name == "qapi.db")).next();
+    let mut files = std::fs::read_dir(data)?.flatten().map(|entry| entry.path());
+    let main = files.find(|path| path.file_name().is_some_and(|name| name == "qapi.db"));
     Ok(main.context("no database in the data directory")?.display().to_string())
 }
 

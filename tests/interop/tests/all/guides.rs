@@ -27,6 +27,11 @@ fn the_guide_of_trusts_runs_as_it_is_written() {
     runs("trusts.md", 2);
 }
 
+#[test]
+fn the_page_about_applications_and_people_runs_as_it_is_written() {
+    runs("../identity.md", 2);
+}
+
 fn guide(name: &str) -> String {
     std::fs::read_to_string(root().join("docs/guides").join(name)).unwrap()
 }
