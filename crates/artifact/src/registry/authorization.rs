@@ -58,6 +58,8 @@ const LONGEST_SECONDS: u64 = 3_600;
 /// A token that ends while the request is under way is of no use.
 const MARGIN: Duration = Duration::from_secs(10);
 const CLIENT: &str = "qapi";
+/// When so many tokens are kept, those that nobody is using are forgotten, and fetched again when they are wanted.
+const MOST_SLOTS: usize = 4_096;
 pub(super) const LONGEST_ANSWER_BYTES: usize = 64 << 10;
 
 impl Authorizer {
@@ -85,6 +87,9 @@ impl Authorizer {
     pub(super) fn slot(&self, repository: &Repository, access: Access<'_>) -> Slot {
         let key = format!("{} {}", repository.api_host(), access.scopes(repository).join(" "));
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= MOST_SLOTS {
+            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
+        }
         Arc::clone(slots.entry(key).or_default())
     }
 

@@ -296,3 +296,38 @@ async fn a_refusal_says_what_the_registry_said() {
     assert!(error.to_string().ends_with("(403: DENIED: not yours)"), "{error}");
     assert_eq!((error.code(), error.is_outage()), ("registry_denied", false));
 }
+
+#[tokio::test]
+async fn a_copy_of_another_content_never_ends() {
+    let (wanted, sent) = (b"the wanted content", b"quite other content");
+    let descriptor = Descriptor::of("text/plain", wanted);
+    let source = Stage::new(move |_, _| answer(200, "", &sent[..wanted.len()])).await;
+    let target = Stage::new(|head, _| match head.split(' ').next() {
+        Some("HEAD") => answer(404, "", b""),
+        Some("POST") => answer(202, "location: /v2/team/api/blobs/uploads/1?state=s\r\n", b""),
+        _ => answer(201, "", b""),
+    })
+    .await;
+    let copied = client().copy_blob(&source.repository(), &target.repository(), &descriptor).await;
+    assert!(matches!(copied, Err(Error::Unreachable { .. })), "{copied:?}");
+    assert!(!target.asked().iter().any(|asked| asked.contains("quite other")), "{:?}", target.asked());
+}
+
+#[tokio::test]
+async fn a_place_of_tokens_that_is_busy_is_asked_again() {
+    let manifest = image("tokens");
+    let (bytes, tries) = (manifest.bytes().to_vec(), Mutex::new(0));
+    let stage = Stage::new(move |head, host| {
+        if is_for(head, "GET /token") {
+            let mut tries = tries.lock().unwrap();
+            *tries += 1;
+            return if *tries == 1 { answer(429, "", b"") } else { answer(200, "", br#"{"token":"t"}"#) };
+        }
+        match head.contains("authorization: Bearer t\r\n") {
+            true => of_type(IMAGE, &bytes),
+            false => answer(401, &format!("www-authenticate: Bearer realm=\"http://{host}/token\"\r\n"), b""),
+        }
+    })
+    .await;
+    assert_eq!(client().manifest(&stage.tagged()).await.unwrap().digest(), manifest.digest());
+}

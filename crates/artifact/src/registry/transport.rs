@@ -91,7 +91,10 @@ impl Transport {
                     let status = answer.status.as_u16();
                     (retry_after(&answer.headers), Error::Busy { host: answer.host, status })
                 }
-                Err(error @ (Error::Unreachable { .. } | Error::TimedOut { .. })) => (Duration::ZERO, error),
+                // A place of tokens can be busy as well.
+                Err(error @ (Error::Unreachable { .. } | Error::TimedOut { .. } | Error::Busy { .. })) => {
+                    (Duration::ZERO, error)
+                }
                 settled => return settled,
             };
             let pause = asked_to_wait + pause(attempt);
