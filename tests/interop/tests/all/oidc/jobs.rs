@@ -122,8 +122,11 @@ fn github() -> Value {
     })
 }
 
+/// The variables that a job has.
+type Variables = Vec<(&'static str, String)>;
+
 /// Every system's job: its kind, the rule that pins it, and the variables it has.
-fn jobs(bed: &Bed) -> Vec<(&'static str, Value, Vec<(&'static str, String)>)> {
+fn jobs(bed: &Bed) -> Vec<(&'static str, Value, Variables)> {
     let (actions, _) = system(&bed.issuer, github());
     let (devops, _) = system(&bed.issuer, json!({ "sub": "sc://acme/shop/qapi" }));
     let gitlab = json!({"sub": "project_path:acme/shop:ref_type:branch:ref:main", "project_id": "9", "project_path": "acme/shop"});
@@ -207,7 +210,7 @@ fn a_job_that_is_not_believed_is_told_what_to_do() {
     let get = ["vault", "get", "shop/db"];
     bed.fails(&[named.clone(), job("somebody")], &get, 1, "(invalid_grant); try `qapi login`, or `qapi trusts test`");
     bed.fails(
-        &[named.clone()],
+        std::slice::from_ref(&named),
         &get,
         2,
         "this job has no token of its own system; try the permission `id-token: write`",
