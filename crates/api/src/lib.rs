@@ -17,6 +17,7 @@ pub mod casing;
 pub mod certificates;
 pub mod encryption;
 pub mod error;
+pub mod gate_tickets;
 pub mod health;
 pub mod keys;
 pub mod limits;

@@ -6,6 +6,7 @@
 pub mod applications;
 pub mod certificates;
 pub mod encryption;
+pub mod gate_tickets;
 pub mod keys;
 pub mod oidc;
 pub mod people;
@@ -257,7 +258,7 @@ impl Route {
 /// Every route there is, in the order of the document.
 pub fn all() -> impl Iterator<Item = &'static Route> {
     let vault = [platform::ALL, encryption::ALL, secrets::ALL, keys::ALL, transit::ALL, certificates::ALL];
-    let identity = [applications::ALL, people::ALL, oidc::ALL, trusts::ALL];
+    let identity = [applications::ALL, people::ALL, oidc::ALL, trusts::ALL, gate_tickets::ALL];
     vault.into_iter().chain(identity).flatten()
 }
 

@@ -41,6 +41,7 @@ pub struct Policy {
     denied: BTreeMap<Digest, String>,
     exempted: BTreeMap<Digest, Exemption>,
     accept_verdicts_s: Option<u32>,
+    ticket_tenant: Option<String>,
 }
 
 /// Why a policy cannot be used.
@@ -170,6 +171,11 @@ impl Policy {
     /// For how many seconds a signed verdict of the gate spares another look, if it does at all.
     pub fn accept_verdicts_s(&self) -> Option<u32> {
         self.accept_verdicts_s
+    }
+
+    /// The tenant whose tickets are believed by their signature, where there is one: all tenants of a platform share its key.
+    pub fn ticket_tenant(&self) -> Option<&str> {
+        self.ticket_tenant.as_deref()
     }
 
     /// Where to ask for the contents of a repository; nothing if images may not come from there. A registry that is not allowed

@@ -86,6 +86,8 @@ pub enum Command {
     /// Certificates: verify and inspect them without the server
     #[command(visible_aliases = ["cert", "certificates"])]
     Certs(command::certs::CertsInputs),
+    /// Whether images may be deployed
+    Gate(command::gate::GateInputs),
     /// Run a program with secrets in its environment
     Run(command::run::RunInputs),
     /// Draw random bytes from the platform

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod certs;
 pub mod completions;
 pub mod encryption;
+pub mod gate;
 pub mod health;
 pub mod image;
 pub mod keys;

@@ -98,6 +98,7 @@ async fn run(arguments: Arguments, printer: &mut Printer) -> Result<Exit, Failur
         Command::Sign(inputs) => command::encryption::sign(inputs, &session, printer).await,
         Command::Verify(inputs) => command::encryption::verify(inputs, &session, printer).await,
         Command::Certs(inputs) => command::certs::run(inputs, &session, printer).await,
+        Command::Gate(inputs) => command::gate::run(inputs, &session, printer).await,
         Command::Run(inputs) => command::run::run(inputs, &session).await,
         Command::Random(inputs) => command::random::random(inputs, &session, printer).await,
         Command::Apikeys(inputs) => command::api_keys::run(inputs, &session, printer).await,

@@ -234,6 +234,10 @@ actions! {
     ReadTrusts => TrustsRead,
     /// Create, change and delete them.
     WriteTrusts => TrustsWrite,
+    /// Read tickets for the deploy gate.
+    ReadGateTickets => GateRead,
+    /// Issue and revoke them.
+    WriteGateTickets => GateWrite,
     /// Create and change tenants.
     ManageTenants => PlatformAdmin,
     /// Seal, back up and inspect the platform.

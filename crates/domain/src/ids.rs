@@ -110,6 +110,8 @@ ids! {
     TokenKeyId,
     /// A trust in another issuer.
     TrustId,
+    /// A ticket that lets images pass the deploy gate.
+    GateTicketId,
 }
 
 impl CertificateId {

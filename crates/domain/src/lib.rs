@@ -7,6 +7,7 @@ pub mod api_key;
 pub mod audit;
 pub mod authz;
 pub mod environment;
+pub mod gate_ticket;
 pub mod identity;
 pub mod ids;
 pub mod insights;

@@ -59,6 +59,10 @@ pub enum Scope {
     TrustsRead,
     /// Create, change and delete them.
     TrustsWrite,
+    /// Read tickets for the deploy gate.
+    GateRead,
+    /// Issue and revoke them.
+    GateWrite,
 }
 
 /// The text names no scope.
@@ -66,7 +70,7 @@ pub enum Scope {
 #[error("unknown scope")]
 pub struct UnknownScope;
 
-const NAMES: [(Scope, &str); 26] = [
+const NAMES: [(Scope, &str); 28] = [
     (Scope::SecretsRead, "secrets:read"),
     (Scope::SecretsWrite, "secrets:write"),
     (Scope::KeysRead, "keys:read"),
@@ -93,6 +97,8 @@ const NAMES: [(Scope, &str); 26] = [
     (Scope::UsersWrite, "users:write"),
     (Scope::TrustsRead, "trusts:read"),
     (Scope::TrustsWrite, "trusts:write"),
+    (Scope::GateRead, "gate:read"),
+    (Scope::GateWrite, "gate:write"),
 ];
 
 /// The umbrella of the contract and its other spellings (2.3): the four cryptographic verbs.

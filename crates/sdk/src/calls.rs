@@ -1,12 +1,12 @@
 //! One method a route. The table of routes says the rest.
 
 use api::routes::{
-    applications as a, certificates as c, encryption as e, keys as k, people as w, platform as p, secrets as s,
-    transit as t, trusts as u,
+    applications as a, certificates as c, encryption as e, gate_tickets as g, keys as k, people as w, platform as p,
+    secrets as s, transit as t, trusts as u,
 };
 use api::{
-    api_keys, applications, audit, certificates, encryption, health, keys, operator, people, qrng, secrets, shares,
-    tenants, transit, trusts,
+    api_keys, applications, audit, certificates, encryption, gate_tickets, health, keys, operator, people, qrng,
+    secrets, shares, tenants, transit, trusts,
 };
 use uuid::Uuid;
 
@@ -356,6 +356,15 @@ calls! {
     suspend_tenant(id: Uuid) -> tenants::Tenant = p::TENANT_SUSPEND;
     /// Activates a tenant.
     activate_tenant(id: Uuid) -> tenants::Tenant = p::TENANT_ACTIVATE;
+
+    /// Issues a ticket for the deploy gate.
+    issue_gate_ticket(; body gate_tickets::IssueGateTicket) -> gate_tickets::IssuedGateTicket = g::GATE_TICKET_ISSUE;
+    /// Lists tickets, the newest first.
+    gate_tickets() -> gate_tickets::GateTicketList = g::GATE_TICKET_LIST;
+    /// Reads a ticket.
+    gate_ticket(id: Uuid) -> gate_tickets::GateTicket = g::GATE_TICKET_GET;
+    /// Takes a ticket back.
+    revoke_gate_ticket(id: Uuid) -> gate_tickets::GateTicket = g::GATE_TICKET_REVOKE;
 
     /// The state of the seal.
     operator_status() -> operator::OperatorStatus = p::OPERATOR_STATUS;

@@ -13,6 +13,7 @@ pub mod data_keys;
 pub mod encryption;
 pub mod end_users;
 mod fetched_keys;
+pub mod gate_tickets;
 pub mod idempotency;
 pub mod key_cache;
 pub mod keys;
@@ -101,6 +102,8 @@ pub struct Services {
     pub mail: Arc<mail::Mail>,
     /// Trusts in other issuers.
     pub trusts: Arc<trusts::Trusts>,
+    /// Tickets for the deploy gate.
+    pub gate_tickets: Arc<gate_tickets::GateTickets>,
     /// The identity provider.
     pub oidc: Arc<oidc::Oidc>,
     loaded: Arc<key_cache::KeyCache>,
@@ -121,6 +124,7 @@ impl Services {
         Ok(Self {
             people: Arc::new(people::People::new(Arc::clone(&accounts), breaches)),
             trusts: Arc::clone(&trusts),
+            gate_tickets: Arc::new(gate_tickets::GateTickets::new(core.clone())),
             end_users: Arc::new(end_users::EndUsers::new(Arc::clone(&accounts))),
             roles: Arc::new(roles::Roles::new(Arc::clone(&accounts))),
             mail: Arc::new(mail::Mail::new(core.clone(), config.mail.as_ref())?),

@@ -11,6 +11,7 @@ mod applications;
 mod audit;
 mod certificates;
 mod encryption;
+mod gate_tickets;
 pub mod health;
 pub mod idempotency;
 mod keys;
@@ -57,6 +58,7 @@ pub fn router(platform: &Platform) -> Router<Platform> {
         .merge(applications::router())
         .merge(people::router())
         .merge(trusts::router())
+        .merge(gate_tickets::router())
         .merge(tenants::router())
         .merge(operator::router())
 }

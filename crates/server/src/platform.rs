@@ -335,6 +335,7 @@ services! {
     audit: crate::app::audit::Audit,
     authority: crate::app::authority::Authority,
     trusts: crate::app::trusts::Trusts,
+    gate_tickets: crate::app::gate_tickets::GateTickets,
     oidc: crate::app::oidc::Oidc,
     people: crate::app::people::People,
 }

@@ -26,6 +26,7 @@ pub mod dump;
 pub mod entropy_usage;
 pub mod epoch;
 mod error;
+pub mod gate_tickets;
 pub mod grants;
 pub mod idempotency;
 pub mod index;

@@ -95,6 +95,13 @@ pub const MIGRATIONS: &[Migration] = &[
         files: &[Part::Main],
         postgres: "",
     },
+    Migration {
+        version: 9,
+        name: "gate tickets",
+        sql: include_str!("migrate/0009_gate_tickets.sql"),
+        files: &[Part::Main],
+        postgres: "",
+    },
 ];
 
 /// Why a schema cannot be used.

@@ -6,6 +6,7 @@ mod suite {
     mod audit;
     mod backup;
     mod bed;
+    mod gate_tickets;
     mod identity;
     mod migrations;
     mod pki;

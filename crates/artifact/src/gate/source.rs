@@ -69,7 +69,7 @@ impl Source<'_> {
     }
 
     /// The repository as it is asked for: where the policy maps its registry to another host, in that one.
-    fn place(&self, repository: &Repository) -> Result<Repository, Unfound> {
+    pub fn place(&self, repository: &Repository) -> Result<Repository, Unfound> {
         let refused = || Unfound::Unreachable(format!("the policy does not allow {repository}"));
         let endpoint = self.policy.endpoint(repository).ok_or_else(refused)?;
         if endpoint.host == repository.api_host() {

@@ -6,7 +6,7 @@ use crypto::random::Seeded;
 use serde_json::Value;
 
 use super::report::{About, Outcome, Report};
-use super::ticket::Ticket;
+use super::ticket::{NotATicket, Ticket};
 use super::*;
 use crate::bundle::Bundle;
 use crate::dsse::{Envelope, IN_TOTO, Signature, pae};
@@ -236,4 +236,49 @@ fn reports_tell_the_same_in_every_form() {
         (&json["outcome"], &json["images"][1]["refusals"][0]["code"]),
         (&"refused".into(), &"not-signed".into())
     );
+}
+
+#[test]
+fn a_signed_ticket_is_believed_by_the_key_of_its_platform_for_its_tenant_and_its_time() {
+    const TYPE: &str = "application/vnd.qapi.gate-ticket.v1+json";
+    let bed = Bed::new();
+    let policy = |purpose: &str, tenant: &str| {
+        let pem = bed.verdicts.public_key().unwrap().to_pem().replace('\n', "\n      ");
+        let text = format!(
+            "version: 1\nkeys:\n  - name: release\n    purpose: signature\n    publicKey: |\n      {}\n  - name: platform\n    \
+            purpose: {purpose}\n    publicKey: |\n      {pem}\nregistries: []\nimages: []\n{tenant}",
+            bed.signing.public_key().unwrap().to_pem().replace('\n', "\n      ")
+        );
+        Policy::parse(text.as_bytes(), &|_| Ok(Vec::new())).unwrap()
+    };
+    let token = |key: &PrivateKey, kind: &str, issued: i64, expires: i64| {
+        let payload = serde_json::json!({
+            "id": "t1", "tenant": "ours", "reason": "hotfix", "issuedBy": "ada", "environment": "production",
+            "digests": [], "issuedAt": issued, "expiresAt": expires,
+        });
+        let payload = payload.to_string().into_bytes();
+        let sig = key.sign(&pae(kind, &payload), &bed.random).unwrap();
+        let envelope = Envelope::new(kind, payload, Signature { key_id: None, sig });
+        let text = crate::base64::encode(&serde_json::to_vec(&envelope).unwrap());
+        text.trim_end_matches('=').replace('+', "-").replace('/', "_")
+    };
+    let good = token(&bed.verdicts, TYPE, NOW - 10, NOW + 10);
+    let ours = policy("ticket", "tickets: {tenant: ours}\n");
+    let read = Ticket::read(&good, &ours, NOW).unwrap();
+    assert_eq!((read.id.as_str(), read.environment.as_deref()), ("t1", Some("production")));
+    assert_eq!(Ticket::danger_unverified_id(&good).as_deref(), Some("t1"));
+    for (token, policy, now, why) in [
+        (&good, &ours, NOW + 10, NotATicket::NotNow),
+        (&good, &ours, NOW - 100, NotATicket::NotNow),
+        (&token(&bed.verdicts, TYPE, NOW, NOW + 86_401), &ours, NOW, NotATicket::NotNow),
+        (&token(&bed.verdicts, TYPE, i64::MIN, i64::MAX), &ours, NOW, NotATicket::NotNow),
+        (&token(&bed.signing, TYPE, NOW - 10, NOW + 10), &ours, NOW, NotATicket::NotSigned),
+        (&token(&bed.verdicts, IN_TOTO, NOW - 10, NOW + 10), &ours, NOW, NotATicket::NotSigned),
+        (&good, &policy("verdict", "tickets: {tenant: ours}\n"), NOW, NotATicket::NotSigned),
+        (&good, &policy("ticket", "tickets: {tenant: theirs}\n"), NOW, NotATicket::OtherTenant("ours".to_owned())),
+        (&good, &policy("ticket", ""), NOW, NotATicket::NotAccepted),
+        (&"t1".to_owned(), &ours, NOW, NotATicket::Malformed),
+    ] {
+        assert_eq!(Ticket::read(token, policy, now).unwrap_err(), why);
+    }
 }

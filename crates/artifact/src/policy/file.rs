@@ -29,6 +29,8 @@ pub(super) struct PolicyFile {
     pub exempted: Vec<ExemptedEntry>,
     #[serde(default)]
     pub verdicts: Option<VerdictsEntry>,
+    #[serde(default)]
+    pub tickets: Option<TicketsEntry>,
 }
 
 /// The one version of the format.
@@ -194,6 +196,12 @@ pub(super) struct ExemptedEntry {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct VerdictsEntry {
     pub accept_for_s: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct TicketsEntry {
+    pub tenant: String,
 }
 
 /// A public key in PEM.

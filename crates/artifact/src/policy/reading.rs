@@ -30,7 +30,8 @@ pub(super) fn policy(bytes: &[u8], key_file: &KeyFile<'_>) -> Result<Policy, Not
         what: "it is not UTF-8 text".to_owned(),
     })?;
     let file: PolicyFile = parsed(text)?;
-    let PolicyFile { _version: Version, keys, registries, images, environments, denied, exempted, verdicts } = file;
+    let PolicyFile { _version: Version, keys, registries, images, environments, denied, exempted, verdicts, tickets } =
+        file;
 
     distinct("key", keys.iter().map(|key| &key.name))?;
     distinct("environment", environments.iter().map(|environment| &environment.name))?;
@@ -48,6 +49,7 @@ pub(super) fn policy(bytes: &[u8], key_file: &KeyFile<'_>) -> Result<Policy, Not
         environments,
         denied: denied.into_iter().map(|entry| (entry.digest, entry.reason)).collect(),
         exempted: exemptions.collect(),
+        ticket_tenant: tickets.map(|tickets| tickets.tenant),
         accept_verdicts_s: verdicts.map(|verdicts| verdicts.accept_for_s),
     })
 }

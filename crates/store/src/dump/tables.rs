@@ -114,6 +114,8 @@ tables! {
         "published_until" "$12";
     "trust" by "tenant, id": "tenant" "$1", "id" "$2", "name" "$3", "kind" "$4", "issuer" "$5", "state" "$6",
         "settings" "$7", "not_before" "$8", "ver" "$9", "created_at" "$10", "updated_at" "$11";
+    "gate_ticket" by "tenant, id": "tenant" "$1", "id" "$2", "reason" "$3", "environment" "$4", "digests" "$5",
+        "issued_by" "$6", "issued_at" "$7", "expires_at" "$8", "revoked_at" "$9", "revoked_by" "$10";
     "logout_notice" by "tenant, application, sid": "tenant" "$1", "application" "$2", "sid" "$3", "account" "$4",
         "state" "$5", "attempts" "$6", "next_at" "$7", "created_at" "$8";
     "idempotency" by "tenant, principal, k": "tenant" "$1", "principal" "$2", "k" "$3", "request" "$4", "status" "$5",

@@ -7,7 +7,7 @@ use crate::program::say;
 use crate::server::{Server, new_key};
 use crate::surface::{About, Access, OPERATIONS, Operation, Things, all_failed, assert_complete};
 
-const SCOPES: [&str; 24] = [
+const SCOPES: [&str; 26] = [
     "secrets:read",
     "secrets:write",
     "keys:read",
@@ -32,6 +32,8 @@ const SCOPES: [&str; 24] = [
     "users:write",
     "trusts:read",
     "trusts:write",
+    "gate:read",
+    "gate:write",
 ];
 
 const MARKER: &str = "AUTHZMARKER234567";
@@ -171,6 +173,10 @@ fn confined_elsewhere(operation: &Operation, things: &Things, answer: &Answer) -
         // Nor are trusts; but nobody has a trust give more than they have.
         let is_refused = ["POST", "PATCH"].contains(&operation.method) && !operation.path.ends_with("/test");
         return ensure(if is_refused { answer.status == 403 } else { answer.status < 300 }, "403, or success");
+    }
+    if operation.path.starts_with("/api/v1/gate/") {
+        // Nor are tickets, unless the credential is bound to an environment.
+        return ensure((200..300).contains(&answer.status), "success");
     }
     if operation.path.starts_with("/api/v1/cas") {
         // Neither are authorities: what they publish is for everybody.

@@ -30,6 +30,7 @@ mod backups;
 mod crash;
 mod document;
 mod envelope;
+mod gate;
 mod guides;
 mod https;
 mod lifecycle;

@@ -82,6 +82,8 @@ const USERS_WRITE: Access = Scope("users:write");
 const ADMIN: Access = Scope("admin");
 const TRUSTS_READ: Access = Scope("trusts:read");
 const TRUSTS_WRITE: Access = Scope("trusts:write");
+const GATE_READ: Access = Scope("gate:read");
+const GATE_WRITE: Access = Scope("gate:write");
 
 /// All of them; what destroys stands after what needs it.
 pub const OPERATIONS: &[Operation] = &[
@@ -224,6 +226,10 @@ pub const OPERATIONS: &[Operation] = &[
     row("GET", "/api/v1/trusts/{id}", TRUSTS_READ, Path),
     row("PATCH", "/api/v1/trusts/{id}", TRUSTS_WRITE, Path),
     row("POST", "/api/v1/trusts/{id}/test", TRUSTS_WRITE, Path),
+    row("POST", "/api/v1/gate/tickets", GATE_WRITE, Nothing),
+    row("GET", "/api/v1/gate/tickets", GATE_READ, Listing),
+    row("GET", "/api/v1/gate/tickets/{id}", GATE_READ, Path),
+    row("POST", "/api/v1/gate/tickets/{id}/revoke", GATE_WRITE, Path),
     row("POST", "/api/v1/tenants", PLATFORM, Nothing),
     row("GET", "/api/v1/tenants", PLATFORM, Listing),
     row("GET", "/api/v1/tenants/{id}", PLATFORM, Path),
@@ -315,6 +321,7 @@ pub struct Things {
     published_authority: String,
     api_key: String,
     trust: String,
+    gate_ticket: String,
     tenant: String,
     payload: String,
     transit: String,
@@ -369,6 +376,7 @@ impl Things {
             authority: issued.text_of("caId"),
             published_authority: platform.get("/api/v1/ca/certificate?format=json").expect(200).text_of("caId"),
             api_key,
+            gate_ticket: admin.post("/api/v1/gate/tickets", &gate_ticket(tag)).expect(201).text_of("id"),
             trust: admin.post("/api/v1/trusts", &trust(&format!("things {tag}"))).expect(201).text_of("id"),
             tenant,
             payload,
@@ -404,6 +412,7 @@ impl Things {
             path if path.starts_with("/api/v1/secrets") => &self.secret,
             path if path.starts_with("/api/v1/api-keys") => &self.api_key,
             path if path.starts_with("/api/v1/trusts") => &self.trust,
+            path if path.starts_with("/api/v1/gate/tickets") => &self.gate_ticket,
             path if path.starts_with("/api/v1/tenants") => &self.tenant,
             path if path.starts_with("/api/v1/certificates") => &self.certificate,
             // What anybody may read stands at the root for the default tenant alone.
@@ -491,6 +500,7 @@ impl Things {
             ("POST", "/api/v1/api-keys") => json!({"name": new, "scopes": ["secrets:read"]}),
             ("PATCH", "/api/v1/api-keys/{id}") => json!({"name": "renamed"}),
             ("POST", "/api/v1/trusts") => trust(&new),
+            ("POST", "/api/v1/gate/tickets") => gate_ticket(&new),
             ("PATCH", "/api/v1/trusts/{id}") => json!({"lifetimeSeconds": 120}),
             (_, "/api/v1/trusts/{id}/test") => json!({"token": marker}),
             ("POST", "/api/v1/tenants") => json!({"name": new, "slug": format!("new-{}", self.tag)}),
@@ -521,6 +531,10 @@ pub const BASE64_MARKER: &str = "UUFQSUNBTkFSWU1BVEVSSUFMUVFRUVFRUVFRUVFRUVE=";
 
 /// What [`BASE64_MARKER`] holds.
 pub const RAW_MARKER: &str = "QAPICANARYMATERIALQQQQQQQQQQQQQQ";
+
+fn gate_ticket(reason: &str) -> Value {
+    json!({"reason": reason, "environment": "production"})
+}
 
 fn trust(name: &str) -> Value {
     let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
