@@ -22,6 +22,8 @@ pub struct Config {
     pub status_listen: SocketAddr,
     /// What may run.
     pub policy: PolicyFiles,
+    /// Who issues tickets for emergencies; without it, none count.
+    pub platform: Option<Platform>,
     /// How registries are asked.
     pub registry: RegistrySection,
     /// How long what was found is believed.
@@ -73,6 +75,23 @@ pub struct TlsFiles {
 pub struct PolicyFiles {
     /// The policy file.
     pub file: PathBuf,
+}
+
+/// Who issues tickets for emergencies.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Platform {
+    /// The address of the platform.
+    pub url: String,
+    /// A file that holds the API key: scope `gate:read`.
+    pub key_file: PathBuf,
+    /// A PEM file of authorities that the platform's own certificate may come from.
+    pub authorities_file: Option<PathBuf>,
+    /// The fingerprint of the one authority that it may come from.
+    pub authority_fingerprint: Option<String>,
+    /// Lets the key travel unencrypted to another machine.
+    #[serde(default)]
+    pub danger_plain_http: bool,
 }
 
 /// How registries are asked.
@@ -153,6 +172,7 @@ struct File {
     tls: TlsSection,
     status: StatusSection,
     policy: PolicyFiles,
+    platform: Option<Platform>,
     #[serde(default)]
     registry: RegistrySection,
     #[serde(default)]
@@ -251,6 +271,7 @@ impl Config {
             tls: file.tls.checked()?,
             status_listen: file.status.listen,
             policy: file.policy,
+            platform: file.platform,
             registry: file.registry,
             cache: file.cache.checked()?,
             pin: file.mutation.pin,

@@ -162,6 +162,10 @@ fn noted(judged: &Judged, holder: Holder) -> Value {
     if !codes.is_empty() {
         noted["codes"] = codes.into();
     }
+    let warnings: Vec<&str> = judged.warnings().iter().map(|reason| reason.code).collect();
+    if !warnings.is_empty() {
+        noted["warnings"] = warnings.into();
+    }
     if let Some(verdict) = &judged.verdict {
         noted["basis"] = verdict.basis.label().into();
         noted["rule"] = verdict.judgement.rule.clone().into();

@@ -14,6 +14,7 @@ mod judge;
 mod listener;
 mod logs;
 mod numbers;
+mod platform;
 mod policy;
 mod registries;
 mod remembered;
@@ -21,6 +22,7 @@ mod review;
 mod run;
 mod server;
 mod status;
+mod tickets;
 mod webhook;
 mod workload;
 
@@ -35,6 +37,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::judge::Judge;
 use crate::numbers::Numbers;
 use crate::registries::Registries;
+use crate::tickets::Tickets;
 
 /// The gate of a Kubernetes cluster.
 #[derive(Parser)]
@@ -130,7 +133,8 @@ fn explain(arguments: &Explain) -> anyhow::Result<ExitCode> {
     let registries = Arc::new(Registries::new(&section, Arc::clone(&numbers))?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let explanation = runtime.block_on(async {
-        let judge = Judge::new(registries, config::Cache::for_one_question(), numbers);
+        let tickets = Tickets::none(Arc::clone(&numbers));
+        let judge = Judge::new(registries, tickets, config::Cache::for_one_question(), numbers);
         explanation::explain(&judge, &policy, &arguments.image, arguments.namespace.as_deref()).await
     });
     let explanation = explanation.map_err(anyhow::Error::msg)?;

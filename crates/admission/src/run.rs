@@ -13,10 +13,12 @@ use crate::config::Config;
 use crate::judge::Judge;
 use crate::listener::{self, Transport};
 use crate::numbers::Numbers;
+use crate::platform;
 use crate::policy::Policies;
 use crate::registries::Registries;
 use crate::server::Service;
 use crate::status::{self, Status};
+use crate::tickets::Tickets;
 use crate::webhook::Webhook;
 
 /// Connections of the status listener held at once.
@@ -31,7 +33,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let policies = Policies::load(config.policy.file.clone(), Arc::clone(&numbers))?;
     let certificates = Supply::start(config.tls, Arc::clone(&numbers)).await?;
     let registries = Registries::new(&config.registry, Arc::clone(&numbers))?;
-    let judge = Arc::new(Judge::new(Arc::new(registries), config.cache, Arc::clone(&numbers)));
+    let tickets = Tickets::none(Arc::clone(&numbers));
+    let client = config.platform.as_ref().map(platform::client).transpose()?;
+    let judge = Judge::new(Arc::new(registries), Arc::clone(&tickets), config.cache, Arc::clone(&numbers));
+    let judge = Arc::new(judge);
     let webhook = Arc::new(Webhook { policies: Arc::clone(&policies), judge, kinds: config.kinds, pin: config.pin });
     let reviews = bind(config.webhook.listen).await?;
     let status = bind(config.status_listen).await?;
@@ -42,6 +47,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let transport = Transport::Https(certificates.acceptor(), Arc::clone(&numbers));
     keeping.spawn(policies.keep(stopped.clone()));
     keeping.spawn(certificates.keep(stopped.clone()));
+    if let Some(client) = client {
+        keeping.spawn(tickets.keep(client, stopped.clone()));
+    }
     let mut serving = JoinSet::new();
     let service = Service::new(Arc::clone(&webhook), config.webhook, Arc::clone(&numbers)).router();
     serving.spawn(listener::serve(reviews, service, transport, config.webhook.connections, stopped.clone()));
@@ -63,6 +71,7 @@ pub async fn check(config: &Config) -> anyhow::Result<()> {
     Policies::load(config.policy.file.clone(), Arc::clone(&numbers))?;
     Supply::start(config.tls.clone(), Arc::clone(&numbers)).await?;
     Registries::new(&config.registry, numbers)?;
+    config.platform.as_ref().map(platform::client).transpose()?;
     Ok(())
 }
 

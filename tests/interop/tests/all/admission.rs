@@ -6,4 +6,5 @@ mod hooks;
 mod manifests;
 mod outages;
 mod scene;
+mod tickets;
 mod vectors;
