@@ -127,7 +127,7 @@ fn what_an_attacker_puts_into_a_registry_does_not_pass() {
     assert_eq!(bed.refusal("down: down.example/x:1\n"), (3, "unreachable".to_owned()));
 
     // A policy or a versions file that is not understood lets nothing pass.
-    assert_eq!(bed.gate("users-api: [1]\n").0, 4);
+    assert_eq!(bed.gate("users-api: [[1]]\n").0, 4);
     std::fs::write(bed.path().join("policy.yaml"), down + "surprise: 1\n").unwrap();
     let (status, told) = bed.gate(&pinned);
     assert_eq!(status, 4);
