@@ -5,17 +5,16 @@
 #
 # The folder holds bin/node, which finds the libraries from wherever a program lies, and bin/python.
 
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. "$(dirname "${BASH_SOURCE[0]}")/fetch.sh"
 
 SOURCES=tests/interop/peers/oidc
 PINNED=("$SOURCES/package.json" "$SOURCES/package-lock.json" "$SOURCES/requirements.txt" "$SOURCES/libraries.mjs")
 # Other fetchers share the folder of peers.sh: it is asked for first, and waits for whoever makes it.
 PEERS=$(scripts/peers.sh)
 
-TOOLS=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/qapi-tools
 # Another recipe, another list of versions or another runtime is another folder.
-CLIENTS=$TOOLS/clients-$({ cat scripts/clients.sh "${PINNED[@]}" && echo "$PEERS"; } | sha256sum | cut -c 1-16)
+CLIENTS=$TOOLS/clients-$({ cat scripts/fetch.sh scripts/clients.sh "${PINNED[@]}" && echo "$PEERS"; } | sha256sum | cut -c 1-16)
+FOLDER=$CLIENTS
 
 main() {
     mkdir -p "$CLIENTS/bin"
@@ -25,15 +24,6 @@ main() {
     once npm install_npm
     once index install_index
     echo "$CLIENTS"
-}
-
-# once NAME FUNCTION: runs the function until it has succeeded one time.
-once() {
-    local began=$SECONDS
-    [ -e "$CLIENTS/$1.done" ] && return 0
-    "$2" >&2
-    touch "$CLIENTS/$1.done"
-    echo "clients: $1 made in $((SECONDS - began)) s" >&2
 }
 
 # The libraries as locked, without running what they would like to run.

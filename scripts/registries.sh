@@ -5,12 +5,8 @@
 # The folder holds bin/registry (distribution 3), registry2 and skopeo of Debian 13, registry-peer (two registries that list
 # referrers, tests/interop/peers/registries), cosign2, cosign3, crane and syft.
 
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. "$(dirname "${BASH_SOURCE[0]}")/fetch.sh"
 
-SUITE=trixie
-DEBIAN_PACKAGES=(docker-registry skopeo)
-KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 SOURCES=tests/interop/peers/registries
 # NAME PACKAGE@VERSION. The shortest build comes first.
 PROGRAMS=(
@@ -21,9 +17,9 @@ PROGRAMS=(
 )
 
 PEERS=$(scripts/peers.sh)
-TOOLS=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/qapi-tools
 # Another recipe, another source or another compiler is another folder.
-REGISTRIES=$TOOLS/registries-$({ cat scripts/registries.sh "$SOURCES"/* && "$PEERS/bin/go" version; } | sha256sum | cut -c 1-16)
+REGISTRIES=$TOOLS/registries-$({ cat scripts/fetch.sh scripts/registries.sh "$SOURCES"/* && "$PEERS/bin/go" version; } | sha256sum | cut -c 1-16)
+FOLDER=$REGISTRIES
 
 main() {
     mkdir -p "$REGISTRIES/bin"
@@ -31,7 +27,7 @@ main() {
     exec 9>"$REGISTRIES/lock"
     flock 9
     local entry
-    once debian unpack_debian
+    once debian install_debian
     once index install_index
     once registry-peer build_registry_peer
     for entry in "${PROGRAMS[@]}"; do
@@ -40,16 +36,6 @@ main() {
     done
     once clean remove_caches
     echo "$REGISTRIES"
-}
-
-# once NAME FUNCTION ARGUMENT...: runs the function until it has succeeded one time.
-once() {
-    local name=$1 began=$SECONDS
-    shift
-    [ -e "$REGISTRIES/$name.done" ] && return 0
-    "$@" >&2
-    touch "$REGISTRIES/$name.done"
-    echo "registries: $name made in $((SECONDS - began)) s" >&2
 }
 
 # The Go of the peers, with caches of our own, through whatever proxy the user's environment names.
@@ -82,50 +68,10 @@ install_index() {
     export_command syft "$venv/bin/syft"
 }
 
-# Debian 13's packages with all they need, in a folder of their own, whatever Debian this is.
-unpack_debian() {
-    local system=$REGISTRIES/debian apt=$REGISTRIES/apt archive
-    rm -rf "$system" "$apt"
-    mkdir -p "$system" "$apt/state/lists/partial" "$apt/cache/archives/partial"
-    : >"$apt/status"
-    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$(mirror)" "$SUITE" "$KEYRING" \
-        >"$apt/debian.sources"
-    local get=(apt-get -qq -o "Dir::Etc::sourcelist=$apt/debian.sources" -o Dir::Etc::sourceparts=/dev/null
-        -o "Dir::State=$apt/state" -o "Dir::Cache=$apt/cache" -o "Dir::State::status=$apt/status"
-        -o "APT::Sandbox::User=$(id -un)")
-    "${get[@]}" update
-    "${get[@]}" install --yes --download-only --no-install-recommends "${DEBIAN_PACKAGES[@]}"
-    for archive in "$apt"/cache/archives/*.deb; do
-        dpkg-deb --extract "$archive" "$system"
-    done
-    rm -rf "$apt"
+install_debian() {
+    unpack_debian docker-registry skopeo
     wrap registry2 usr/bin/docker-registry
     wrap skopeo usr/bin/skopeo
-}
-
-# The mirror this machine takes its own packages from.
-mirror() {
-    local codename
-    codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-    # shellcheck disable=SC2016 # apt fills these in
-    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-        awk -v codename="$codename" '$2 == codename && $3 == "main" { print $1; found = 1; exit } END { exit !found }'
-}
-
-# wrap NAME PATH: a command that runs the unpacked program with the loader and the libraries it came with.
-wrap() {
-    local system=$REGISTRIES/debian libraries loader
-    libraries=$(dirname "$(find "$system/usr/lib" -name 'libc.so.6' | head -n 1)")
-    loader=$(find "$system/usr" -name 'ld-linux*.so.*' | head -n 1)
-    export_command "$1" "$loader --library-path $libraries" "$system/$2"
-}
-
-# export_command NAME WORD...: a command of that name that runs the words.
-export_command() {
-    local name=$1
-    shift
-    printf '#!/bin/sh\nexec %s "$@"\n' "$*" >"$REGISTRIES/bin/$name"
-    chmod +x "$REGISTRIES/bin/$name"
 }
 
 main
