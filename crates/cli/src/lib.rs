@@ -17,6 +17,7 @@ mod kms_plugin;
 mod lookup;
 mod print;
 mod profile;
+mod registry_access;
 mod session;
 mod signing_keys;
 mod trusted_keys;

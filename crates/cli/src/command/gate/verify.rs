@@ -10,17 +10,16 @@ use artifact::gate::text::Explain;
 use artifact::gate::ticket::Ticket;
 use artifact::gate::{Checked, Gate, junit, sarif, text};
 use artifact::policy::{Effect, Environment, Policy};
-use artifact::registry::{Client, Credential, Keychain, Options};
+use artifact::registry::{Client, Options};
 use artifact::versions::{Entry, Versions};
 use clap::Args;
-use zeroize::Zeroizing;
 
 use super::{ticket, verdicts};
 use crate::clock;
 use crate::failure::{Exit, Failure};
-use crate::input;
 use crate::key_source::KeySource;
 use crate::print::{Printer, warn};
+use crate::registry_access::AccessInputs;
 use crate::session::{Session, variable};
 
 #[derive(Args)]
@@ -58,15 +57,8 @@ pub struct VerifyInputs {
     /// Questions to registries at a time
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=128))]
     at_once: u8,
-    /// The name at the registries; otherwise the files of podman and docker and their helpers are asked
-    #[arg(long, value_name = "NAME", requires = "registry_password_stdin")]
-    registry_username: Option<String>,
-    /// Read the password of --registry-username from standard input
-    #[arg(long, requires = "registry_username")]
-    registry_password_stdin: bool,
-    /// PEM file of authorities to trust for registries beside the public ones
-    #[arg(long, value_name = "FILE")]
-    registry_ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    access: AccessInputs,
 }
 
 /// One report: its form, and where to.
@@ -184,23 +176,13 @@ fn tell_of_ticket(report: &Report) {
 }
 
 fn client(inputs: &VerifyInputs, policy: &Policy, versions: &Versions) -> Result<Client, Failure> {
-    let mut registries = options(policy, Options::default());
-    if let Some(file) = &inputs.registry_ca_file {
-        registries = registries.with_authorities(file);
-    }
-    let mut keychain = Keychain::from_variables(|name| std::env::var_os(name));
-    if let Some(user) = &inputs.registry_username {
-        let typed = input::value(Some("-".to_owned()), "Password")?;
-        // The password is for the registries of the file, and where the policy says that they answer.
-        for repository in versions.entries().iter().map(|entry| entry.reference.repository()) {
-            let endpoint = policy.endpoint(repository).map(|endpoint| endpoint.host.clone());
-            for registry in [Some(repository.registry().to_owned()), endpoint].into_iter().flatten() {
-                let password = Zeroizing::new(typed.expose().to_owned());
-                keychain = keychain.with(&registry, Credential::Password { user: user.clone(), password });
-            }
-        }
-    }
-    Ok(Client::new(registries, keychain)?)
+    // The password is for the registries of the file, and where the policy says that they answer.
+    let registries = versions.entries().iter().flat_map(|entry| {
+        let repository = entry.reference.repository();
+        let endpoint = policy.endpoint(repository).map(|endpoint| endpoint.host.as_str());
+        [Some(repository.registry()), endpoint].into_iter().flatten()
+    });
+    inputs.access.client(options(policy, Options::default()), registries)
 }
 
 fn write_report(wanted: &ReportWanted, report: &Report) -> Result<(), Failure> {

@@ -1,29 +1,19 @@
 //! Which registry, who we are there, and where the evidence of an image lies.
 
-use std::path::PathBuf;
-
 use artifact::image::Image;
 use artifact::reference::{Reference, Repository};
-use artifact::registry::{Client, Credential, Keychain, Options};
+use artifact::registry::{Client, Options};
 use clap::Args;
-use zeroize::Zeroizing;
 
 use crate::failure::Failure;
-use crate::input;
+use crate::registry_access::AccessInputs;
 use crate::session::variable;
 
 /// How registries are spoken to.
 #[derive(Args, Clone)]
 pub struct RegistryInputs {
-    /// The name at the registry; otherwise the files of podman and docker and their helpers are asked
-    #[arg(long, value_name = "NAME", requires = "registry_password_stdin")]
-    registry_username: Option<String>,
-    /// Read the password of --registry-username from standard input
-    #[arg(long, requires = "registry_username")]
-    registry_password_stdin: bool,
-    /// PEM file of authorities to trust for registries beside the public ones
-    #[arg(long, value_name = "FILE")]
-    registry_ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    access: AccessInputs,
     /// Speak without encryption to this registry (host:port); this machine is always spoken to so
     #[arg(long, value_name = "HOST")]
     danger_plain_registry: Vec<String>,
@@ -35,25 +25,9 @@ pub struct RegistryInputs {
 impl RegistryInputs {
     /// A client. The credentials that were typed are for the registries of `references`, and for no other.
     pub fn client<'r>(&self, references: impl IntoIterator<Item = &'r Repository>) -> Result<Client, Failure> {
-        let mut options = Options::default();
-        if let Some(file) = &self.registry_ca_file {
-            options = options.with_authorities(file);
-        }
-        for host in &self.danger_plain_registry {
-            options = options.with_danger_plain_http(host);
-        }
-        let mut keychain = Keychain::from_variables(|name| std::env::var_os(name));
-        if let Some(user) = &self.registry_username {
-            let typed = input::value(Some("-".to_owned()), "Password")?;
-            let mut registries: Vec<&str> = references.into_iter().map(Repository::registry).collect();
-            registries.sort_unstable();
-            registries.dedup();
-            for registry in registries {
-                let password = Zeroizing::new(typed.expose().to_owned());
-                keychain = keychain.with(registry, Credential::Password { user: user.clone(), password });
-            }
-        }
-        Ok(Client::new(options, keychain)?)
+        let plain = self.danger_plain_registry.iter();
+        let options = plain.fold(Options::default(), |options, host| options.with_danger_plain_http(host));
+        self.access.client(options, references.into_iter().map(Repository::registry))
     }
 
     /// The image that a name stands for now, and where its evidence lies.

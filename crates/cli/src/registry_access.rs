@@ -1,0 +1,49 @@
+//! Who we are at registries, and whom of them we believe: the options of every command that talks with one.
+
+use std::path::PathBuf;
+
+use artifact::registry::{Client, Credential, Keychain, Options};
+use clap::Args;
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::input;
+
+/// How we sign on to registries.
+#[derive(Args, Clone)]
+pub struct AccessInputs {
+    /// The name at the registry; otherwise the files of podman and docker and their helpers are asked
+    #[arg(long, value_name = "NAME", requires = "registry_password_stdin")]
+    registry_username: Option<String>,
+    /// Read the password of --registry-username from standard input
+    #[arg(long, requires = "registry_username")]
+    registry_password_stdin: bool,
+    /// PEM file of authorities to trust for registries beside the public ones
+    #[arg(long, value_name = "FILE")]
+    registry_ca_file: Option<PathBuf>,
+}
+
+impl AccessInputs {
+    /// A client. The credentials that were typed are for these registries, and for no other.
+    pub fn client<'r>(
+        &self,
+        mut options: Options,
+        registries: impl IntoIterator<Item = &'r str>,
+    ) -> Result<Client, Failure> {
+        if let Some(file) = &self.registry_ca_file {
+            options = options.with_authorities(file);
+        }
+        let mut keychain = Keychain::from_variables(|name| std::env::var_os(name));
+        if let Some(user) = &self.registry_username {
+            let typed = input::value(Some("-".to_owned()), "Password")?;
+            let mut registries: Vec<&str> = registries.into_iter().collect();
+            registries.sort_unstable();
+            registries.dedup();
+            for registry in registries {
+                let password = Zeroizing::new(typed.expose().to_owned());
+                keychain = keychain.with(registry, Credential::Password { user: user.clone(), password });
+            }
+        }
+        Ok(Client::new(options, keychain)?)
+    }
+}
