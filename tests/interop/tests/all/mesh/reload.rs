@@ -7,7 +7,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -22,12 +21,14 @@ use crate::binaries::{binary, root};
 use crate::running::Running;
 use crate::server::{Server, eventually};
 
+mod postgres;
+
 const PATIENCE: Duration = Duration::from_secs(30);
 const EXCHANGES: usize = 3;
 
 /// A platform, an agent that writes files in memory, and a client that knows whom it expects.
 struct Scene {
-    _server: Server,
+    server: Server,
     agent: Running,
     memory: tempfile::TempDir,
     folder: tempfile::TempDir,
@@ -51,21 +52,10 @@ impl Scene {
             std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
         std::fs::write(folder.path().join("key"), key).unwrap();
-        let config = folder.path().join("agent.toml");
-        let text = format!(
-            "[platform]\nurl = \"{}\"\nkey_file = \"{}\"\n[identity]\nservice_name = \"edge\"\nnamespace = \"users\"\n\
-             [status]\nlisten = \"127.0.0.1:0\"\n[files]\ndirectory = \"{}\"\nreload = {:?}\n",
-            server.base_url(),
-            folder.path().join("key").display(),
-            memory.path().display(),
-            reload(folder.path())
-        );
-        std::fs::write(&config, text).unwrap();
         // The program that is told of changes does not run yet: it needs the files to start.
-        let agent = Running::start(Command::new(binary("qapi-agent")).arg("--config").arg(config));
-        agent.announced("ready ");
+        let agent = agent(&server, "edge", folder.path(), memory.path(), &reload(folder.path()));
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        Self { _server: server, agent, memory, folder, client, runtime, address }
+        Self { server, agent, memory, folder, client, runtime, address }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -101,32 +91,66 @@ impl Scene {
 
     /// Exchanges the certificate while the program is asked, and wants every request to be answered.
     fn exchanges_cost_nothing(&self, program: &Running) {
-        assert_eq!(self.ask().as_ref(), Ok(&self.current()), "{}", program.text());
-        let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let traffic = self.runtime.spawn({
-            let (stop, asked, client, address) = (stop.clone(), asked.clone(), self.client.clone(), self.address);
-            async move {
+        self.exchanges_fail_none(program, || self.ask());
+    }
+
+    /// The same for a program that is asked in a way of its own.
+    fn exchanges_fail_none(&self, program: &Running, ask: impl Fn() -> Result<Vec<u8>, String> + Sync) {
+        assert_eq!(ask().as_ref(), Ok(&self.current()), "{}", program.text());
+        let (stop, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let failures = std::thread::scope(|scope| {
+            let traffic = scope.spawn(|| {
                 let mut failures = Vec::new();
                 while !stop.load(Ordering::Relaxed) {
-                    failures.extend(ask(&client, address).await.err());
+                    failures.extend(ask().err());
                     asked.fetch_add(1, Ordering::Relaxed);
                 }
                 failures
+            });
+            let _ended = Ended(&stop);
+            for _ in 0..EXCHANGES {
+                self.exchange(&asked, &ask);
             }
+            stop.store(true, Ordering::Relaxed);
+            traffic.join().unwrap()
         });
-        for _ in 0..EXCHANGES {
-            let before = self.current();
-            self.agent.signal("USR1");
-            let new = eventually(PATIENCE, || Some(self.current()).filter(|current| *current != before));
-            eventually(PATIENCE, || (self.ask().as_ref() == Ok(&new)).then_some(()));
-            let already = asked.load(Ordering::Relaxed);
-            eventually(PATIENCE, || (asked.load(Ordering::Relaxed) > already + 20).then_some(()));
-            assert_eq!(self.ask().as_ref(), Ok(&new), "the old certificate came back");
-        }
-        stop.store(true, Ordering::Relaxed);
-        let failures = self.runtime.block_on(traffic).unwrap();
         assert!(failures.is_empty(), "{failures:?}\n{}\n{}", program.text(), self.agent.text());
     }
+
+    fn exchange(&self, asked: &AtomicUsize, ask: &impl Fn() -> Result<Vec<u8>, String>) {
+        let before = self.current();
+        self.agent.signal("USR1");
+        let new = eventually(PATIENCE, || Some(self.current()).filter(|current| *current != before));
+        eventually(PATIENCE, || (ask().as_ref() == Ok(&new)).then_some(()));
+        let already = asked.load(Ordering::Relaxed);
+        eventually(PATIENCE, || (asked.load(Ordering::Relaxed) > already + 20).then_some(()));
+        assert_eq!(ask().as_ref(), Ok(&new), "the old certificate came back");
+    }
+}
+
+/// Ends the traffic of a test that fails too.
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// An agent that writes a service's files to a folder in memory; its key and its configuration lie in the other one.
+fn agent(server: &Server, service: &str, folder: &Path, memory: &Path, reload: &[String]) -> Running {
+    let config = folder.join(format!("{service}.toml"));
+    let text = format!(
+        "[platform]\nurl = \"{}\"\nkey_file = \"{}\"\n[identity]\nservice_name = \"{service}\"\nnamespace = \"users\"\n\
+         [status]\nlisten = \"127.0.0.1:0\"\n[files]\ndirectory = \"{}\"\nreload = {reload:?}\n",
+        server.base_url(),
+        folder.join("key").display(),
+        memory.display(),
+    );
+    std::fs::write(&config, text).unwrap();
+    let agent = Running::start(Command::new(binary("qapi-agent")).arg("--config").arg(config));
+    agent.announced("ready ");
+    agent
 }
 
 async fn ask(client: &ServiceIdentity, address: SocketAddr) -> Result<Vec<u8>, String> {
