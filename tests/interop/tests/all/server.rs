@@ -164,6 +164,12 @@ impl Server {
         server
     }
 
+    /// The same one, as whoever comes by a proxy knows it.
+    pub fn behind(mut self, base_url: &str) -> Self {
+        base_url.clone_into(&mut self.base_url);
+        self
+    }
+
     pub fn base_url(&self) -> &str {
         &self.base_url
     }

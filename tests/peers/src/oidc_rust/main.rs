@@ -1,10 +1,13 @@
 //! Rust programs that know OpenID Connect from libraries of others: `oidc-rust metadata PLACE` reads what an issuer
-//! publishes by `openidconnect`, `oidc-rust verifier PLACE` judges tokens by `jwt-simple`.
+//! publishes by `openidconnect`, `oidc-rust flow PLACE` signs a person in by it, `oidc-rust verifier PLACE` judges tokens by
+//! `jwt-simple`.
 //!
 //! The place is the JSON file that the other clients take too. A check is a line, the last line is the count, and only a
 //! full count ends with status 0.
 
+mod flow;
 mod metadata;
+mod person;
 mod place;
 mod verifier;
 
@@ -30,6 +33,7 @@ async fn run() -> Result<Checks> {
     let what = words.next().context("what to do is unsaid")?;
     let place = Place::read(&words.next().context("the place is unsaid")?)?;
     match what.as_str() {
+        "flow" => flow::run(&place).await,
         "metadata" => metadata::run(&place).await,
         "verifier" => verifier::run(&place).await,
         other => bail!("{other} is nothing this program does"),

@@ -7,6 +7,8 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::person::Login;
+
 /// Issuer and tokens, as the test made them.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,6 +18,20 @@ pub struct Place {
     pub jwks_uri: String,
     #[serde(default)]
     pub tokens: Vec<Token>,
+    #[serde(default)]
+    pub applications: BTreeMap<String, Application>,
+    pub person: Option<Login>,
+    pub classical_person: Option<Login>,
+}
+
+/// An application, as it knows itself.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Application {
+    pub id: String,
+    pub secret: Option<String>,
+    pub redirect_uri: Option<String>,
+    pub scope: String,
 }
 
 /// A token, and some of what has to be in it.
@@ -30,6 +46,10 @@ impl Place {
     pub fn read(file: &str) -> Result<Self> {
         let text = std::fs::read_to_string(file).with_context(|| file.to_owned())?;
         Ok(serde_json::from_str(&text)?)
+    }
+
+    pub fn application(&self, name: &str) -> Result<&Application> {
+        self.applications.get(name).with_context(|| format!("there is no application {name}"))
     }
 }
 

@@ -45,6 +45,12 @@ fn openidconnect_reads_metadata_and_keys_past_the_algorithms_it_does_not_know() 
 }
 
 #[test]
+fn openidconnect_signs_people_in_to_a_classical_application() {
+    let place = Place::new().with_own_web().with_classical();
+    place.with_person("person", "web").with_person("classicalPerson", "classical").drive_rust("flow", 6);
+}
+
+#[test]
 fn jwcrypto_dilithium_py_and_jwt_simple_verify_what_is_signed() {
     let mut place = Place::new().with_classical().with_service();
     let claims = json!({"iss": place.told["issuer"], "sub": place.application("service", "id")});

@@ -25,7 +25,11 @@ pub struct Place {
 impl Place {
     /// A development server without applications.
     pub fn new() -> Self {
-        let server = Server::start_dev();
+        Self::of(Server::start_dev())
+    }
+
+    /// A server without applications.
+    pub fn of(server: Server) -> Self {
         let told = json!({
             "issuer": server.base_url(),
             "jwksUri": format!("{}/oauth2/jwks", server.base_url()),

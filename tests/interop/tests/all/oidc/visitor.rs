@@ -7,7 +7,7 @@ use crypto::hash::sha256;
 use serde_json::{Value, json};
 
 use super::provider::{App, Provider, base64url, form};
-use crate::client::Answer;
+use crate::client::{Answer, Client};
 use crate::surface::encoded;
 
 pub const CALLBACK: &str = "https://app.example/cb";
@@ -84,6 +84,11 @@ impl<'p> Visitor<'p> {
 
     /// Begins a sign-in. Answers with where the browser is sent.
     pub fn authorize(&self, app: &App, more: &[(&str, &str)]) -> String {
+        self.authorize_at("", app, more)
+    }
+
+    /// The same at the issuer of a tenant, which lies under this path.
+    pub fn authorize_at(&self, issuer: &str, app: &App, more: &[(&str, &str)]) -> String {
         let challenge = base64url(&sha256(&[VERIFIER.as_bytes()]));
         let mut fields = vec![
             ("client_id", app.client_id.as_str()),
@@ -98,13 +103,14 @@ impl<'p> Visitor<'p> {
         fields.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
         fields.extend(more);
         let query: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        sent(&self.get(&format!("/oauth2/authorize?{}", query.join("&"))))
+        sent(&self.get(&format!("{issuer}/oauth2/authorize?{}", query.join("&"))))
     }
 
     /// Signs in on the page of an interaction. Answers with the answer.
     pub fn sign_in(&self, page: &str, email: &str, password: &str) -> Answer {
         let interaction = parameter(page, "interaction");
-        self.post("/login", &[("interaction", &interaction), ("email", email), ("password", password)])
+        let place = page.split('?').next().unwrap_or_default();
+        self.post(place, &[("interaction", &interaction), ("email", email), ("password", password)])
     }
 
     /// The whole way to a code, for an application that asks nobody.
@@ -149,8 +155,14 @@ impl Provider {
     /// An end user of an application, with a password.
     #[track_caller]
     pub fn end_user(&self, app: &App, email: &str) -> Value {
+        self.end_user_of(&self.admin(), app, email)
+    }
+
+    /// The same in the tenant of this administrator.
+    #[track_caller]
+    pub fn end_user_of(&self, admin: &Client, app: &App, email: &str) -> Value {
         let body = json!({ "email": email, "displayName": "Ada L.", "password": PASSWORD, "emailVerified": true });
-        self.admin().post(&format!("/api/v1/applications/{}/end-users", app.id), &body).expect(201).json()
+        admin.post(&format!("/api/v1/applications/{}/end-users", app.id), &body).expect(201).json()
     }
 
     /// Redeems a code.
