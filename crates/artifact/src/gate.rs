@@ -5,6 +5,7 @@
 //! that one registry that is down does not hide what is wrong elsewhere.
 
 pub mod junit;
+pub mod listing;
 pub mod report;
 pub mod sarif;
 pub mod source;

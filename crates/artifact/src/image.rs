@@ -37,10 +37,13 @@ impl Image {
         Self { evidence: repository.clone(), repository, digest }
     }
 
-    /// The image that a name stands for now.
+    /// The image that a name stands for now: by what its manifest hashes to, whatever the registry calls it. A name with a digest
+    /// is not asked about.
     pub async fn resolve(client: &Client, reference: &Reference) -> Result<Self, Error> {
-        let digest = client.resolve(reference).await?;
-        let digest = digest.ok_or_else(|| Error::Absent(reference.to_string()))?;
+        let digest = match reference.digest() {
+            Some(digest) => digest.clone(),
+            None => client.manifest(reference).await?.digest().clone(),
+        };
         Ok(Self::new(reference.repository().clone(), digest))
     }
 

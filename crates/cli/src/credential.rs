@@ -58,6 +58,11 @@ impl Job {
         Ok(Some(Self { trust, token, audience, scope }))
     }
 
+    /// Whether a trust is named and nobody vouches for this job: a build of a fork, which its system gives no token.
+    pub fn is_without_token(variable: impl Fn(&str) -> Option<String>) -> bool {
+        variable(TRUST_VARIABLE).is_some() && JobToken::find(&variable).is_none()
+    }
+
     /// Where its tokens come from.
     pub fn source(self, provider: Provider, outside: &sdk::Config) -> Result<WorkloadTrust, Failure> {
         let mut source = WorkloadTrust::new(provider, outside, self.trust, self.token)?;
@@ -163,6 +168,13 @@ mod tests {
         assert!(job(&[("QAPI_OIDC_TOKEN", "t")]).unwrap().is_none());
         assert!(job(&[(TRUST_VARIABLE, id), ("QAPI_OIDC_TOKEN", "t")]).unwrap().is_some());
         assert!(job(&[(TRUST_VARIABLE, "shop")]).err().unwrap().to_string().contains("no id of a trust"));
+        let is_alone = |variables: &[(&str, &str)]| {
+            Job::is_without_token(|name| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert!(is_alone(&[(TRUST_VARIABLE, id)]) && !is_alone(&[]));
+        assert!(!is_alone(&[(TRUST_VARIABLE, id), ("QAPI_OIDC_TOKEN", "t")]));
         assert!(job(&[(TRUST_VARIABLE, id)]).err().unwrap().to_string().contains("id-token: write"));
     }
 

@@ -9,7 +9,7 @@ use sdk::oauth::Provider;
 use sdk::tokens::Tokens;
 
 use crate::arguments::Globals;
-use crate::credential::{Credential, Job, KeptSignIn};
+use crate::credential::{Credential, Job, KeptSignIn, TRUST_VARIABLE};
 use crate::failure::Failure;
 use crate::profile::{Profile, ProfileFile, Profiles};
 
@@ -52,6 +52,32 @@ impl Session {
     /// The credential that was typed, or is in the environment or in the profile. An API key of the environment comes
     /// before a job's own token there.
     pub fn credential(&self) -> Result<Option<Credential>, Failure> {
+        if let Some(given) = self.given_credential()? {
+            return Ok(Some(given));
+        }
+        match Job::in_environment(variable)? {
+            Some(job) => Ok(Some(Credential::Job(job))),
+            None => self.kept_credential(),
+        }
+    }
+
+    /// Why there is no credential at hand, if there is none: for what may be left undone without one. A job whose trust is
+    /// named and which its system gives no token has none either, where [`Session::credential`] says that this is wrong.
+    pub fn lacks_credential(&self) -> Result<Option<String>, Failure> {
+        if self.given_credential()?.is_some() {
+            return Ok(None);
+        }
+        if Job::is_without_token(variable) {
+            return Ok(Some(format!("{TRUST_VARIABLE} is set, and this job has no token of its own system")));
+        }
+        Ok(match self.credential()? {
+            Some(_) => None,
+            None => Some("there is no API key for the vault, QUANTUMAPI_KEY is not set".to_owned()),
+        })
+    }
+
+    /// What goes before a job's own token.
+    fn given_credential(&self) -> Result<Option<Credential>, Failure> {
         if let Some(key) = &self.globals.api_key {
             return Ok(Some(Credential::Key(SecretText::copy_from(key))));
         }
@@ -59,13 +85,7 @@ impl Session {
         if let Some(kept) = self.kept_credential()?.filter(|_| is_named) {
             return Ok(Some(kept));
         }
-        if let Some(key) = key_in_environment() {
-            return Ok(Some(Credential::Key(key)));
-        }
-        match Job::in_environment(variable)? {
-            Some(job) => Ok(Some(Credential::Job(job))),
-            None => self.kept_credential(),
-        }
+        Ok(key_in_environment().map(Credential::Key))
     }
 
     fn kept_credential(&self) -> Result<Option<Credential>, Failure> {

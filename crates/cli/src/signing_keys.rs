@@ -135,11 +135,13 @@ impl Opener<'_> {
         let mut found = Vec::new();
         for key in ring.active() {
             found.push(match key.source.parse::<KeySource>() {
-                Ok(KeySource::Vault(_)) if !self.has_credential()? => no_credential(),
-                Ok(KeySource::Vault(reference)) => {
-                    let place = Place::Vault(lookup::key_id(self.client()?, &reference).await?);
-                    Found::Key(SigningKey { name: key.source.clone(), public: key.public()?, place })
-                }
+                Ok(KeySource::Vault(reference)) => match self.session.lacks_credential()? {
+                    Some(why) => Found::Absent(why),
+                    None => {
+                        let place = Place::Vault(lookup::key_id(self.client()?, &reference).await?);
+                        Found::Key(SigningKey { name: key.source.clone(), public: key.public()?, place })
+                    }
+                },
                 Ok(KeySource::File(path)) => {
                     let file = KeySource::File(beside(source, path));
                     here(file.to_string(), &file.content()?.unwrap_or_default())?
@@ -154,8 +156,9 @@ impl Opener<'_> {
     }
 
     async fn open_in_vault(&self, reference: &str) -> Result<Found, Failure> {
-        if !self.has_credential()? {
-            return Ok(no_credential());
+        // A key in the vault is at hand for whoever has a credential of any kind.
+        if let Some(why) = self.session.lacks_credential()? {
+            return Ok(Found::Absent(why));
         }
         let client = self.client()?;
         let id = lookup::key_id(client, reference).await?;
@@ -173,11 +176,6 @@ impl Opener<'_> {
         Ok(Found::Key(SigningKey { name, public, place: Place::Vault(id) }))
     }
 
-    /// A key in the vault is at hand for whoever has a credential of any kind.
-    fn has_credential(&self) -> Result<bool, Failure> {
-        Ok(self.session.credential()?.is_some())
-    }
-
     fn client(&self) -> Result<&sdk::Client, Failure> {
         if let Some(client) = self.client.get() {
             return Ok(client);
@@ -185,10 +183,6 @@ impl Opener<'_> {
         let client = self.session.client()?;
         Ok(self.client.get_or_init(|| client))
     }
-}
-
-fn no_credential() -> Found {
-    Found::Absent("there is no API key for the vault, QUANTUMAPI_KEY is not set".to_owned())
 }
 
 fn here(name: String, content: &[u8]) -> Result<Found, Failure> {

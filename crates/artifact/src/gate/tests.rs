@@ -239,6 +239,57 @@ fn reports_tell_the_same_in_every_form() {
 }
 
 #[test]
+fn what_may_run_is_listed_by_digest_and_nothing_of_a_file_that_is_refused() {
+    let bed = Bed::new();
+    let digest = |name: &str| Digest::of(name.as_bytes());
+    let listed = listing::report(&bed.report("a: {api: 1}\nweb: 'registry.example/web:2'\n", None, None));
+    let expected =
+        format!("registry.example/api@{} a.api\nregistry.example/web@{} web\n", digest("api"), digest("web"));
+    assert_eq!(listed, expected);
+    for refused in ["api: 1\nunsigned: 1", "api: 1\ndown: 1"] {
+        assert_eq!(listing::report(&bed.report(refused, Some("production"), None)), "");
+    }
+    // Where a refusal is only a warning, what is warned of runs too.
+    let warned = listing::report(&bed.report("unsigned: 1\ndown: 1", Some("staging"), None));
+    let expected = format!("registry.example/unsigned@{} unsigned\nregistry.example/down:1 down\n", digest("unsigned"));
+    assert_eq!(warned, expected);
+}
+
+#[test]
+fn every_sarif_report_is_valid_by_the_schema_of_the_standard() {
+    let schema = include_bytes!("../../../../tests/vectors/reports/sarif-schema-2.1.0.json");
+    let schema: Value = serde_json::from_slice(schema).unwrap();
+    let options = jsonschema::options().with_draft(jsonschema::Draft::Draft4).should_validate_formats(true);
+    let validator = options.build(&schema).unwrap();
+    let bed = Bed::new();
+    let ticket = Ticket {
+        id: "t1".to_owned(),
+        reason: "a \"hotfix\"\u{1}\n<&>".to_owned(),
+        issued_by: "ada".to_owned(),
+        environment: Some("production".to_owned()),
+        digests: Vec::new(),
+        expires: NOW + 1,
+    };
+    let mut levels = std::collections::BTreeSet::new();
+    for text in ["api: 1", "api: 1\nunsigned: 1\ndown: 1\nabsent: 1\n\"\u{e4} \\\" <b>\": 'other.example/x:1'\n"] {
+        for environment in [None, Some("production"), Some("staging"), Some("development")] {
+            for ticket in [None, Some(&ticket)] {
+                let sarif = sarif::report(&bed.report(text, environment, ticket), "1.0.0");
+                let faults: Vec<_> = validator.iter_errors(&sarif).map(|fault| fault.to_string()).collect();
+                assert!(faults.is_empty(), "{text} {environment:?}: {faults:?}");
+                let results = sarif["runs"][0]["results"].as_array().unwrap();
+                levels.extend(results.iter().map(|result| result["level"].as_str().unwrap().to_owned()));
+            }
+        }
+    }
+    assert_eq!(levels.into_iter().collect::<Vec<_>>(), ["error", "note", "warning"]);
+    assert!(
+        !validator.is_valid(&serde_json::json!({"version": "2.1.0", "runs": [{}]})),
+        "the schema refuses something"
+    );
+}
+
+#[test]
 fn a_signed_ticket_is_believed_by_the_key_of_its_platform_for_its_tenant_and_its_time() {
     const TYPE: &str = "application/vnd.qapi.gate-ticket.v1+json";
     let bed = Bed::new();

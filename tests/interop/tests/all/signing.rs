@@ -8,4 +8,5 @@ mod moving;
 mod pipelines;
 mod plugin;
 mod statuses;
+mod templates;
 mod together;

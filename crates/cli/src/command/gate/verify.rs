@@ -8,7 +8,7 @@ use artifact::gate::report::{About, Outcome, Report};
 use artifact::gate::source::{Source, options};
 use artifact::gate::text::Explain;
 use artifact::gate::ticket::Ticket;
-use artifact::gate::{Checked, Gate, junit, sarif, text};
+use artifact::gate::{Checked, Gate, junit, listing, sarif, text};
 use artifact::policy::{Effect, Environment, Policy};
 use artifact::registry::{Client, Options};
 use artifact::versions::{Entry, Versions};
@@ -39,7 +39,8 @@ pub struct VerifyInputs {
     /// Write the digests that were verified into the versions file, if all of it passes
     #[arg(long)]
     lock: bool,
-    /// A report: json, junit or sarif, and where to; may be given several times
+    /// A report: json, junit, sarif, or images (what may run, a digest and a name per line), and where to; may be given
+    /// several times
     #[arg(long = "report", value_name = "FORM=FILE")]
     reports: Vec<ReportWanted>,
     /// Tell of every signature that was looked at
@@ -70,6 +71,7 @@ struct ReportWanted {
 
 #[derive(Clone, Copy, Debug)]
 enum Form {
+    Images,
     Json,
     Junit,
     Sarif,
@@ -81,10 +83,11 @@ impl FromStr for ReportWanted {
     fn from_str(text: &str) -> Result<Self, String> {
         let (form, path) = text.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or("write json=FILE")?;
         let form = match form {
+            "images" => Form::Images,
             "json" => Form::Json,
             "junit" => Form::Junit,
             "sarif" => Form::Sarif,
-            other => return Err(format!("{other} is no form; json, junit and sarif are")),
+            other => return Err(format!("{other} is no form; images, json, junit and sarif are")),
         };
         Ok(Self { form, path: path.into() })
     }
@@ -187,6 +190,7 @@ fn client(inputs: &VerifyInputs, policy: &Policy, versions: &Versions) -> Result
 
 fn write_report(wanted: &ReportWanted, report: &Report) -> Result<(), Failure> {
     let text = match wanted.form {
+        Form::Images => Ok(listing::report(report)),
         Form::Junit => Ok(junit::report(report)),
         Form::Json => serde_json::to_string_pretty(report),
         Form::Sarif => serde_json::to_string_pretty(&sarif::report(report, env!("CARGO_PKG_VERSION"))),

@@ -26,6 +26,12 @@ impl Bench {
         Self { place: Place::start(kind), server: Server::start_dev(), folder: tempfile::tempdir().unwrap() }
     }
 
+    /// With a registry that wants this name and password, as NAME:PASSWORD.
+    pub fn start_signed_on(user: &str) -> Self {
+        let place = Place::start_with(Kind::Cue, Some(user));
+        Self { place, server: Server::start_dev(), folder: tempfile::tempdir().unwrap() }
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
