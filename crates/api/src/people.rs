@@ -305,6 +305,37 @@ pub struct Grant {
     pub expires_at: WireTime,
 }
 
+/// What somebody has of one kind of second factor. What it proves itself by is never shown.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Factor {
+    /// `totp`, an authenticator, or `recovery`, the codes for whoever lost it.
+    pub kind: String,
+    /// How many of it are left: one authenticator, or so many codes.
+    pub left: u64,
+    /// When it was set up.
+    pub created_at: WireTime,
+    /// When one of it was shown last.
+    pub last_used_at: Option<WireTime>,
+}
+
+/// How the tenant's people sign in, where an application says nothing.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SignInPolicy {
+    /// Whether a second factor is asked for: `off`, `optional` or `required`.
+    pub mfa_policy: String,
+}
+
+/// Body of `PATCH /sign-in-policy`: what is absent stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateSignInPolicy {
+    /// Whether a second factor is asked for: `off` (of nobody), `optional` (of whoever has one) or `required`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mfa_policy: Option<String>,
+}
+
 /// Query of `GET /roles`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

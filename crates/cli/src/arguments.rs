@@ -109,6 +109,9 @@ pub enum Command {
     /// The browsers people are signed in with
     #[command(visible_alias = "session")]
     Sessions(command::sessions::SessionsInputs),
+    /// What applications were allowed on somebody's behalf
+    #[command(visible_alias = "grant")]
+    Grants(command::grants::GrantsInputs),
     /// Whose jobs and workloads are believed, so that they need no key
     #[command(visible_alias = "trust")]
     Trusts(command::trusts::TrustsInputs),

@@ -9,6 +9,7 @@ pub mod certs;
 pub mod completions;
 pub mod encryption;
 pub mod gate;
+pub mod grants;
 pub mod health;
 pub mod image;
 pub mod keys;

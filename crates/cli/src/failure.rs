@@ -215,6 +215,7 @@ fn list_of(message: &str) -> &'static str {
         ("resource server", "`qapi apis list`"),
         ("trust", "`qapi trusts list`"),
         ("session", "`qapi sessions list`"),
+        ("grant", "`qapi grants list`"),
         ("role", "`qapi roles list`"),
         ("user", "`qapi users list`"),
         ("account", "`qapi users list`"),

@@ -107,6 +107,7 @@ async fn run(arguments: Arguments, printer: &mut Printer) -> Result<Exit, Failur
         Command::Apis(inputs) => command::apis::run(inputs, &session, printer).await,
         Command::Users(inputs) => command::users::run(inputs, &session, printer).await,
         Command::Roles(inputs) => command::roles::run(inputs, &session, printer).await,
+        Command::Grants(inputs) => command::grants::run(inputs, &session, printer).await,
         Command::Sessions(inputs) => command::sessions::run(inputs, &session, printer).await,
         Command::Trusts(inputs) => command::trusts::run(inputs, &session, printer).await,
         Command::Tenants(inputs) => command::tenants::run(inputs, &session, printer).await,

@@ -218,6 +218,8 @@ actions! {
     WriteApplications => ApplicationsWrite,
     /// Choose what only an administrator may: a classical algorithm for an application's tokens, the rotation of the keys that sign them.
     ManageTokens => Admin,
+    /// Say how the tenant's people sign in where an application says nothing.
+    ManageSignIn => Admin,
     /// Read end users, their sessions and their history.
     ReadEndUsers => EndUsersRead,
     /// Create, change, block and delete end users.

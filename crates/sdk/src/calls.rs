@@ -246,6 +246,8 @@ calls! {
         a::APPLICATION_KEY_CREATE;
     /// Lists the API keys of an application.
     application_keys(id: Uuid) -> Vec<applications::ApplicationKey> = a::APPLICATION_KEY_LIST;
+    /// Sessions that are over and of which an application could not be told.
+    undelivered_logouts(id: Uuid) -> Vec<applications::UndeliveredLogout> = a::APPLICATION_LOGOUTS;
     /// Revokes an API key of an application.
     delete_application_key(id: Uuid, key: Uuid) -> () = a::APPLICATION_KEY_DELETE;
 
@@ -302,6 +304,14 @@ calls! {
     sign_out_end_user(app: Uuid, id: Uuid) -> () = w::END_USER_SESSIONS_END;
     /// Ends one session of an end user.
     sign_out_end_user_session(app: Uuid, id: Uuid, session: Uuid) -> () = w::END_USER_SESSION_END;
+    /// What applications were allowed on an end user's behalf and nobody ended.
+    end_user_grants(app: Uuid, id: Uuid) -> Vec<people::Grant> = w::END_USER_GRANTS;
+    /// Ends one grant of an end user with every token of its family.
+    end_end_user_grant(app: Uuid, id: Uuid, grant: Uuid) -> () = w::END_USER_GRANT_END;
+    /// The second factors of an end user, by their kinds.
+    end_user_factors(app: Uuid, id: Uuid) -> Vec<people::Factor> = w::END_USER_FACTORS;
+    /// Removes the second factors of an end user, and signs them out everywhere.
+    remove_end_user_factors(app: Uuid, id: Uuid) -> () = w::END_USER_FACTORS_REMOVE;
     /// Makes a role.
     create_role(; body people::CreateRole) -> people::Role = w::ROLE_CREATE;
     /// Lists roles.
@@ -330,6 +340,18 @@ calls! {
     sign_out_user(id: Uuid) -> () = w::USER_SESSIONS_END;
     /// Ends one of their sessions.
     sign_out_user_session(id: Uuid, session: Uuid) -> () = w::USER_SESSION_END;
+    /// What applications were allowed on behalf of one of them and nobody ended.
+    user_grants(id: Uuid) -> Vec<people::Grant> = w::USER_GRANTS;
+    /// Ends one of their grants with every token of its family.
+    end_user_grant(id: Uuid, grant: Uuid) -> () = w::USER_GRANT_END;
+    /// Their second factors, by their kinds.
+    user_factors(id: Uuid) -> Vec<people::Factor> = w::USER_FACTORS;
+    /// Removes the second factors of one of them, and signs them out everywhere.
+    remove_user_factors(id: Uuid) -> () = w::USER_FACTORS_REMOVE;
+    /// How the tenant's people sign in, where an application says nothing.
+    sign_in_policy() -> people::SignInPolicy = w::SIGN_IN_POLICY;
+    /// Changes how they sign in.
+    update_sign_in_policy(; body people::UpdateSignInPolicy) -> people::SignInPolicy = w::SIGN_IN_POLICY_UPDATE;
 
     /// Trusts another issuer.
     create_trust(; body trusts::CreateTrust) -> trusts::Trust = u::TRUST_CREATE;

@@ -24,7 +24,40 @@ pub struct StoredTotp {
     pub created_at: Timestamp,
 }
 
+/// What somebody has of one kind of second factor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedFactors {
+    /// `totp` or `recovery`.
+    pub kind: String,
+    /// How many of it still prove something.
+    pub left: u64,
+    /// When the first of those was set up.
+    pub created_at: Timestamp,
+    /// When one of the kind, which may be spent by that, was shown last.
+    pub used_at: Option<Timestamp>,
+}
+
 impl Store {
+    /// The second factors of somebody by their kinds; an authenticator that nobody has shown a code of is none yet.
+    pub async fn listed_factors<A: Action>(
+        &self,
+        auth: &Authorized<A>,
+        account: AccountId,
+    ) -> Result<Vec<ListedFactors>> {
+        let text = "SELECT kind, COUNT(CASE WHEN state = 'live' THEN 1 END), MIN(created_at), MAX(used_at) FROM account_factor \
+                    WHERE tenant = $1 AND account = $2 AND state IN ('live', 'spent') GROUP BY kind ORDER BY kind DESC";
+        let rows = self.scan(sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes())).await?;
+        let listed = |row: &crate::row::Row| {
+            Ok(ListedFactors {
+                kind: row.text(0)?.to_owned(),
+                left: u64::try_from(row.int(1)?).unwrap_or_default(),
+                created_at: Timestamp::from_millis(row.int(2)?),
+                used_at: row.opt_int(3)?.map(Timestamp::from_millis),
+            })
+        };
+        rows.iter().map(listed).collect()
+    }
+
     /// The authenticator of somebody: the live one, or the one that waits for its first code.
     pub async fn totp<A: Action>(&self, auth: &Authorized<A>, account: AccountId) -> Result<Option<StoredTotp>> {
         let text = "SELECT id, state, sealed, last_step, created_at FROM account_factor WHERE tenant = $1 AND account = $2 \

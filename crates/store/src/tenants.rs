@@ -1,6 +1,6 @@
 //! Tenants. Their slugs stand in addresses, so they never change.
 
-use domain::authz::{Authorized, ManageTenants};
+use domain::authz::{Authorized, ManageSignIn, ManageTenants};
 use domain::identity::application::MfaPolicy;
 use domain::ids::TenantId;
 use domain::time::Timestamp;
@@ -94,6 +94,14 @@ pub fn update_tenant(_: &Authorized<ManageTenants>, tenant: &Tenant) -> Stmt {
         .bind(tenant.updated_at.millis())
         .bind(tenant.revision)
         .bind(tenant.mfa_policy.map(MfaPolicy::as_str))
+}
+
+/// Says whether the tenant's people need a second factor, where an application says nothing.
+pub fn set_mfa_policy(auth: &Authorized<ManageSignIn>, policy: MfaPolicy, now: Timestamp) -> Stmt {
+    sql("UPDATE tenant SET mfa_policy = $2, updated_at = $3, ver = ver + 1 WHERE id = $1")
+        .bind(auth.tenant().as_bytes())
+        .bind(policy.as_str())
+        .bind(now.millis())
 }
 
 fn state(is_suspended: bool) -> &'static str {

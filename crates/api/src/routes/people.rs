@@ -3,9 +3,9 @@
 use super::{Route, routes, schema};
 use crate::error::ErrorCode::{Conflict, Forbidden, NotFound, PreconditionFailed, ValueNotReplayable};
 use crate::people::{
-    AssignRole, BlockEndUser, CreateEndUser, CreateRole, EndUser, EndUserList, EndUserRole, EndUserStats, Grant,
-    InviteUser, ListEndUsers, ListLogins, ListRoles, ListUsers, Login, Role, Session, TemporaryPassword, UpdateEndUser,
-    UpdateRole, UpdateUser, User, UserList,
+    AssignRole, BlockEndUser, CreateEndUser, CreateRole, EndUser, EndUserList, EndUserRole, EndUserStats, Factor,
+    Grant, InviteUser, ListEndUsers, ListLogins, ListRoles, ListUsers, Login, Role, Session, SignInPolicy,
+    TemporaryPassword, UpdateEndUser, UpdateRole, UpdateSignInPolicy, UpdateUser, User, UserList,
 };
 
 routes! {
@@ -146,6 +146,12 @@ routes! {
         .scope("endusers:write")
         .does("End one grant of an end user with every token of its family within a second.")
         .fails(&[NotFound]);
+    /// Second factors.
+    END_USER_FACTORS = Route::get("listEndUserFactors", "/api/v1/applications/{app}/end-users/{id}/factors", "end-users")
+        .scope("endusers:read")
+        .does("The second factors of an end user by their kinds, without what they prove themselves by.")
+        .answers(schema::<Vec<Factor>>())
+        .fails(&[NotFound]);
     /// Take second factors away.
     END_USER_FACTORS_REMOVE = Route::delete("removeEndUserFactors", "/api/v1/applications/{app}/end-users/{id}/factors", "end-users")
         .scope("endusers:write")
@@ -248,9 +254,26 @@ routes! {
         .scope("users:write")
         .does("End one grant of one of the tenant's own people with every token of its family within a second.")
         .fails(&[NotFound]);
+    /// Their second factors.
+    USER_FACTORS = Route::get("listUserFactors", "/api/v1/users/{id}/factors", "users")
+        .scope("users:read")
+        .does("The second factors of one of the tenant's own people by their kinds, without what they prove themselves by.")
+        .answers(schema::<Vec<Factor>>())
+        .fails(&[NotFound]);
     /// Take their second factors away.
     USER_FACTORS_REMOVE = Route::delete("removeUserFactors", "/api/v1/users/{id}/factors", "users")
         .scope("users:write")
         .does("Remove the second factors of one of the tenant's own people who lost them, sign them out everywhere and tell them by a letter.")
         .fails(&[Forbidden, NotFound, Conflict]);
+    /// How people sign in.
+    SIGN_IN_POLICY = Route::get("getSignInPolicy", "/api/v1/sign-in-policy", "users")
+        .scope("users:read")
+        .does("How the tenant's people sign in, where an application says nothing.")
+        .answers(schema::<SignInPolicy>());
+    /// Change how people sign in.
+    SIGN_IN_POLICY_UPDATE = Route::patch("updateSignInPolicy", "/api/v1/sign-in-policy", "users")
+        .scope("admin")
+        .does("Change what is given of how the tenant's people sign in; it counts within a second.")
+        .takes(schema::<UpdateSignInPolicy>())
+        .answers(schema::<SignInPolicy>());
 }

@@ -39,6 +39,8 @@ enum AppsCommand {
     RotateSecret(RotateInputs),
     /// End every token, grant and session of it
     RevokeTokens(Reference),
+    /// List the ended sessions of which it could not be told
+    UndeliveredLogouts(Reference),
     /// List its API keys
     Keys(Reference),
     /// Make an API key that may do what it may, and show its text once
@@ -113,6 +115,7 @@ pub async fn run(inputs: AppsInputs, session: &Session, printer: &mut Printer) -
             client.revoke_application_tokens(id).await?;
             printer.done(id, "revoked")
         }
+        AppsCommand::UndeliveredLogouts(inputs) => undelivered(&inputs, client, printer).await,
         AppsCommand::Keys(inputs) => {
             let id = application_id(client, &inputs.reference).await?;
             keys::list(id, client, printer).await
@@ -155,6 +158,15 @@ async fn list(client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failu
             of.environment.clone(),
             of.client_id.clone(),
         ]
+    })
+}
+
+async fn undelivered(inputs: &Reference, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
+    let id = application_id(client, &inputs.reference).await?;
+    let logouts = client.undelivered_logouts(id).await?;
+    printer.list("logouts", &logouts, &["SESSION", "END USER", "TRIES", "ENDED"], |logout| {
+        let whose = logout.end_user_id.to_string();
+        vec![logout.sid.clone(), whose, logout.tries.to_string(), logout.created_at.to_string()]
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod change;
 mod end_users;
+mod factors;
 mod read;
 
 use clap::{Args, Subcommand};
@@ -52,6 +53,12 @@ enum UsersCommand {
     Verify(end_users::EndUser),
     /// Send an end user a letter by which they set a new password
     ResetPassword(end_users::ResetInputs),
+    /// List somebody's second factors
+    Factors(Whom),
+    /// Remove the second factors of somebody who lost them; they are signed out everywhere and told by a letter
+    RemoveFactors(factors::RemoveInputs),
+    /// Whether second factors are asked for where an application says nothing
+    Policy(factors::PolicyInputs),
 }
 
 /// Somebody.
@@ -91,5 +98,8 @@ pub async fn run(inputs: UsersInputs, session: &Session, printer: &mut Printer) 
         UsersCommand::Unassign(inputs) => end_users::unassign(&inputs, client, printer).await,
         UsersCommand::Verify(inputs) => end_users::verify(&inputs, client, printer).await,
         UsersCommand::ResetPassword(inputs) => end_users::reset(&inputs, client, printer).await,
+        UsersCommand::Factors(whom) => factors::list(&whom, client, printer).await,
+        UsersCommand::RemoveFactors(inputs) => factors::remove(&inputs, client, printer).await,
+        UsersCommand::Policy(inputs) => factors::policy(inputs, client, printer).await,
     }
 }

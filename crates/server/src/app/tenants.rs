@@ -1,6 +1,7 @@
 //! Tenants: made with their own keys and an administrator, and suspended as a whole.
 
 mod managing;
+mod sign_in_policy;
 
 use crypto::algorithm::Algorithm;
 use crypto::key::PrivateKey;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use api::error::ErrorCode;
-use api::people::{Grant, InviteUser, ListUsers, Login, Session, UpdateUser, User, UserList};
+use api::people::{Factor, Grant, InviteUser, ListUsers, Login, Session, UpdateUser, User, UserList};
 use domain::authz::{Action, Authorized, ReadUsers, WriteUsers};
 use domain::identity::account::{AccountRealm, Profile, State, TenantRole};
 use domain::ids::{AccountId, GrantId, SessionId};
@@ -235,6 +235,13 @@ impl Users {
     ) -> Outcome<()> {
         let mut entry = entry("UserGrantEnded");
         let result = self.accounts.end_grant(ctx, auth, (REALM, id), grant, &mut entry).await;
+        self.accounts.core.trail.conclude(ctx, entry, result).await
+    }
+
+    /// What they have of second factors.
+    pub async fn factors(&self, ctx: &Ctx, auth: &Authorized<ReadUsers>, id: AccountId) -> Outcome<Vec<Factor>> {
+        let mut entry = entry("UserFactorsRead");
+        let result = self.accounts.factors(auth, (REALM, id), &mut entry).await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 

@@ -59,6 +59,7 @@ fn standing() -> Router<Platform> {
         .mount(&routes::END_USER_SESSION_END, end_session)
         .mount(&routes::END_USER_GRANTS, grants)
         .mount(&routes::END_USER_GRANT_END, end_grant)
+        .mount(&routes::END_USER_FACTORS, factors)
         .mount(&routes::END_USER_FACTORS_REMOVE, remove_factors)
 }
 
@@ -84,6 +85,7 @@ fn users() -> Router<Platform> {
         .mount(&routes::USER_SESSION_END, end_user_session)
         .mount(&routes::USER_GRANTS, user_grants)
         .mount(&routes::USER_GRANT_END, end_user_grant)
+        .mount(&routes::USER_FACTORS, user_factors)
         .mount(&routes::USER_FACTORS_REMOVE, remove_user_factors)
 }
 
@@ -231,6 +233,10 @@ async fn end_grant(
     Reply::empty()
 }
 
+async fn factors(State(people): People, who: Reader, Path(whom): Path<Whom>) -> Answer {
+    Reply::ok(&who.ctx.origin, &people.factors(&who.ctx, &who.auth, whom).await?)
+}
+
 async fn remove_factors(State(people): People, who: Writer, Path(whom): Path<Whom>) -> Answer {
     people.remove_factors(&who.ctx, &who.auth, whom).await?;
     Reply::empty()
@@ -334,6 +340,10 @@ async fn end_user_grant(
 ) -> Answer {
     users.end_grant(&who.ctx, &who.auth, id, grant).await?;
     Reply::empty()
+}
+
+async fn user_factors(State(users): Own, who: Allowed<ReadUsers>, Path(id): Path<AccountId>) -> Answer {
+    Reply::ok(&who.ctx.origin, &users.factors(&who.ctx, &who.auth, id).await?)
 }
 
 async fn remove_user_factors(State(users): Own, who: Allowed<WriteUsers>, Path(id): Path<AccountId>) -> Answer {

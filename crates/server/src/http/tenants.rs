@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use api::routes::platform as routes;
+use api::people::UpdateSignInPolicy;
+use api::routes::{people, platform as routes};
 use api::tenants::{CreateTenant, ListTenants, UpdateTenant};
 use axum::Router;
 use axum::extract::State;
-use domain::authz::ManageTenants;
+use domain::authz::{ManageSignIn, ManageTenants, ReadUsers};
 use domain::ids::TenantId;
 
 use super::extract::{Allowed, Body, Path, Query};
@@ -24,6 +25,8 @@ pub fn router() -> Router<Platform> {
         .mount(&routes::TENANT_UPDATE, update)
         .mount(&routes::TENANT_SUSPEND, suspend)
         .mount(&routes::TENANT_ACTIVATE, activate)
+        .mount(&people::SIGN_IN_POLICY, sign_in_policy)
+        .mount(&people::SIGN_IN_POLICY_UPDATE, update_sign_in_policy)
 }
 
 async fn create(
@@ -66,4 +69,16 @@ async fn activate(
     Path(id): Path<TenantId>,
 ) -> Answer {
     Reply::ok(&who.ctx.origin, &tenants.activate(&who.ctx, &who.auth, id).await?)
+}
+
+async fn sign_in_policy(State(tenants): State<Arc<Tenants>>, who: Allowed<ReadUsers>) -> Answer {
+    Reply::ok(&who.ctx.origin, &tenants.sign_in_policy(&who.ctx, &who.auth).await?)
+}
+
+async fn update_sign_in_policy(
+    State(tenants): State<Arc<Tenants>>,
+    who: Allowed<ManageSignIn>,
+    Body(request): Body<UpdateSignInPolicy>,
+) -> Answer {
+    Reply::ok(&who.ctx.origin, &tenants.update_sign_in_policy(&who.ctx, &who.auth, request).await?)
 }

@@ -5,8 +5,11 @@ use domain::identity::account::{AccountRealm, State};
 use domain::identity::application::{self, Environment, Kind, Settings};
 use domain::identity::grant::{self, Ended, Terms};
 use domain::identity::session::LiveSession;
-use domain::ids::{AccountId, ApplicationId, ApplicationSecretId, GrantId, SessionId, TenantId};
+use domain::ids::{AccountId, ApplicationId, ApplicationSecretId, FactorId, GrantId, SessionId, TenantId};
 use domain::time::Timestamp;
+use store::account_factors::{
+    ListedFactors, forget_factors, insert_recovery_code, insert_totp, spend_recovery_code, take_totp,
+};
 use store::account_history::end_everything_of;
 use store::accounts::{AccountCounts, AccountFilter, StoredAccount, erase_account, insert_account, update_account};
 use store::applications::{
@@ -30,6 +33,7 @@ store_suite! {
     only_somebody_who_is_shut_out_is_erased,
     cutoffs_only_move_forward,
     whoever_was_granted_something_is_told_once_and_by_one_replica,
+    second_factors_are_counted_by_their_kinds,
 }
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -281,4 +285,21 @@ async fn whoever_was_granted_something_is_told_once_and_by_one_replica(bed: Bed)
     let dead = bed.store.dead_logout_notices(&people(), first.application).await.unwrap();
     assert_eq!((dead.len(), due(later).await.0.len()), (1, 0));
     assert_eq!(bed.store.forget_dead_notices(NOW.plus_millis(1)).await.unwrap(), 1);
+}
+
+async fn second_factors_are_counted_by_their_kinds(bed: Bed) {
+    let (row, id) = (account(1), |id: u8| FactorId::from_bytes([id; 16]));
+    let listed = async || bed.store.listed_factors(&people(), row.id).await.unwrap();
+    let codes = (2..5).map(|n| insert_recovery_code(&people(), row.id, id(n), [n; 32], NOW));
+    touched(&bed.store, vec![insert_account(&people(), &row)]).await.unwrap();
+    touched(&bed.store, vec![insert_totp(&people(), row.id, id(1), vec![1], NOW)]).await.unwrap();
+    assert_eq!(listed().await, [], "one that waits for its first code is none");
+    let later = NOW.plus_millis(5);
+    let mut statements = vec![take_totp(&people(), id(1), 7, later), spend_recovery_code(&people(), id(2), later)];
+    statements.splice(1..1, codes);
+    touched(&bed.store, statements).await.unwrap();
+    let of = |kind: &str, left| ListedFactors { kind: kind.to_owned(), left, created_at: NOW, used_at: Some(later) };
+    assert_eq!(listed().await, [of("totp", 1), of("recovery", 2)]);
+    touched(&bed.store, vec![forget_factors(&people(), row.id)]).await.unwrap();
+    assert_eq!(listed().await, []);
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::people::{Grant, Login, Session};
+use api::people::{Factor, Grant, Login, Session};
 use domain::authz::{Action, Authorized};
 use domain::identity::account::AccountRealm;
 use domain::identity::grant::Ended;
 use domain::ids::{AccountId, GrantId, SessionId};
 use serde::{Deserialize, Serialize};
-use store::account_factors::{Has, forget_factors, mark_second_factor};
+use store::account_factors::{Has, ListedFactors, forget_factors, mark_second_factor};
 use store::account_history::{ListedLogin, ListedSession, end_session_of};
 use store::grants::{StoredGrant, end_grant, end_grants_of_session};
 
@@ -143,6 +143,17 @@ impl Accounts {
         self.commit(ctx, "end grant", Vec::new(), end, entry).await
     }
 
+    /// The second factors of somebody by their kinds.
+    pub async fn factors<A: Action>(
+        &self,
+        auth: &Authorized<A>,
+        (realm, id): (AccountRealm, AccountId),
+        entry: &mut Entry,
+    ) -> Outcome<Vec<Factor>> {
+        self.load(auth, realm, id, entry).await?;
+        Ok(self.core.store.listed_factors(auth, id).await?.into_iter().map(factor).collect())
+    }
+
     /// Takes the second factors of somebody away who lost them. Whoever had one of their devices is signed out by it.
     pub async fn remove_factors<A: Action>(
         &self,
@@ -176,6 +187,15 @@ fn grant(name: Option<String>, row: StoredGrant) -> Grant {
         resources: row.terms.resources,
         created_at: row.created_at.into(),
         expires_at: row.expires_at.into(),
+    }
+}
+
+fn factor(row: ListedFactors) -> Factor {
+    Factor {
+        kind: row.kind,
+        left: row.left,
+        created_at: row.created_at.into(),
+        last_used_at: row.used_at.map(Into::into),
     }
 }
 

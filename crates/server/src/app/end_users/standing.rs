@@ -1,7 +1,7 @@
 //! Who may come in: blocked, unblocked, removed, erased, signed out.
 
 use api::error::ErrorCode;
-use api::people::{BlockEndUser, EndUser, Grant};
+use api::people::{BlockEndUser, EndUser, Factor, Grant};
 use domain::authz::{Authorized, ReadEndUsers, WriteEndUsers};
 use domain::identity::account::State;
 use domain::ids::{GrantId, SessionId};
@@ -159,6 +159,11 @@ impl EndUsers {
         grant: GrantId,
     ) -> Outcome<()> {
         concluded!(self, ctx, "EndUserGrantEnded", |entry| self.accounts.end_grant(ctx, auth, of(whom), grant, entry))
+    }
+
+    /// What they have of second factors.
+    pub async fn factors(&self, ctx: &Ctx, auth: &Authorized<ReadEndUsers>, whom: Whom) -> Outcome<Vec<Factor>> {
+        concluded!(self, ctx, "EndUserFactorsRead", |entry| self.accounts.factors(auth, of(whom), entry))
     }
 
     /// Takes second factors away.

@@ -27,7 +27,7 @@ pub const DEFAULT_SLUG: &str = "default";
 
 /// The tenants of the platform.
 pub struct Tenants {
-    core: Core,
+    pub(super) core: Core,
 }
 
 impl Tenants {

@@ -12,7 +12,7 @@ use crate::program::{say, succeed};
 
 const ADA: &str = "ada@people.example";
 
-/// A class, where it was met, and the tests against it. None where nothing of the product could be attacked so.
+/// A class, where it was met, and the tests against it: all of the design's table.
 const CLASSES: &[(&str, &str, &[&str])] = &[
     (
         "what works once worked twice in a race",
@@ -60,7 +60,11 @@ const CLASSES: &[(&str, &str, &[&str])] = &[
     (
         "the server was sent to addresses inside",
         "CVE-2026-1180",
-        &["walls::ssrf_reaches_nothing_inside", "trusts::keys_are_not_fetched_from_where_a_server_must_not_reach"],
+        &[
+            "walls::ssrf_reaches_nothing_inside",
+            "walls::a_redirect_of_a_logout_receiver_is_not_followed",
+            "trusts::keys_are_not_fetched_from_where_a_server_must_not_reach",
+        ],
     ),
     (
         "an administrator of a part gave more than they had",
@@ -86,6 +90,16 @@ const CLASSES: &[(&str, &str, &[&str])] = &[
         "long passwords and deep bodies cost without bound",
         "Kanidm 1.11",
         &["attacks::long_passwords_and_deep_bodies_cost_nothing"],
+    ),
+    (
+        "a secret was compared in a time that told how much of it was right",
+        "Kanidm 1.10, Rauthy 0.32.1",
+        &["comparing::what_opens_something_is_kept_as_a_keyed_hash_and_nothing_alike_opens_it"],
+    ),
+    (
+        "an origin was taken for another that ends alike",
+        "Kanidm 1.10",
+        &["comparing::an_origin_that_begins_or_ends_alike_is_another", "protocol_clients::redirect_unregistered"],
     ),
     ("names held markup", "Rauthy 0.32.1", &["attacks::names_are_text_on_every_page"]),
     (

@@ -106,6 +106,7 @@ impl Identity {
             ("POST", "/api/v1/users/invite") => {
                 json!({"email": format!("new.{marker}.{}@example.com", self.tag), "role": "member"})
             }
+            ("PATCH", "/api/v1/sign-in-policy") => json!({"mfaPolicy": "optional"}),
             ("PATCH", "/api/v1/users/{id}") => json!({"displayName": marker}),
             _ => Value::Null,
         }
