@@ -49,6 +49,7 @@ mod secrecy;
 mod services;
 mod sharing;
 mod signing;
+mod sigstore;
 mod tour;
 mod trail;
 mod transcripts;

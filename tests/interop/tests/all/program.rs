@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 
 use crate::binaries::root;
@@ -20,6 +20,19 @@ pub fn succeed(command: &mut Command) -> String {
 #[track_caller]
 pub fn run(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| panic!("{command:?} does not run: {error}"))
+}
+
+/// Runs a command to its end with this on its standard input.
+#[track_caller]
+pub fn run_with(command: &mut Command, input: &[u8]) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not run: {error}"));
+    let mut to = child.stdin.take().expect("a pipe");
+    std::thread::scope(|scope| {
+        // Both at once: neither pipe is endless. Who does not want to read all of it says so by its status.
+        scope.spawn(move || drop(to.write_all(input)));
+        child.wait_with_output().expect("the process can be waited for")
+    })
 }
 
 /// What a command wrote, for messages.

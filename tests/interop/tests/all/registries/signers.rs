@@ -14,6 +14,8 @@ use artifact::simple_signing::SimpleSigning;
 use artifact::statement::{Statement, Subject};
 use artifact::trusted_key::{Purpose, State, TrustedKey};
 use artifact::verification::{Carrier, Question, Refusal, Requirement, SIGN_PREDICATE, signature};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use crypto::algorithm::Algorithm;
 use crypto::key::PrivateKey;
 use crypto::random::Seeded;
@@ -108,6 +110,28 @@ impl Keys {
         let envelope = Envelope::new(IN_TOTO, payload, Signature { key_id: None, sig });
         let bundle = Bundle::of_envelope(envelope.clone(), &key.public_key().unwrap());
         (Carrier::Bundle(bundle), Carrier::Envelope(envelope))
+    }
+}
+
+/// The carrier with the same signature, over a payload that names another image.
+pub fn forged(carrier: &Carrier, from: &Image, to: &Image) -> Carrier {
+    let renamed = |payload: &[u8]| {
+        let text = String::from_utf8_lossy(payload).into_owned();
+        assert!(text.contains(from.digest().hex()), "{text}");
+        text.replace(from.digest().hex(), to.digest().hex()).into_bytes()
+    };
+    match carrier {
+        Carrier::Layer { payload, signature } => {
+            Carrier::Layer { payload: renamed(payload), signature: signature.clone() }
+        }
+        Carrier::Bundle(bundle) => {
+            let mut document: Value = serde_json::from_slice(&bundle.to_json().unwrap()).unwrap();
+            let payload = &mut document["dsseEnvelope"]["payload"];
+            let bytes = STANDARD.decode(payload.as_str().unwrap()).unwrap();
+            *payload = STANDARD.encode(renamed(&bytes)).into();
+            Carrier::Bundle(Bundle::parse(document.to_string().as_bytes()).unwrap())
+        }
+        Carrier::Envelope(_) => unreachable!("no signature of an image"),
     }
 }
 

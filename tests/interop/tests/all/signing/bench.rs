@@ -37,7 +37,7 @@ impl Bench {
     }
 
     /// A command in the folder, with the platform's address and credential and our programs in its path.
-    fn prepared(&self, mut command: Command) -> Command {
+    pub fn in_folder(&self, mut command: Command) -> Command {
         let bin = binary("qapi").parent().unwrap().to_owned();
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
         command
@@ -54,13 +54,13 @@ impl Bench {
 
     /// A shell that ends at the first command that fails.
     pub fn shell(&self, script: &str) -> Command {
-        let mut command = self.prepared(Command::new("bash"));
+        let mut command = self.in_folder(Command::new("bash"));
         command.args(["-euo", "pipefail", "-c", script]);
         command
     }
 
     pub fn qapi(&self, words: &[&str]) -> Command {
-        let mut command = self.prepared(Command::new(binary("qapi")));
+        let mut command = self.in_folder(Command::new(binary("qapi")));
         command.args(words);
         command
     }
@@ -80,14 +80,14 @@ impl Bench {
 
     /// A cosign, which is told that the registry speaks HTTP and that there is no log.
     pub fn cosign(&self, program: &str, verb: &str, words: &[&str]) -> Output {
-        let mut command = self.prepared(tool(program));
+        let mut command = self.in_folder(tool(program));
         command.arg(verb).arg("--allow-http-registry").args(words);
         run(&mut command)
     }
 
     /// A cosign that has no registry to do with.
     pub fn cosign_alone(&self, program: &str, words: &[&str]) -> Output {
-        let mut command = self.prepared(tool(program));
+        let mut command = self.in_folder(tool(program));
         command.args(words);
         run(&mut command)
     }
@@ -100,7 +100,7 @@ impl Bench {
 
     #[track_caller]
     pub fn crane(&self, words: &[&str]) -> String {
-        succeed(self.prepared(tool("crane")).args(words).arg("--insecure")).trim().to_owned()
+        succeed(self.in_folder(tool("crane")).args(words).arg("--insecure")).trim().to_owned()
     }
 
     /// Stores an image with this content, and gives its name by tag.

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, ended};
 use crate::binaries::binary;
-use crate::program::run;
+use crate::program::{both, run, say};
 use crate::server::eventually;
+use crate::sigstore;
 
 #[test]
 fn cosign_signs_and_verifies_with_a_key_of_the_vault() {
@@ -74,4 +75,24 @@ fn every_question_has_one_answer_and_every_wrong_one_an_error() {
         assert_eq!(answer["verifySignature"].is_object(), valid, "{answer}");
     }
     assert!(ask(named("nothing"))["errorMessage"].is_string());
+}
+
+/// As their Makefile runs it, which knows nothing of whose plug-in it is.
+#[test]
+fn the_tests_that_sigstore_has_for_plug_ins_pass() {
+    let bench = Bench::start();
+    let mut suite = bench.in_folder(sigstore::tool("plugin-suite"));
+    let output = run(suite.args(["-test.v", "-key-resource-id", "qapi://suite"]));
+    let text = both(&output);
+    assert!(output.status.success(), "{text}");
+    let passed = text.lines().filter(|line| line.trim_start().starts_with("--- PASS: ")).count();
+    say(&format!("plug-in suite of sigstore: {passed} tests passed"));
+    for named in ["InvokePluginPreBuilt", "DefaultAlgorithm", "SupportedAlgorithms", "CreateKey", "PublicKey"] {
+        assert!(text.contains(&format!("\n--- PASS: Test{named} (")), "{named}: {text}");
+    }
+    for named in ["message_only,_no_digest", "digest_only,_empty_message", "message_and_digest", "failure:_bad_digest"]
+    {
+        assert!(text.contains(&format!("--- PASS: TestSignMessageVerifySignature/{named}")), "{named}: {text}");
+    }
+    assert!(!text.contains("--- SKIP"), "{text}");
 }

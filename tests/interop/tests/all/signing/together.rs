@@ -1,11 +1,10 @@
 //! What we sign is verified by others, and what others sign by us.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::bench::{Bench, ended, pinned};
 use crate::binaries::root;
-use crate::program::{python, say};
+use crate::program::{python, run_with, say};
 use crate::registries::place::{KINDS, Kind, tool};
 
 #[test]
@@ -56,17 +55,9 @@ fn by_python(bench: &Bench, image: &str, key: &str, digest: &str) -> String {
     let bundles = bench.ends(0, &["image", "download", "signature", image]);
     let bundles: String =
         bundles.lines().filter(|line| line.contains("dsseEnvelope")).map(|line| format!("{line}\n")).collect();
-    let mut child = Command::new(python("requirements.txt"))
-        .arg(root().join("tests/interop/peers/signing/bundles.py"))
-        .args([key, digest])
-        .current_dir(bench.folder())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(bundles.as_bytes()).unwrap();
-    ended(0, &child.wait_with_output().unwrap())
+    let mut verifier = Command::new(python("requirements.txt"));
+    verifier.arg(root().join("tests/interop/peers/signing/bundles.py")).args([key, digest]).current_dir(bench.folder());
+    ended(0, &run_with(&mut verifier, bundles.as_bytes()))
 }
 
 #[test]
@@ -108,10 +99,7 @@ fn a_key_of_cosign_signs_from_a_file_from_standard_input_and_from_the_environmen
             "stdin" => command.args(["--key", "-"]),
             _ => command.env("COSIGN_PRIVATE_KEY", &key),
         };
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        // Who reads no key from there has gone on.
-        let _gone = child.stdin.take().unwrap().write_all(key.as_bytes());
-        ended(0, &child.wait_with_output().unwrap());
+        ended(0, &run_with(&mut command, key.as_bytes()));
         for cosign in ["cosign2", "cosign3"] {
             bench.cosign_verifies(cosign, "cosign.pub", &image).unwrap();
         }

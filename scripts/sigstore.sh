@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Fetches what Sigstore itself verifies and tests with, and prints the folder it lies in. Go and Node are those of
+# scripts/peers.sh. A folder that is complete is not made again; versions are pinned here and in tests/interop/peers/sigstore.
+#
+# The folder holds bin/node, which finds @sigstore/verify from wherever a program lies, and bin/plugin-suite, Sigstore's tests
+# for plug-ins of others.
+
+. "$(dirname "${BASH_SOURCE[0]}")/fetch.sh"
+
+SOURCES=tests/interop/peers/sigstore
+PINNED=("$SOURCES/package.json" "$SOURCES/package-lock.json")
+SUITE_MODULE=github.com/sigstore/sigstore@v1.11.3
+# Others share the folder of peers.sh: it is asked for first, and waits for whoever makes it.
+PEERS=$(scripts/peers.sh)
+
+# Another recipe, another list of versions or another runtime is another folder.
+FOLDER=$TOOLS/sigstore-$({ cat scripts/fetch.sh scripts/sigstore.sh "${PINNED[@]}" && echo "$PEERS"; } | sha256sum | cut -c 1-16)
+
+main() {
+    mkdir -p "$FOLDER/bin"
+    # Two runs at once would unpack into each other.
+    exec 9>"$FOLDER/lock"
+    flock 9
+    once npm install_npm
+    once plugin-suite build_plugin_suite
+    echo "$FOLDER"
+}
+
+# The libraries as locked, without running what they would like to run.
+install_npm() {
+    local npm
+    npm=$("$PEERS/bin/node" -p 'require("path").resolve(process.execPath, "../../lib/node_modules/npm/bin/npm-cli.js")')
+    cp "${PINNED[@]}" "$FOLDER/"
+    (cd "$FOLDER" && "$PEERS/bin/node" "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    export_command node "env NODE_PATH=$FOLDER/node_modules" "$PEERS/bin/node"
+}
+
+# The tests of one package of the module, as a program. The module is built as it was published, with the versions it names.
+build_plugin_suite() {
+    local module
+    go mod download "$SUITE_MODULE"
+    module=$(go list -m -f '{{.Dir}}' "$SUITE_MODULE")
+    (cd "$module" && go test -c -tags signer_program -ldflags '-s -w' -o "$FOLDER/bin/plugin-suite" ./pkg/signature/kms/cliplugin)
+    go clean -modcache
+    rm -rf "$FOLDER/go-cache" "$FOLDER/go-modules"
+}
+
+go() {
+    env GOTOOLCHAIN=local GOFLAGS='-trimpath -buildvcs=false' CGO_ENABLED=0 GOCACHE="$FOLDER/go-cache" \
+        GOMODCACHE="$FOLDER/go-modules" "$PEERS/venv/bin/go" "$@"
+}
+
+main
