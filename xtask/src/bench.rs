@@ -5,13 +5,14 @@
 //! the same cryptography without authentication and audit, the primitive itself, or the database engine itself.
 //! Rounds of peer and product alternate, and the middle of three counts. Audit is on and durable throughout.
 //! What services have of it is measured beside: the agent against no agent, a fleet that changes its certificates, and
-//! handshakes against OpenSSL's.
+//! handshakes against OpenSSL's. So is what is done with images: admission by itself, the gate and signing against cosign.
 //! docs/performance.md explains the method and keeps the last results.
 
 mod agent;
 mod client;
 mod footprint;
 mod handshakes;
+mod images;
 mod load;
 mod process;
 mod rotation;
@@ -38,7 +39,10 @@ pub fn run(rows: &[&str]) -> Result<()> {
     footprint::run(rows)?;
     agent::run(rows)?;
     rotation::run(rows)?;
-    sessions::run(rows)
+    sessions::run(rows)?;
+    images::admission::run(rows)?;
+    images::signing::run(rows)?;
+    images::gate::run(rows)
 }
 
 fn build_and_pin(rows: &[&str]) -> Result<()> {
@@ -48,9 +52,10 @@ fn build_and_pin(rows: &[&str]) -> Result<()> {
     if !rows.is_empty() && rows.iter().all(|row| handshakes::NAME.contains(row)) {
         return Ok(());
     }
-    let packages =
-        ["-p", "server", "-p", "cli", "-p", "agent", "-p", "examples", "-p", "xtask", "--bins", "--example", "bare"];
-    workspace::run("cargo", &[&["build", "--release", "--locked"], packages.as_slice()].concat())?;
+    images::prepare(rows)?;
+    let packages = ["server", "cli", "agent", "admission", "examples", "xtask"].map(|package| ["-p", package]);
+    let build = [&["build", "--release", "--locked", "--bins", "--example", "bare"], packages.as_flattened()];
+    workspace::run("cargo", &build.concat())?;
     let xtask = workspace::target_dir().join("release/xtask").display().to_string();
     let mut args = vec!["-c", LOAD_CORE, "prlimit", OPEN_FILES, &xtask, "bench"];
     args.extend(rows);

@@ -3,15 +3,18 @@
 //! Closed loop: every connection sends its next request as soon as the answer to the last one is complete; this finds
 //! the highest rate. Open loop: requests are due at fixed times whatever the answers do, and a latency counts from the
 //! moment a request was due, so a stall is felt by everything that waited behind it. It runs on one thread of its own
-//! core and knows just enough HTTP for the answers of the servers it measures.
+//! core and knows just enough HTTP for the answers of the servers it measures. TLS is that of the product's own clients.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tower::ServiceExt as _;
 
 /// Answers given before the clock starts count for nothing: connections open and caches fill.
 const WARM_UP: Duration = Duration::from_millis(700);
@@ -83,21 +86,77 @@ impl Measured {
     }
 }
 
-/// Drives `address` with requests that `request` makes for each connection and turn.
-pub fn drive(address: &str, plan: Plan, request: impl Fn(usize, u64) -> Request + 'static) -> Result<Measured> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let tasks = tokio::task::LocalSet::new();
-    tasks.block_on(&runtime, run(address.to_owned(), plan, Rc::new(request)))
+/// Where requests go, and over what.
+#[derive(Clone)]
+pub enum Target {
+    /// `HOST:PORT`, over TCP alone.
+    Plain(String),
+    /// `HOST:PORT`, over TLS.
+    Https(String, tls::Connector),
 }
 
-async fn run(address: String, plan: Plan, request: Rc<dyn Fn(usize, u64) -> Request>) -> Result<Measured> {
+/// What a request travels over.
+trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+impl Target {
+    /// Over TLS, to a server whose certificate comes from an authority of the file.
+    pub fn https(address: &str, authorities: &Path) -> Result<Self> {
+        Ok(Self::Https(address.to_owned(), tls::connector(Some(authorities))?))
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Stream>> {
+        match self {
+            Self::Plain(address) => {
+                let stream = TcpStream::connect(address).await.with_context(|| format!("connect to {address}"))?;
+                stream.set_nodelay(true)?;
+                Ok(Box::new(stream))
+            }
+            Self::Https(address, connector) => {
+                let address = format!("https://{address}").parse::<http::Uri>()?;
+                let stream = connector.clone().oneshot(address).await;
+                let stream = stream.map_err(|error| anyhow!(error)).context("connect over TLS")?;
+                Ok(Box::new(TokioIo::new(stream)))
+            }
+        }
+    }
+}
+
+/// The body that one request is answered with.
+pub fn ask(target: &Target, request: &Request) -> Result<Vec<u8>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut stream = target.connect().await?;
+        stream.write_all(&request.bytes).await?;
+        stream.flush().await?;
+        let mut buffer = Vec::new();
+        answer(&mut *stream, &mut buffer).await?;
+        let head = buffer.windows(4).position(|window| window == b"\r\n\r\n").context("no end of head")?;
+        Ok(buffer.split_off(head + 4))
+    })
+}
+
+/// Drives `address` with requests that `request` makes for each connection and turn.
+pub fn drive(address: &str, plan: Plan, request: impl Fn(usize, u64) -> Request + 'static) -> Result<Measured> {
+    drive_at(Target::Plain(address.to_owned()), plan, request)
+}
+
+/// The same, over whatever leads there.
+pub fn drive_at(target: Target, plan: Plan, request: impl Fn(usize, u64) -> Request + 'static) -> Result<Measured> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let tasks = tokio::task::LocalSet::new();
+    tasks.block_on(&runtime, run(target, plan, Rc::new(request)))
+}
+
+async fn run(target: Target, plan: Plan, request: Rc<dyn Fn(usize, u64) -> Request>) -> Result<Measured> {
     let counts_from = Instant::now() + WARM_UP;
     let ends = counts_from + Duration::from_secs_f64(plan.seconds);
     let schedule = Rc::new(Schedule { began: Instant::now(), rate: plan.rate, next: Cell::new(0) });
     let workers: Vec<_> = (0..plan.connections)
         .map(|number| {
             let worker = Worker { number, counts_from, ends, schedule: schedule.clone(), request: request.clone() };
-            tokio::task::spawn_local(worker.run(address.clone()))
+            tokio::task::spawn_local(worker.run(target.clone()))
         })
         .collect();
     let (mut latencies, mut answers) = (Vec::new(), 0);
@@ -147,9 +206,8 @@ struct Worker {
 
 impl Worker {
     /// The latencies that count, and the number of all answers.
-    async fn run(self, address: String) -> Result<(Vec<Duration>, u64)> {
-        let mut stream = TcpStream::connect(&address).await.with_context(|| format!("connect to {address}"))?;
-        stream.set_nodelay(true)?;
+    async fn run(self, target: Target) -> Result<(Vec<Duration>, u64)> {
+        let mut stream = target.connect().await?;
         let mut buffer = Vec::with_capacity(64 * 1024);
         let (mut latencies, mut answers) = (Vec::new(), 0);
         for turn in 0.. {
@@ -158,7 +216,8 @@ impl Worker {
                 break;
             }
             stream.write_all(&(self.request)(self.number, turn).bytes).await?;
-            answer(&mut stream, &mut buffer).await?;
+            stream.flush().await?;
+            answer(&mut *stream, &mut buffer).await?;
             answers += 1;
             let done = Instant::now();
             if due >= self.counts_from && done <= self.ends {
@@ -170,7 +229,7 @@ impl Worker {
 }
 
 /// Reads one answer to its end; anything but success ends the measurement.
-async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()> {
+async fn answer(stream: &mut dyn Stream, buffer: &mut Vec<u8>) -> Result<()> {
     buffer.clear();
     loop {
         if let Some(total) = answer_length(buffer)?

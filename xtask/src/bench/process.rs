@@ -42,6 +42,11 @@ impl Running {
         Self::start("qapi-agent", &["--config", &config.display().to_string()])
     }
 
+    /// A webhook with this configuration.
+    pub fn admission(config: &Path) -> Result<Self> {
+        Self::start("qapi-admission", &["serve", "--config", &config.display().to_string()])
+    }
+
     /// The rest of the line that starts so, among those that it said before it was ready.
     pub fn announced(&self, start: &str) -> Result<&str> {
         let mut rests = self.announced.iter().filter_map(|line| line.strip_prefix(start));

@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("admission", &["artifact", "sdk", "tls", "domain"]),
     ("examples", &["sdk", "tls"]),
     ("interop", &["sdk", "api", "tls", "domain", "crypto"]),
-    ("xtask", &["api", "store", "domain", "crypto"]),
+    ("xtask", &["api", "store", "tls", "domain", "crypto"]),
 ];
 
 /// Foreign crates with an owner: nobody else may name them.
