@@ -6,63 +6,45 @@
 # referrers, tests/interop/peers/registries), cosign2, cosign3, crane and syft.
 
 . "$(dirname "${BASH_SOURCE[0]}")/fetch.sh"
+. scripts/go.sh
 
 SOURCES=tests/interop/peers/registries
-# NAME PACKAGE@VERSION. The shortest build comes first.
-PROGRAMS=(
-    "crane github.com/google/go-containerregistry/cmd/crane@v0.22.1"
-    "registry github.com/distribution/distribution/v3/cmd/registry@v3.1.2"
-    "cosign2 github.com/sigstore/cosign/v2/cmd/cosign@v2.4.1"
-    "cosign3 github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3"
-)
+CRANE=github.com/google/go-containerregistry/cmd/crane@v0.22.1
+REGISTRY=github.com/distribution/distribution/v3/cmd/registry@v3.1.2
+COSIGN2=github.com/sigstore/cosign/v2/cmd/cosign@v2.4.1
+COSIGN3=github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
 
 PEERS=$(scripts/peers.sh)
 # Another recipe, another source or another compiler is another folder.
-REGISTRIES=$TOOLS/registries-$({ cat scripts/fetch.sh scripts/registries.sh "$SOURCES"/* && "$PEERS/bin/go" version; } | sha256sum | cut -c 1-16)
-FOLDER=$REGISTRIES
+FOLDER=$TOOLS/registries-$({
+    cat scripts/fetch.sh scripts/go.sh scripts/registries.sh "$SOURCES"/* && echo "$PEERS"
+} | sha256sum | cut -c 1-16)
 
 main() {
-    mkdir -p "$REGISTRIES/bin"
+    mkdir -p "$FOLDER/bin"
     # Two runs at once would unpack into each other.
-    exec 9>"$REGISTRIES/lock"
+    exec 9>"$FOLDER/lock"
     flock 9
-    local entry
     once debian install_debian
     once index install_index
-    once registry-peer build_registry_peer
-    for entry in "${PROGRAMS[@]}"; do
-        # shellcheck disable=SC2086 # a name and a package
-        once "${entry%% *}" build_program $entry
-    done
-    once clean remove_caches
-    echo "$REGISTRIES"
-}
-
-# The Go of the peers, with caches of our own, through whatever proxy the user's environment names.
-go() {
-    env GOTOOLCHAIN=local GOFLAGS='-mod=mod -trimpath -buildvcs=false' CGO_ENABLED=0 GOBIN="$REGISTRIES/go-bin" \
-        GOCACHE="$REGISTRIES/go-cache" GOMODCACHE="$REGISTRIES/go-modules" "$PEERS/venv/bin/go" "$@"
+    once registry-peer go_program registry-peer build_registry_peer "$SOURCES@$(cat "$SOURCES"/* | sha256sum)"
+    once crane go_program crane go_install "$CRANE"
+    once registry go_program registry go_install "$REGISTRY"
+    # The long ones side by side: while one waits for its modules, the other compiles.
+    once cosign2 go_program cosign2 go_install "$COSIGN2" &
+    local other=$!
+    once cosign3 go_program cosign3 go_install "$COSIGN3"
+    wait "$other"
+    once clean go_clean
+    echo "$FOLDER"
 }
 
 build_registry_peer() {
-    (cd "$SOURCES" && GOWORK=off go build -ldflags '-s -w' -o "$REGISTRIES/bin/registry-peer" .)
-}
-
-build_program() {
-    local name=$1 package=$2 built
-    go install -ldflags '-s -w' "$package"
-    built=${package%@*}
-    mv "$REGISTRIES/go-bin/${built##*/}" "$REGISTRIES/bin/$name"
-}
-
-# Some gigabytes that nobody needs any more.
-remove_caches() {
-    chmod -R u+w "$REGISTRIES/go-modules" 2>/dev/null || true
-    rm -rf "$REGISTRIES/go-modules" "$REGISTRIES/go-cache" "$REGISTRIES/go-bin"
+    (cd "$SOURCES" && go build "${GO_BUILD[@]}" "${GO_CHEAPER[@]}" -o "$2" .)
 }
 
 install_index() {
-    local venv=$REGISTRIES/venv
+    local venv=$FOLDER/venv
     python3 -m venv --clear "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$SOURCES/requirements.txt"
     export_command syft "$venv/bin/syft"

@@ -6,15 +6,17 @@
 # for plug-ins of others.
 
 . "$(dirname "${BASH_SOURCE[0]}")/fetch.sh"
+. scripts/go.sh
 
 SOURCES=tests/interop/peers/sigstore
 PINNED=("$SOURCES/package.json" "$SOURCES/package-lock.json")
-SUITE_MODULE=github.com/sigstore/sigstore@v1.11.3
+# MODULE@VERSION:PACKAGE:TAGS
+SUITE=github.com/sigstore/sigstore@v1.11.3:pkg/signature/kms/cliplugin:signer_program
 # Others share the folder of peers.sh: it is asked for first, and waits for whoever makes it.
 PEERS=$(scripts/peers.sh)
 
 # Another recipe, another list of versions or another runtime is another folder.
-FOLDER=$TOOLS/sigstore-$({ cat scripts/fetch.sh scripts/sigstore.sh "${PINNED[@]}" && echo "$PEERS"; } | sha256sum | cut -c 1-16)
+FOLDER=$TOOLS/sigstore-$({ cat scripts/fetch.sh scripts/go.sh scripts/sigstore.sh "${PINNED[@]}" && echo "$PEERS"; } | sha256sum | cut -c 1-16)
 
 main() {
     mkdir -p "$FOLDER/bin"
@@ -22,7 +24,8 @@ main() {
     exec 9>"$FOLDER/lock"
     flock 9
     once npm install_npm
-    once plugin-suite build_plugin_suite
+    once plugin-suite go_program plugin-suite go_tests "$SUITE"
+    once clean go_clean
     echo "$FOLDER"
 }
 
@@ -33,21 +36,6 @@ install_npm() {
     cp "${PINNED[@]}" "$FOLDER/"
     (cd "$FOLDER" && "$PEERS/bin/node" "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error)
     export_command node "env NODE_PATH=$FOLDER/node_modules" "$PEERS/bin/node"
-}
-
-# The tests of one package of the module, as a program. The module is built as it was published, with the versions it names.
-build_plugin_suite() {
-    local module
-    go mod download "$SUITE_MODULE"
-    module=$(go list -m -f '{{.Dir}}' "$SUITE_MODULE")
-    (cd "$module" && go test -c -tags signer_program -ldflags '-s -w' -o "$FOLDER/bin/plugin-suite" ./pkg/signature/kms/cliplugin)
-    go clean -modcache
-    rm -rf "$FOLDER/go-cache" "$FOLDER/go-modules"
-}
-
-go() {
-    env GOTOOLCHAIN=local GOFLAGS='-trimpath -buildvcs=false' CGO_ENABLED=0 GOCACHE="$FOLDER/go-cache" \
-        GOMODCACHE="$FOLDER/go-modules" "$PEERS/venv/bin/go" "$@"
 }
 
 main
