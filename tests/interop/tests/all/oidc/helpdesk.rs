@@ -1,13 +1,19 @@
 //! What an administrator does for people at the command line: grants, second factors, and whether those are asked for.
 
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::browser::{Browser, House, PASSWORD};
+use super::provider::{Provider, part};
+use super::receiver::Receiver;
+use super::visitor::{CALLBACK, Visitor};
 use crate::binaries::binary;
 use crate::client::Client;
+use crate::moved_clock::MovedClock;
 use crate::program::both;
+use crate::server::{Server, eventually};
 
 const ADA: &str = "ada@b.example";
 
@@ -49,6 +55,37 @@ fn grants_are_listed_and_ended() {
     assert_eq!(ended, format!("ended grant {grant} of {id}\n"));
     assert!(!house.provider.is_active(&app, got["access_token"].as_str().unwrap()), "a grant that was ended is alive");
     assert_eq!(json_of(&admin, &["grants", "list", ADA, "--app", &app.id])["total"], 0);
+}
+
+/// The clock moves past each of the waits between tries, until nobody tries any more.
+#[test]
+fn logouts_of_which_an_application_cannot_be_told_are_listed() {
+    const TRIES: i64 = 8;
+    let folder = tempfile::tempdir().unwrap();
+    let clock = MovedClock::new(folder.path());
+    let provider = Provider { server: Server::start_dev_by(clock.qapid(), &folder.path().join("data"), &[]) };
+    let (admin, receiver) = (provider.admin(), Receiver::start(""));
+    receiver.answer(503, "");
+    let app = provider.app(
+        "WebApp",
+        &json!({ "redirectUris": [CALLBACK], "consent": "skip", "backchannelLogoutUri": format!("{}/out", receiver.url) }),
+    );
+    let user = provider.end_user(&app, ADA)["id"].as_str().unwrap().to_owned();
+    let visitor = Visitor::new(&provider);
+    let tokens = provider.redeem(&app, &visitor.code(&app, ADA)).expect(200).json();
+    let sid = part(tokens["id_token"].as_str().unwrap(), 1)["sid"].clone();
+    let list = || json_of(&admin, &["apps", "undelivered-logouts", &app.id]);
+    assert_eq!(says(&admin, &["sessions", "end", ADA, "--app", &app.id]), format!("ended every session of {user}\n"));
+    for tries in 1..TRIES {
+        receiver.wait_for(usize::try_from(tries).unwrap());
+        assert_eq!(list()["total"], 0, "given up after {tries} tries");
+        clock.set_ahead_s(tries * 5 * 60 * 60);
+    }
+    let listed = eventually(Duration::from_secs(30), || Some(list()).filter(|listed| listed["total"] == 1));
+    let logout = &listed["logouts"][0];
+    assert_eq!((&logout["sid"], &logout["endUserId"], &logout["tries"]), (&sid, &json!(user), &json!(TRIES)));
+    let table = says(&admin, &["apps", "undelivered-logouts", &app.id]);
+    assert!(table.starts_with("SESSION") && table.contains(&user), "{table}");
 }
 
 #[test]
