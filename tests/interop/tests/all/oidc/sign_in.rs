@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::browser::{Browser, House, PASSWORD, hidden, location};
+use super::browser::{Authenticator, Browser, House, PASSWORD, hidden, location};
 use super::provider::{events, refused};
 use crate::binaries::binary;
 use crate::client::Client;
@@ -94,6 +94,12 @@ impl Bed {
         let to = location(browser.get(path).expect(303));
         let interaction = to.split_once("/login?interaction=").unwrap_or_else(|| panic!("not sent to sign in: {to}")).1;
         let to = location(browser.password(interaction, GRACE, PASSWORD).expect(303));
+        Self::consented(&mut browser, to)
+    }
+
+    /// Says yes where that is asked.
+    #[track_caller]
+    fn consented(browser: &mut Browser, to: String) -> String {
         if !to.starts_with("/consent") {
             return to;
         }
@@ -238,6 +244,29 @@ fn a_member_reads_and_scopes_narrow_what_a_sign_in_may() {
     bed.signed_in(&["--scope", "keys:read"]);
     bed.says(&["keys", "list"]);
     bed.fails(&["secrets", "list"], "(insufficient_scope)");
+}
+
+/// An administrator who sets it is asked for one themselves from then on: the command line's own application says nothing of it.
+#[test]
+fn administrators_in_person_say_whether_second_factors_are_asked_for_and_members_do_not() {
+    let bed = Bed::start("member");
+    bed.signed_in(&[]);
+    assert_eq!(bed.says(&["users", "policy"]), "second factor: optional\n");
+    bed.fails(&["users", "policy", "--second-factor", "off"], "(insufficient_scope)");
+    let bed = Bed::start("admin");
+    bed.signed_in(&[]);
+    assert_eq!(bed.says(&["users", "policy", "--second-factor", "required"]), "second factor: required\n");
+    let mut browser = Browser::new(&bed.house);
+    let waiting = bed.login(&["--browser", "--no-open"]);
+    let address = waiting.address();
+    let to = location(browser.get(address.strip_prefix(bed.house.provider.server.base_url()).unwrap()).expect(303));
+    let interaction = to.split_once("interaction=").unwrap().1;
+    let page = browser.password(interaction, GRACE, PASSWORD).expect(200).text();
+    let code = Authenticator::of(&page).code();
+    let to = location(browser.second(interaction, &hidden(&page, "half"), &code).expect(303));
+    come_back(&Bed::consented(&mut browser, to)).expect(200);
+    assert!(waiting.done().contains(GRACE));
+    assert_eq!(bed.says(&["users", "policy", "--second-factor", "optional"]), "second factor: optional\n");
 }
 
 #[test]
