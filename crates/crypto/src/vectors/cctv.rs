@@ -1,3 +1,5 @@
+//! Vectors of the Community Cryptography Test Vectors project: ML-KEM and ML-DSA at the edges that random cases never reach.
+
 use serde_json::Value;
 use shake::{ExtendableOutput as _, Shake128, Shake128Reader, Update as _, XofReader as _};
 

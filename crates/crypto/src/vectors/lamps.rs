@@ -1,3 +1,5 @@
+//! Keys and certificates of the IETF's LAMPS working group: every form of private key that RFC 9881 and RFC 9935 show.
+
 use serde_json::Value;
 
 use super::{Tally, private};

@@ -1,3 +1,5 @@
+//! NIST's ACVP vectors for ML-DSA (FIPS 204): keys from seeds, signatures made and checked.
+
 use serde_json::Value;
 
 use super::{Given, Tally, acvp, bytes, offered, private, public};

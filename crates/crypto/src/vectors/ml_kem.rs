@@ -1,3 +1,5 @@
+//! NIST's ACVP vectors for ML-KEM (FIPS 203): keys from seeds, encapsulation and decapsulation.
+
 use super::{Tally, acvp, bytes, offered, private, public};
 use crate::random::Seeded;
 

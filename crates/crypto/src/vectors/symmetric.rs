@@ -1,3 +1,5 @@
+//! Vectors of NIST's ACVP and of Wycheproof for what works under one shared key: AES-GCM, AES key wrap, HMAC.
+
 use serde_json::Value;
 
 use super::{Tally, acvp, bytes, private};
