@@ -6,6 +6,7 @@
 pub mod applications;
 pub mod certificates;
 pub mod encryption;
+mod endpoint;
 pub mod gate_tickets;
 pub mod keys;
 pub mod oidc;
@@ -17,6 +18,7 @@ pub mod trusts;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+pub use self::endpoint::Endpoint;
 use crate::error::ErrorCode;
 
 /// An HTTP method.
@@ -239,19 +241,15 @@ impl Route {
         })
     }
 
-    /// The path with its parameters filled in, percent-encoded; slashes stay only where the parameter takes them.
-    /// Values beyond the parameters are ignored and missing ones are empty.
-    pub fn filled(&self, values: &[&str]) -> String {
-        let mut values = values.iter();
-        let mut path = String::with_capacity(self.path.len() + 32);
-        for segment in self.path.split('/').skip(1) {
-            path.push('/');
-            match segment.strip_prefix('{') {
-                Some(name) => push_encoded(&mut path, values.next().unwrap_or(&""), name.starts_with('*')),
-                None => path.push_str(segment),
-            }
+    /// What a client needs of it.
+    pub const fn endpoint(&self) -> Endpoint {
+        Endpoint {
+            operation_id: self.operation_id,
+            method: self.method,
+            path: self.path,
+            tag: self.tag,
+            scope: self.required_scope(),
         }
-        path
     }
 }
 
@@ -324,10 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_encoded_into_one_segment() {
-        assert_eq!(transit::TRANSIT_ENCRYPT.filled(&["a b/c"]), "/api/v1/transit/encrypt/a%20b%2Fc");
-        assert_eq!(secrets::SECRET_BY_NAME.filled(&["a b/c"]), "/api/v1/secrets/by-name/a%20b/c");
-        assert_eq!(keys::KEY_VERSION_REVOKE.filled(&["k", "2"]), "/api/v1/keys/k/versions/2/revoke");
+    fn parameters_have_their_names() {
         assert_eq!(keys::KEY_VERSION_REVOKE.parameters().collect::<Vec<_>>(), ["id", "version"]);
     }
 

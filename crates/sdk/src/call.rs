@@ -1,6 +1,6 @@
 //! One call: a route with its path, query and body filled in.
 
-use api::routes::{Method, Route, encode_query_value};
+use api::routes::{Endpoint, Method, encode_query_value};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -24,22 +24,22 @@ pub struct Call {
 const COMPUTING: [&str; 5] = ["encryption", "transit", "qrng", "encrypt", "decrypt"];
 
 impl Call {
-    /// A call of `route` with the values of its path parameters.
-    pub fn to(route: &Route, path: &[&str]) -> Self {
-        let words = [Some(route.tag), route.required_scope()];
+    /// A call of an endpoint with the values of its path parameters.
+    pub fn to(endpoint: Endpoint, path: &[&str]) -> Self {
+        let words = [Some(endpoint.tag), endpoint.scope];
         let computing = words.into_iter().flatten().any(|word| COMPUTING.contains(&word));
-        let repetition = match route.method {
+        let repetition = match endpoint.method {
             // Each success of a share link counts against it.
-            Method::Post if route.operation_id == api::routes::secrets::SHARE_OPEN.operation_id => {
+            Method::Post if endpoint.operation_id == api::routes::secrets::SHARE_OPEN.operation_id => {
                 Repetition::Forbidden
             }
             Method::Get | Method::Post => Repetition::Harmless,
             Method::Put | Method::Patch | Method::Delete => Repetition::Harmful,
         };
-        let keyed = route.method == Method::Post && !computing && repetition == Repetition::Harmless;
+        let keyed = endpoint.method == Method::Post && !computing && repetition == Repetition::Harmless;
         Self {
-            method: route.method,
-            target: route.filled(path),
+            method: endpoint.method,
+            target: endpoint.filled(path),
             body: Zeroizing::new(Vec::new()),
             idempotency_key: keyed.then(|| random::request_name().to_string()),
             repetition,
@@ -86,7 +86,7 @@ mod tests {
             include_inactive: Some(true),
             ..Default::default()
         };
-        let call = Call::to(&secrets::SECRET_LIST, &[]).with_query(&query).unwrap();
+        let call = Call::to(secrets::SECRET_LIST.endpoint(), &[]).with_query(&query).unwrap();
         assert_eq!(call.target, "/api/v1/secrets?includeInactive=true&page=2&search=a%20b%26c");
     }
 
@@ -101,7 +101,7 @@ mod tests {
             (&keys::KEY_DATA_KEY, false, Repetition::Harmless),
             (&keys::KEY_GET, false, Repetition::Harmless),
         ] {
-            let call = Call::to(route, &["x"]);
+            let call = Call::to(route.endpoint(), &["x"]);
             assert_eq!((call.idempotency_key.is_some(), call.repetition), (keyed, repetition), "{}", route.path);
         }
     }

@@ -26,7 +26,7 @@ macro_rules! calls {
                 $(query: &$query,)?
                 $(body: &$body,)?
             ) -> Result<$answer, Error> {
-                let call = Call::to(&$route, &[$(&$param.to_string()),*]);
+                let call = Call::to(const { $route.endpoint() }, &[$(&$param.to_string()),*]);
                 $(let call = call.with_query::<$query>(query)?;)?
                 $(let call = call.with_body::<$body>(body)?;)?
                 self.send(call).await
@@ -399,22 +399,25 @@ calls! {
 impl Client {
     /// Draws entropy, from a quantum source if there is one.
     pub async fn draw_any_entropy(&self, body: &qrng::DrawEntropy) -> Result<qrng::DrawnEntropy, Error> {
-        self.send(Call::to(&p::QRNG_ENTROPY, &[]).with_body(body)?.with_header("x-allow-csprng", "true")).await
+        self.send(
+            Call::to(const { p::QRNG_ENTROPY.endpoint() }, &[]).with_body(body)?.with_header("x-allow-csprng", "true"),
+        )
+        .await
     }
 
     /// The anchor of the default tenant: the self-signed certificate of the authority that issues now.
     pub async fn ca_certificate(&self) -> Result<certificates::AuthorityCertificate, Error> {
         let query = certificates::ReadEncoded { format: Some("json".to_owned()) };
-        self.send(Call::to(&c::CA_CERTIFICATE, &[]).with_query(&query)?).await
+        self.send(Call::to(const { c::CA_CERTIFICATE.endpoint() }, &[]).with_query(&query)?).await
     }
 
     /// The whole audit trail with its signed trailer, as NDJSON.
     pub async fn export_audit_logs(&self) -> Result<Download, Error> {
-        self.download(Call::to(&p::AUDIT_EXPORT, &[])).await
+        self.download(Call::to(const { p::AUDIT_EXPORT.endpoint() }, &[])).await
     }
 
     /// A backup, encrypted to the recipient.
     pub async fn backup(&self, body: &operator::CreateBackup) -> Result<Download, Error> {
-        self.download(Call::to(&p::OPERATOR_BACKUP, &[]).with_body(body)?).await
+        self.download(Call::to(const { p::OPERATOR_BACKUP.endpoint() }, &[]).with_body(body)?).await
     }
 }
