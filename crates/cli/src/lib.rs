@@ -23,6 +23,7 @@ mod signing_keys;
 mod trusted_keys;
 
 use std::io::Write;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -40,11 +41,7 @@ pub fn qapi() -> ExitCode {
         Err(help) => return help.print().map_or(Exit::Failed, |()| Exit::Done).code(),
     };
     let mut printer = Printer::to_stdout(arguments.globals.output);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(run(arguments, &mut printer)),
-        Err(error) => Err(Failure::failed(format!("starting: {error}"), "again")),
-    };
+    let outcome = to_its_end(Box::pin(run(arguments, &mut printer))).flatten();
     let outcome = outcome.and_then(|exit| printer.finish().map(|()| exit));
     match outcome {
         Ok(exit) => exit.code(),
@@ -55,16 +52,23 @@ pub fn qapi() -> ExitCode {
 /// The program `sigstore-kms-qapi`.
 pub fn sigstore_kms() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let (answer, is_done) = match runtime {
-        Ok(runtime) => runtime.block_on(kms_plugin::answer(&arguments, arguments::Globals::default())),
-        Err(error) => return report(&Failure::failed(format!("starting: {error}"), "again")),
+    let (answer, is_done) = match to_its_end(Box::pin(kms_plugin::answer(&arguments, arguments::Globals::default()))) {
+        Ok(answer) => answer,
+        Err(failure) => return report(&failure),
     };
     match kms_plugin::write(&answer) {
         Ok(()) if is_done => Exit::Done.code(),
         Ok(()) => Exit::Failed.code(),
         Err(failure) => report(&failure),
     }
+}
+
+/// Runs a future that is known by its interface alone: `block_on` has several places that poll what it is given, and each would
+/// have a copy of every command.
+fn to_its_end<T>(future: Pin<Box<dyn Future<Output = T> + '_>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::failed(format!("starting: {error}"), "again"))?;
+    Ok(runtime.block_on(future))
 }
 
 fn misused(error: &clap::Error) -> Failure {
