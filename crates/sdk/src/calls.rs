@@ -307,7 +307,7 @@ calls! {
     /// What applications were allowed on an end user's behalf and nobody ended.
     end_user_grants(app: Uuid, id: Uuid) -> Vec<people::Grant> = w::END_USER_GRANTS;
     /// Ends one grant of an end user with every token of its family.
-    end_end_user_grant(app: Uuid, id: Uuid, grant: Uuid) -> () = w::END_USER_GRANT_END;
+    withdraw_end_user_grant(app: Uuid, id: Uuid, grant: Uuid) -> () = w::END_USER_GRANT_END;
     /// The second factors of an end user, by their kinds.
     end_user_factors(app: Uuid, id: Uuid) -> Vec<people::Factor> = w::END_USER_FACTORS;
     /// Removes the second factors of an end user, and signs them out everywhere.
@@ -343,7 +343,7 @@ calls! {
     /// What applications were allowed on behalf of one of them and nobody ended.
     user_grants(id: Uuid) -> Vec<people::Grant> = w::USER_GRANTS;
     /// Ends one of their grants with every token of its family.
-    end_user_grant(id: Uuid, grant: Uuid) -> () = w::USER_GRANT_END;
+    withdraw_user_grant(id: Uuid, grant: Uuid) -> () = w::USER_GRANT_END;
     /// Their second factors, by their kinds.
     user_factors(id: Uuid) -> Vec<people::Factor> = w::USER_FACTORS;
     /// Removes the second factors of one of them, and signs them out everywhere.

@@ -69,8 +69,8 @@ fn row(grant: &Grant) -> Vec<String> {
 async fn end(inputs: &EndInputs, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
     let person = inputs.whom.find(client).await?;
     match person {
-        Person::Own(id) => client.end_user_grant(id, inputs.grant).await?,
-        Person::EndUser { app, id } => client.end_end_user_grant(app, id, inputs.grant).await?,
+        Person::Own(id) => client.withdraw_user_grant(id, inputs.grant).await?,
+        Person::EndUser { app, id } => client.withdraw_end_user_grant(app, id, inputs.grant).await?,
     }
     let (Person::Own(id) | Person::EndUser { id, .. }) = person;
     let done = json!({ "id": id, "grant": inputs.grant, "ended": true });
