@@ -32,19 +32,32 @@ pub fn run(rows: &[&str]) -> Result<()> {
     }
     let bed = Bed::start(NAME, Kind::Cue)?;
     let hook = Hook::start(&bed)?;
-    let known = bed.push_signed("known", KNOWN)?;
     let cold = hook.cold(&bed)?;
+    let known: Vec<String> =
+        bed.push_signed("known", KNOWN)?.iter().map(|image| pinned(&bed, image)).collect::<Result<_>>()?;
     warm(&hook, &known)?;
     // The same over a registry that cannot list what refers to an image.
     let other = Bed::start("admission-distribution", Kind::Distribution)?;
     let without_list = Hook::start(&other)?.cold(&other)?;
-    println!("| row | registry that lists referrers | registry that does not | bar | |");
+    println!("| row | registry that lists referrers: first image, others | registry that does not | bar | |");
     println!("|---|---|---|---|---|");
     println!(
-        "| {NAME}: registry requests of a cold image | {cold} | {without_list} | at most {REQUESTS_AT_MOST} | {} |",
-        verdict(cold.max(without_list) <= REQUESTS_AT_MOST)
+        "| {NAME}: registry requests of a cold image | {}, {} | {}, {} | at most {REQUESTS_AT_MOST} | {} |",
+        cold.first,
+        cold.others,
+        without_list.first,
+        without_list.others,
+        verdict(cold.others.max(without_list.others) <= REQUESTS_AT_MOST)
     );
     Ok(())
+}
+
+/// Requests for a cold image.
+struct Cold {
+    /// The first of a registry: what the registry can do is learned with it, once.
+    first: usize,
+    /// The most of any other.
+    others: usize,
 }
 
 /// A webhook that runs, and what it proves itself with.
@@ -72,18 +85,19 @@ impl Hook {
         Ok(Self { running, target })
     }
 
-    /// Requests that the registry gets for an image that the webhook has not seen: the most of a few.
-    fn cold(&self, bed: &Bed) -> Result<usize> {
-        let mut most = 0;
+    /// Requests that the registry gets for images that the webhook has not seen.
+    fn cold(&self, bed: &Bed) -> Result<Cold> {
+        let mut counts = Vec::new();
         for image in bed.push_signed("cold", COLD)? {
-            let image = pinned(bed, &image)?;
-            let request = review(&image);
+            let request = review(&pinned(bed, &image)?);
             bed.way.requests();
             self.admits(&request)?;
-            most = most.max(bed.way.requests());
+            counts.push(bed.way.requests());
         }
-        ensure!(most > 0, "no cold image was looked for");
-        Ok(most)
+        let (first, others) = counts.split_first().context("no cold image")?;
+        let cold = Cold { first: *first, others: others.iter().copied().max().unwrap_or_default() };
+        ensure!(cold.first > 0 && cold.others > 0, "no cold image was looked for");
+        Ok(cold)
     }
 
     /// One review, which has to allow.
