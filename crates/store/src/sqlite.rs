@@ -1,5 +1,6 @@
 //! SQLite: one writer thread per file, readers inline, checkpoints on a thread of their own.
 
+mod bell;
 mod checkpoint;
 mod connection;
 mod job;
@@ -16,6 +17,7 @@ use crate::row::Row;
 use crate::stmt::Stmt;
 use crate::tx::{BoxFuture, Tx};
 
+pub(crate) use bell::Waking;
 pub(crate) use connection::{Durability, exec, rows, script};
 pub(crate) use job::panicked;
 pub(crate) use place::{Lock, create_dir};
@@ -25,9 +27,12 @@ pub(crate) use reader::Snapshot;
 #[derive(Clone, Copy)]
 pub(crate) struct Shape {
     pub durability: Durability,
+    pub waking: Waking,
     pub readers: usize,
-    /// Of the writer; each reader has an eighth.
-    pub cache_kib: u32,
+    /// Of the writer. A commit may look through all of it for pages behind the end of the file, which takes as long as it is large.
+    pub writer_cache_kib: u32,
+    /// Of each reader.
+    pub reader_cache_kib: u32,
 }
 
 /// One database file with its threads and connections.
@@ -42,10 +47,10 @@ pub(crate) struct File {
 impl File {
     pub fn open(path: &Path, shape: Shape, lock: &Arc<Lock>) -> Result<Self> {
         place::create_file(path)?;
-        let connection = connection::writer(path, shape.durability, shape.cache_kib)?;
+        let connection = connection::writer(path, shape.durability, shape.writer_cache_kib)?;
         let (dirty, checkpoints) = checkpoint::spawn(path)?;
-        let (writer, writes) = writer::spawn(connection, path, dirty, Arc::clone(lock))?;
-        let cache_kib = shape.cache_kib / 8;
+        let (writer, writes) = writer::spawn(connection, path, shape.waking, dirty, Arc::clone(lock))?;
+        let cache_kib = shape.reader_cache_kib;
         Ok(Self {
             path: path.to_path_buf(),
             writer,
@@ -77,7 +82,7 @@ impl File {
 
     pub async fn write<T: Send + 'static>(
         &self,
-        f: impl for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        f: impl for<'t> Fn(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Send + 'static,
         committed: impl FnOnce(&[[u8; 16]]) + Send + 'static,
     ) -> Result<T> {
         self.writer.write(f, committed).await

@@ -13,7 +13,7 @@ use crate::epoch::Epochs;
 use crate::error::{Error, Result};
 use crate::postgres::{Database, Target};
 use crate::row::Row;
-use crate::sqlite::{self, Durability, File, Lock, Shape};
+use crate::sqlite::{self, Durability, File, Lock, Shape, Waking};
 use crate::stmt::{Stmt, sql};
 use crate::tx::{BoxFuture, Tx};
 
@@ -62,10 +62,22 @@ impl Store {
             sqlite::create_dir(&dir)?;
             let lock = Arc::new(Lock::take(&dir)?);
             let open = |name: &str, shape| File::open(&dir.join(name), shape, &lock);
-            let main = Shape { durability: Durability::Full, readers: options.readers, cache_kib: 65_536 };
+            let main = Shape {
+                durability: Durability::Full,
+                waking: Waking::Gathered,
+                readers: options.readers,
+                writer_cache_kib: 16_384,
+                reader_cache_kib: 8_192,
+            };
             // Batches are written once and read once, in order.
-            let lane = Shape { durability: Durability::Full, readers: 1, cache_kib: 4_096 };
-            let index = Shape { durability: Durability::Rebuildable, readers: 1, cache_kib: 16_384 };
+            let lane =
+                Shape { waking: Waking::AtOnce, readers: 1, writer_cache_kib: 4_096, reader_cache_kib: 512, ..main };
+            let index = Shape {
+                durability: Durability::Rebuildable,
+                writer_cache_kib: 16_384,
+                reader_cache_kib: 2_048,
+                ..lane
+            };
             Ok((open("qapi.db", main)?, open("audit.db", lane)?, open("audit_index.db", index)?))
         });
         let (main, lane, index) = opened.await.map_err(Error::other)??;

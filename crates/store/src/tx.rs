@@ -3,6 +3,7 @@
 //! An error spoils the transaction on both engines, as PostgreSQL does anyway: a closure that swallowed one cannot commit. A key
 //! that may be taken is therefore written with `ON CONFLICT`, never by catching [`Error::Unique`].
 
+use std::borrow::Borrow;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -41,11 +42,13 @@ impl<'c> Tx<'c> {
     }
 
     /// Runs a statement and returns how many rows it touched. A guarded update checks this number.
-    pub async fn exec(&mut self, statement: Stmt) -> Result<u64> {
+    /// One that holds much is lent, because a closure that may run again would have to copy it.
+    pub async fn exec(&mut self, statement: impl Borrow<Stmt> + Send) -> Result<u64> {
         self.sound()?;
+        let statement = statement.borrow();
         let answer = match &mut self.side {
-            Side::Lite(connection) => sqlite::exec(connection, &statement),
-            Side::Pg(open) => open.exec(&statement).await,
+            Side::Lite(connection) => sqlite::exec(connection, statement),
+            Side::Pg(open) => open.exec(statement).await,
         };
         self.note(answer)
     }

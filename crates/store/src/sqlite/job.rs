@@ -14,55 +14,64 @@ use crate::tx::{BoxFuture, Tx};
 
 /// One transaction in the queue. `C` is told the tenants whose epoch moved, after the commit and before the caller is answered.
 pub(super) struct Task<T, F, C> {
-    pub f: F,
-    pub committed: C,
-    pub reply: oneshot::Sender<Result<T>>,
+    f: F,
+    committed: C,
+    reply: oneshot::Sender<Result<T>>,
+    /// How it ended when it ran last.
+    ended: Option<Result<Done<T>>>,
 }
+
+/// What the closure gave, and the tenants whose epoch moved.
+type Done<T> = (T, Vec<[u8; 16]>);
 
 pub(super) trait Job: Send {
-    fn run(self: Box<Self>, connection: &mut Connection) -> Ran;
-    fn refuse(self: Box<Self>, error: Error);
+    /// Runs it; again when the group's transaction was rolled back.
+    fn run(&mut self, connection: &mut Connection) -> Ran;
+    /// Answers the caller once the fate of the whole group is known: committed, or failed with this error.
+    fn answer(self: Box<Self>, failed: Option<Error>);
 }
 
-/// A job whose statements have run; it is answered once the fate of the whole group is known.
+/// How a job's statements have run.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Ran {
     pub keep: bool,
     /// The disk failed under it.
     pub disk: bool,
-    pub answer: Box<dyn FnOnce(Option<Error>) + Send>,
+}
+
+impl<T, F, C> Task<T, F, C> {
+    pub fn new(f: F, committed: C, reply: oneshot::Sender<Result<T>>) -> Self {
+        Self { f, committed, reply, ended: None }
+    }
 }
 
 impl<T, F, C> Job for Task<T, F, C>
 where
     T: Send + 'static,
-    F: for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Send,
+    F: for<'t> Fn(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Send,
     C: FnOnce(&[[u8; 16]]) + Send + 'static,
 {
-    fn run(self: Box<Self>, connection: &mut Connection) -> Ran {
-        let Self { f, committed, reply } = *self;
-        let (result, disk) = match run(connection, f) {
+    fn run(&mut self, connection: &mut Connection) -> Ran {
+        let (result, disk) = match run(connection, &self.f) {
             Ok(done) => (Ok(done), false),
             Err(Failed { error, disk }) => (Err(error), disk),
         };
-        Ran {
-            keep: result.is_ok(),
-            disk,
-            answer: Box::new(move |failed| {
-                let result = match (failed, result) {
-                    (None, Ok((value, bumped))) => {
-                        committed(&bumped);
-                        Ok(value)
-                    }
-                    (Some(error), Ok(_)) | (_, Err(error)) => Err(error),
-                };
-                // The caller may have gone away; the write stands all the same.
-                let _ = reply.send(result);
-            }),
-        }
+        let ran = Ran { keep: result.is_ok(), disk };
+        self.ended = Some(result);
+        ran
     }
 
-    fn refuse(self: Box<Self>, error: Error) {
-        let _ = self.reply.send(Err(error));
+    fn answer(self: Box<Self>, failed: Option<Error>) {
+        let result = match (failed, self.ended) {
+            (None, Some(Ok((value, bumped)))) => {
+                (self.committed)(&bumped);
+                Ok(value)
+            }
+            (_, Some(Err(error))) | (Some(error), _) => Err(error),
+            (None, None) => Err(Error::other("a transaction was not run")),
+        };
+        // The caller may have gone away; the write stands all the same.
+        let _ = self.reply.send(result);
     }
 }
 
@@ -70,8 +79,8 @@ where
 /// something else inside a transaction: a timer, a lock, the network.
 fn run<T>(
     connection: &mut Connection,
-    f: impl for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>>,
-) -> std::result::Result<(T, Vec<[u8; 16]>), Failed> {
+    f: &impl for<'t> Fn(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>>,
+) -> std::result::Result<Done<T>, Failed> {
     catch_unwind(AssertUnwindSafe(|| {
         let mut tx = Tx::lite(connection);
         let outcome = poll_once(f(&mut tx)).and_then(|outcome| outcome);

@@ -1,7 +1,7 @@
 //! The thread that owns the writing connection.
 //!
-//! Jobs that queued up during one commit share the next: each runs in a savepoint of its own, so one that fails takes nobody with
-//! it, and all are answered after the disk has confirmed the whole. There is no timed window: the fsync is the window.
+//! Jobs that queued up share a commit. One that fails takes nobody with it: then all are run anew, each in a savepoint of its own.
+//! All are answered after the disk has confirmed the whole. There is no timed window; [`super::bell`] says what a group waits for.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Lock;
+use super::bell::{Bell, LastRing, Waking};
 use super::checkpoint::{self, Dirty};
 use super::connection::into_error;
 use super::job::{Job, Ran, Task};
@@ -29,7 +30,10 @@ const LOG_STEP: u64 = 16 << 20;
 
 pub(super) struct Handle {
     queue: mpsc::Sender<Message>,
+    bell: Arc<Bell>,
     read_only: Arc<AtomicBool>,
+    // Dropped after the queue.
+    _last: LastRing,
 }
 
 enum Message {
@@ -40,15 +44,16 @@ enum Message {
 impl Handle {
     pub async fn write<T: Send + 'static>(
         &self,
-        f: impl for<'t> FnOnce(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        f: impl for<'t> Fn(&'t mut Tx<'_>) -> BoxFuture<'t, Result<T>> + Send + 'static,
         committed: impl FnOnce(&[[u8; 16]]) + Send + 'static,
     ) -> Result<T> {
         if self.is_read_only() {
             return Err(Error::ReadOnly);
         }
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Task { f, committed, reply });
+        let job = Box::new(Task::new(f, committed, reply));
         self.send(Message::Job(job)).await?;
+        self.bell.announce();
         answer.await.map_err(Error::unavailable)?
     }
 
@@ -59,6 +64,7 @@ impl Handle {
     pub async fn close(&self) {
         let (done, wait) = oneshot::channel();
         if self.send(Message::Close(done)).await.is_ok() {
+            self.bell.ring();
             let _ = wait.await;
         }
     }
@@ -76,12 +82,15 @@ impl Handle {
 pub(super) fn spawn(
     connection: Connection,
     path: &Path,
+    waking: Waking,
     dirty: Dirty,
     lock: Arc<Lock>,
 ) -> Result<(Handle, JoinHandle<()>)> {
     let (queue, jobs) = mpsc::channel(QUEUE);
     let read_only = Arc::new(AtomicBool::new(false));
+    let bell = Bell::new(waking);
     let writer = Writer {
+        bell: Arc::clone(&bell),
         connection,
         log: log_path(path),
         cap: LOG_CAP,
@@ -94,17 +103,11 @@ pub(super) fn spawn(
         .name("sqlite-writer".into())
         .spawn(move || writer.run(jobs))
         .map_err(Error::unavailable)?;
-    Ok((Handle { queue, read_only }, thread))
-}
-
-/// The whole transaction is gone, as it is when SQLite runs out of disk, with the job that noticed.
-struct Lost {
-    error: Error,
-    job: Option<Box<dyn Job>>,
-    done: Option<Ran>,
+    Ok((Handle { queue, _last: LastRing(Arc::clone(&bell)), bell, read_only }, thread))
 }
 
 struct Writer {
+    bell: Arc<Bell>,
     connection: Connection,
     log: PathBuf,
     cap: u64,
@@ -117,24 +120,21 @@ struct Writer {
 impl Writer {
     fn run(mut self, mut queue: mpsc::Receiver<Message>) {
         let mut closing = None;
-        while let Some(first) = queue.blocking_recv() {
-            let mut group = Vec::with_capacity(GROUP);
-            let mut next = Some(first);
-            while let Some(message) = next.take() {
-                match message {
-                    Message::Job(job) => group.push(job),
-                    Message::Close(done) => closing = Some(done),
-                }
-                if group.len() < GROUP {
-                    next = queue.try_recv().ok();
-                }
-            }
-            self.commit(group);
-            self.renew_log();
-            self.cap_log();
-            self.optimize();
+        loop {
+            self.bell.wait();
+            // A full group has left somebody behind.
+            while self.round(&mut queue, &mut closing) == GROUP {}
             if closing.is_some() {
                 queue.close();
+            }
+            if queue.is_closed() {
+                break;
+            }
+        }
+        while let Some(message) = queue.blocking_recv() {
+            match message {
+                Message::Job(job) => self.commit(vec![job]),
+                Message::Close(done) => closing = Some(done),
             }
         }
         if let Err(error) = self.connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)") {
@@ -146,7 +146,26 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, group: Vec<Box<dyn Job>>) {
+    /// Commits what stands in the queue, up to a group; answers with how many jobs those were.
+    fn round(&mut self, queue: &mut mpsc::Receiver<Message>, closing: &mut Option<oneshot::Sender<()>>) -> usize {
+        let mut group = Vec::with_capacity(GROUP);
+        while group.len() < GROUP
+            && let Ok(message) = queue.try_recv()
+        {
+            match message {
+                Message::Job(job) => group.push(job),
+                Message::Close(done) => *closing = Some(done),
+            }
+        }
+        let jobs = group.len();
+        self.commit(group);
+        self.renew_log();
+        self.cap_log();
+        self.optimize();
+        jobs
+    }
+
+    fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
         if group.is_empty() {
             return;
         }
@@ -157,55 +176,59 @@ impl Writer {
             self.trip_on(&error);
             return refuse(group, &error);
         }
-        let mut ran = Vec::with_capacity(group.len());
-        let mut left = Vec::new();
-        let mut broken = None;
-        for job in group {
-            if broken.is_some() {
-                // The group is lost; running the rest would only write outside a transaction.
-                left.push(job);
-                continue;
-            }
-            match self.savepoint(job) {
-                Ok(done) => ran.push(done),
-                Err(Lost { error, job, done }) => {
-                    broken = Some(error);
-                    left.extend(job);
-                    ran.extend(done);
-                }
-            }
-        }
-        let failed = broken.or_else(|| self.statement("COMMIT").err());
+        let failed = self.run_all(&mut group).and_then(|()| self.statement("COMMIT")).err();
         match &failed {
             Some(error) => self.fail(error),
             None => self.dirty.mark(),
         }
         let outcome = failed.map(Error::unavailable);
-        for done in ran {
-            (done.answer)(outcome.clone());
-        }
-        if let Some(error) = outcome {
-            refuse(left, &error);
+        for job in group {
+            job.answer(outcome.clone());
         }
     }
 
-    fn savepoint(&mut self, job: Box<dyn Job>) -> std::result::Result<Ran, Lost> {
-        if let Err(error) = self.statement("SAVEPOINT job") {
-            return Err(Lost { error, job: Some(job), done: None });
+    /// Runs a group in the transaction that is open: without savepoints at first, because for each of those SQLite copies every page
+    /// that a job touches. They nearly always end well; where one does not, all begin anew, each by itself.
+    fn run_all(&mut self, group: &mut [Box<dyn Job>]) -> Result<()> {
+        if self.together(group)? {
+            return Ok(());
         }
+        self.statement("ROLLBACK")?;
+        self.statement("BEGIN IMMEDIATE")?;
+        group.iter_mut().try_for_each(|job| self.apart(&mut **job))
+    }
+
+    /// Says whether all of them are to be kept. What is false leaves a transaction that has to be rolled back.
+    fn together(&mut self, group: &mut [Box<dyn Job>]) -> Result<bool> {
+        for job in group {
+            let ran = job.run(&mut self.connection);
+            self.still_open(ran)?;
+            if !ran.keep {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// One that fails is undone, and takes nobody with it.
+    fn apart(&mut self, job: &mut dyn Job) -> Result<()> {
+        self.statement("SAVEPOINT job")?;
         let ran = job.run(&mut self.connection);
-        let end = if self.connection.is_autocommit() {
+        self.still_open(ran)?;
+        if !ran.keep {
+            self.statement("ROLLBACK TO job")?;
+        }
+        self.statement("RELEASE job")
+    }
+
+    /// The whole transaction is gone when SQLite runs out of disk, with the job that noticed.
+    fn still_open(&self, ran: Ran) -> Result<()> {
+        if self.connection.is_autocommit() {
             Err(Error::unavailable("SQLite rolled the transaction back"))
         } else if ran.disk {
             Err(Error::unavailable("the disk failed under a statement"))
-        } else if ran.keep {
-            self.statement("RELEASE job")
         } else {
-            self.statement("ROLLBACK TO job").and_then(|()| self.statement("RELEASE job"))
-        };
-        match end {
-            Ok(()) => Ok(ran),
-            Err(error) => Err(Lost { error, job: None, done: Some(ran) }),
+            Ok(())
         }
     }
 
@@ -274,6 +297,6 @@ fn log_path(path: &Path) -> PathBuf {
 
 fn refuse(group: Vec<Box<dyn Job>>, error: &Error) {
     for job in group {
-        job.refuse(error.clone());
+        job.answer(Some(error.clone()));
     }
 }

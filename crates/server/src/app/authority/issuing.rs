@@ -1,6 +1,8 @@
 //! Issuing: decide, record the intent, sign, record the completion. A certificate is handed out only when its completion
 //! and its audit event are durable.
 
+use std::sync::Arc;
+
 use api::certificates as wire;
 use api::error::ErrorCode;
 use crypto::key::{PrivateKey, PublicKey};
@@ -36,7 +38,7 @@ pub(super) struct Issued {
     pub profile: String,
     pub warnings: Vec<String>,
     pub private: Option<PrivateKey>,
-    pub loaded: std::sync::Arc<Loaded>,
+    pub loaded: Arc<Loaded>,
     pub issuer: domain::ids::AuthorityId,
 }
 
@@ -44,7 +46,7 @@ pub(super) struct Issued {
 struct Intent {
     id: CertificateId,
     token: IssuanceToken,
-    loaded: std::sync::Arc<Loaded>,
+    loaded: Arc<Loaded>,
     issuer: domain::ids::AuthorityId,
 }
 
@@ -220,10 +222,11 @@ impl Authority {
 
     /// One statement that touches one row, with its event. Nothing that replicas cache changes.
     async fn write_one(&self, name: &'static str, statement: store::Stmt, event: Option<store::Stmt>) -> Outcome<()> {
+        let statement = Arc::new(statement);
         let written = self.core.store.write(name, move |tx| {
-            let (statement, event) = (statement.clone(), event.clone());
+            let (statement, event) = (Arc::clone(&statement), event.clone());
             Box::pin(async move {
-                if tx.exec(statement).await? != 1 {
+                if tx.exec(&*statement).await? != 1 {
                     return Err(store::Error::Conflict);
                 }
                 if let Some(event) = event {
