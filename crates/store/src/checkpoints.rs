@@ -10,7 +10,7 @@ use domain::ids::{EventId, LaneId, TenantId};
 use domain::time::{HOUR_MS, Timestamp};
 
 use crate::batch::Batch;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::index;
 use crate::lease::Lease;
 use crate::row::Row;
@@ -55,27 +55,22 @@ pub struct Found {
 impl Store {
     /// Batches written behind the cursors, a few of each lane, in the lanes' order. Empty when there are none.
     pub async fn audit_batches_since(&self, cursors: &Cursors) -> Result<Vec<Found>> {
-        let mut found: Vec<(LaneId, Row)> = Vec::new();
+        let mut found = Vec::new();
         'sources: for source in self.lanes() {
             for (lane, head) in index::heads(source).await? {
                 let next = cursors.get(&lane).copied().unwrap_or(1);
                 if next > head {
                     continue;
                 }
-                let rows = source.scan(Batch::select().bind(lane.as_bytes()).bind(next).bind(MOST_BATCHES)).await?;
-                found.extend(rows.into_iter().map(|row| (lane, row)));
+                let select = Batch::select().bind(lane.as_bytes()).bind(next).bind(MOST_BATCHES);
+                let read = move |row: Row| Ok(Found { lane, seq: row.int(1)?, batch: Batch::from_row(&row).ok() });
+                found.extend(source.scan_each(select, read).await?);
                 if found.len() >= MOST_AT_ONCE {
                     break 'sources;
                 }
             }
         }
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
-        let read =
-            |(lane, row): &(LaneId, Row)| Ok(Found { lane: *lane, seq: row.int(1)?, batch: Batch::from_row(row).ok() });
-        let read = tokio::task::spawn_blocking(move || found.iter().map(read).collect());
-        read.await.map_err(Error::other)?
+        Ok(found)
     }
 
     /// Up to where the checkpoints have read, as they stored it.

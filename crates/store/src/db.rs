@@ -65,6 +65,22 @@ impl Db {
         }
     }
 
+    /// As [`Db::scan`] for long rows: each is read as soon as it is there where the engine can, on a blocking thread.
+    pub async fn scan_each<T: Send + 'static>(
+        &self,
+        statement: Stmt,
+        read: impl FnMut(Row) -> Result<T> + Send + 'static,
+    ) -> Result<Vec<T>> {
+        match &*self.engine {
+            Engine::Lite(file) => file.scan_each(statement, read).await,
+            Engine::Pg(database) => {
+                let rows = database.scan(&statement).await?;
+                let read = move || rows.into_iter().map(read).collect();
+                tokio::task::spawn_blocking(read).await.map_err(Error::other)?
+            }
+        }
+    }
+
     pub async fn write<T: Send + 'static>(
         &self,
         name: &'static str,

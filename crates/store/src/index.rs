@@ -89,13 +89,15 @@ impl Expander {
             Some(next) => *next,
             None => self.cursor(lane).await?,
         };
-        let rows = source.scan(Batch::select().bind(lane.as_bytes()).bind(next).bind(MOST_BATCHES)).await?;
-        let Some(last) = rows.last() else {
+        let select = Batch::select().bind(lane.as_bytes()).bind(next).bind(MOST_BATCHES);
+        let batches = source.scan_each(select, |row| expanded(&row)).await?;
+        let Some(last) = batches.last() else {
             self.cursors.insert(lane, next);
             return Ok(0);
         };
-        let after = last.int(1)? + 1;
-        let (count, inserts) = tokio::task::spawn_blocking(move || inserts(&rows)).await.map_err(Error::other)??;
+        let after = last.seq + 1;
+        let count = batches.iter().map(|batch| batch.events).sum();
+        let inserts: Arc<[Stmt]> = batches.into_iter().flat_map(|batch| batch.inserts).collect();
         self.store
             .index
             .write("audit index", Isolation::ReadCommitted, move |tx| {
@@ -150,15 +152,19 @@ pub(crate) async fn heads(source: &Db) -> Result<Vec<(LaneId, i64)>> {
     rows.iter().map(|row| Ok((LaneId::from_bytes(row.array(0)?), row.int(1)?))).collect()
 }
 
-/// The rows of some batches, and how many events stand behind them.
-fn inserts(rows: &[Row]) -> Result<(usize, Arc<[Stmt]>)> {
-    let (mut count, mut inserts) = (0, Vec::new());
-    for row in rows {
-        let batch = Batch::from_row(row)?;
-        for (n, group) in (0..).zip(group::of(&batch)) {
-            count += group.members.len();
-            inserts.push(group.insert(&batch, n));
-        }
-    }
-    Ok((count, inserts.into()))
+/// What stands in the index for a batch.
+struct Expanded {
+    seq: i64,
+    events: usize,
+    inserts: Vec<Stmt>,
+}
+
+fn expanded(row: &Row) -> Result<Expanded> {
+    let batch = Batch::from_row(row)?;
+    let groups = group::of(&batch);
+    Ok(Expanded {
+        seq: batch.seq,
+        events: groups.iter().map(|group| group.members.len()).sum(),
+        inserts: (0..).zip(&groups).map(|(n, group)| group.insert(&batch, n)).collect(),
+    })
 }

@@ -70,6 +70,24 @@ impl File {
         tokio::task::spawn_blocking(move || reader.rows(&statement)).await.map_err(Error::other)?
     }
 
+    /// The same with each row read as soon as it is there, so that long ones are never in memory together.
+    pub async fn scan_each<T: Send + 'static>(
+        &self,
+        statement: Stmt,
+        mut read: impl FnMut(Row) -> Result<T> + Send + 'static,
+    ) -> Result<Vec<T>> {
+        let mut reader = self.scanners.take().await?;
+        let scan = move || {
+            let mut out = Vec::new();
+            reader.each_row(&statement, &mut |row| {
+                out.push(read(row)?);
+                Ok(())
+            })?;
+            Ok(out)
+        };
+        tokio::task::spawn_blocking(scan).await.map_err(Error::other)?
+    }
+
     #[cfg(feature = "test-util")]
     pub async fn prepares(&self, text: &'static str) -> Result<()> {
         self.readers.take().await?.prepares(text)

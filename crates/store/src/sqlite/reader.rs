@@ -54,9 +54,18 @@ pub(super) struct Taken {
 
 impl Taken {
     pub fn rows(&mut self, statement: &Stmt) -> Result<Vec<Row>> {
+        connection::rows(self.fresh()?, statement)
+    }
+
+    pub fn each_row(&mut self, statement: &Stmt, sink: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
+        connection::each_row(self.fresh()?, statement, sink)
+    }
+
+    /// The connection, with all its time before it.
+    fn fresh(&mut self) -> Result<&Connection> {
         let reader = self.reader.as_mut().ok_or(Error::Busy)?;
         reader.reports.store(0, Ordering::Relaxed);
-        connection::rows(&reader.connection, statement)
+        Ok(&reader.connection)
     }
 }
 
