@@ -13,7 +13,7 @@ mod query;
 mod tests;
 
 pub use decode::{DecodeError, Fault, from_slice_any_case, from_slice_noting_snake};
-pub use encode::{Casing, to_vec};
+pub use encode::{Casing, to_vec, to_vec_of};
 pub use query::from_query_any_case;
 
 /// Whether two names are the same apart from underscores and ASCII case.

@@ -22,7 +22,12 @@ pub enum Casing {
 
 /// Writes a body with the fields spelled as `casing` says, at every level down to the user's own data.
 pub fn to_vec<T: Serialize + ?Sized>(value: &T, casing: Casing) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::with_capacity(FIRST_LEN);
+    to_vec_of(FIRST_LEN, value, casing)
+}
+
+/// The same with room for so many bytes from the start: a long answer is else copied every time that it has doubled.
+pub fn to_vec_of<T: Serialize + ?Sized>(room: usize, value: &T, casing: Casing) -> Result<Vec<u8>, Error> {
+    let mut out = Vec::with_capacity(room);
     value.serialize(Writer { out: &mut out, casing })?;
     Ok(out)
 }
@@ -304,32 +309,34 @@ const BLOCK: usize = 32;
 fn write_text(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + text.len() / BLOCK + 2);
     out.push(b'"');
-    let (blocks, rest) = text.as_bytes().as_chunks::<BLOCK>();
-    for block in blocks {
+    let mut bytes = text.as_bytes();
+    // The next block begins behind what was escaped: so a line of PEM is two blocks and its end, and nothing is looked at twice.
+    while let Some((block, rest)) = bytes.split_first_chunk::<BLOCK>() {
         if block.iter().fold(false, |found, byte| found | is_escaped(*byte)) {
-            write_escaped(out, block);
+            bytes = write_to_escape(out, bytes);
         } else {
             out.extend_from_slice(block);
+            bytes = rest;
         }
     }
-    write_escaped(out, rest);
+    while !bytes.is_empty() {
+        bytes = write_to_escape(out, bytes);
+    }
     out.push(b'"');
+}
+
+/// Writes up to the first byte that has to be escaped, and that; answers with what follows it.
+fn write_to_escape<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
+    let place = bytes.iter().position(|byte| is_escaped(*byte)).unwrap_or(bytes.len());
+    let (plain, rest) = bytes.split_at(place);
+    out.extend_from_slice(plain);
+    let Some((escaped, rest)) = rest.split_first() else { return &[] };
+    write_escape(out, *escaped);
+    rest
 }
 
 fn is_escaped(byte: u8) -> bool {
     (byte < b' ') | (byte == b'"') | (byte == b'\\')
-}
-
-fn write_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
-    for plain in bytes.split_inclusive(|byte| is_escaped(*byte)) {
-        match plain.split_last() {
-            Some((last, before)) if is_escaped(*last) => {
-                out.extend_from_slice(before);
-                write_escape(out, *last);
-            }
-            _ => out.extend_from_slice(plain),
-        }
-    }
 }
 
 fn write_escape(out: &mut Vec<u8>, byte: u8) {

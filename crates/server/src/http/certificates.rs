@@ -99,7 +99,10 @@ async fn renew_own(
 
 /// A certificate for the key of a request is shown to whoever repeats it; a key that was made here is shown once.
 fn created(ctx: &Ctx, issued: &wire::IssuedCertificate) -> Answer {
-    let reply = Reply::created(&ctx.origin, format!("/api/v1/certificates/{}", issued.id), issued)?;
+    let pem = 2 * issued.certificate.len() + issued.chain.len() + issued.ca_certificate.len();
+    // Line ends take two bytes in JSON, and what else is said fits twice into this.
+    let length = pem + pem / 32 + 4096;
+    let reply = Reply::created_long(&ctx.origin, format!("/api/v1/certificates/{}", issued.id), length, issued)?;
     Ok(if issued.private_key.is_none() { reply.shows_nothing() } else { reply })
 }
 

@@ -1,6 +1,6 @@
 //! Answers: a body in the caller's casing, and the headers that go with it.
 
-use api::casing::{Casing, to_vec};
+use api::casing::{Casing, to_vec, to_vec_of};
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderValue, LOCATION};
 use axum::http::{HeaderName, StatusCode};
@@ -58,7 +58,16 @@ impl Reply {
 
     /// A JSON body of any status.
     pub fn json<T: Serialize>(status: StatusCode, casing: Casing, body: &T) -> Answer {
-        let bytes = to_vec(body, casing).map_err(|error| Problem::internal("writing an answer", error))?;
+        Self::written(status, to_vec(body, casing))
+    }
+
+    /// 201 with a long body, of about so many bytes.
+    pub fn created_long<T: Serialize>(origin: &Origin, location: String, length: usize, body: &T) -> Answer {
+        Self::written(StatusCode::CREATED, to_vec_of(length, body, origin.casing()))?.header(LOCATION, &location)
+    }
+
+    fn written(status: StatusCode, body: serde_json::Result<Vec<u8>>) -> Answer {
+        let bytes = body.map_err(|error| Problem::internal("writing an answer", error))?;
         let mut reply = Self::raw("application/json", bytes);
         *reply.0.status_mut() = status;
         // Values, keys and plaintexts are in these bodies: no cache may keep them.
