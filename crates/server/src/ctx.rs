@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use api::casing::Casing;
 use crypto::random::Random;
@@ -64,6 +64,9 @@ impl Origin {
     }
 }
 
+/// The platform's name for itself, and that nothing limits it: every anonymous request is on its behalf.
+static SYSTEM: LazyLock<(Arc<str>, Arc<Limits>)> = LazyLock::new(|| ("system".into(), Arc::default()));
+
 /// A recognised request.
 #[derive(Clone)]
 pub struct Ctx {
@@ -109,9 +112,9 @@ impl Ctx {
         let principal = Principal {
             tenant: keys.tenant,
             actor: Actor::Platform,
-            name: "system".into(),
+            name: Arc::clone(&SYSTEM.0),
             scopes: Scopes::default(),
-            limits: Arc::new(Limits::default()),
+            limits: Arc::clone(&SYSTEM.1),
         };
         Self { origin, service: None, principal, keyring, keys, claim: None }
     }

@@ -62,8 +62,8 @@ pub struct Oidc {
     /// Keys that applications publish.
     client_keys: FetchedKeys<KeySet>,
     freshness: Arc<Freshness>,
-    /// The origin of every issuer.
-    origin: String,
+    /// The origin of every issuer, and the name of the default tenant's.
+    origin: Arc<str>,
     /// Requests a minute for one client.
     requests_per_minute: u32,
     /// Where clients with certificates come to, if anywhere.
@@ -96,7 +96,7 @@ impl Oidc {
             egress,
             client_keys: FetchedKeys::default(),
             freshness,
-            origin: config.portal_origin.clone(),
+            origin: config.portal_origin.as_str().into(),
             requests_per_minute: config.limits.client_requests_per_minute,
             mtls_origin: config.mtls.as_ref().and_then(|mtls| mtls_origin(&config.portal_origin, mtls.listen.port())),
             tenants: RwLock::default(),

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use api::routes::oidc as routes;
 use axum::Json;
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, ETAG, HeaderMap, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::authz::ManageTokens;
@@ -143,7 +144,7 @@ async fn introspect(State(oidc): Service, State(guard): Guard, asked: Asked) -> 
     if !proved.client.is_proven() {
         return Err(Refused::client());
     }
-    Ok(private(oidc.introspect(&asked.site, &proved, asked.form.get("token")).await?))
+    Ok(private_json(oidc.introspect(&asked.site, &proved, asked.form.get("token")).await?))
 }
 
 async fn revoke(State(oidc): Service, State(guard): Guard, asked: Asked) -> Answered<Response> {
@@ -171,7 +172,17 @@ async fn authorize_device(State(oidc): Service, State(guard): Guard, asked: Aske
 
 /// An answer for one caller, which no cache keeps.
 fn private<T: serde::Serialize>(body: T) -> Response {
-    let mut answer = Json(body).into_response();
+    uncached(Json(body).into_response())
+}
+
+/// The same of JSON that is written already.
+fn private_json(body: Bytes) -> Response {
+    let mut answer = Response::new(body.into());
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    uncached(answer)
+}
+
+fn uncached(mut answer: Response) -> Response {
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer.headers_mut().insert("pragma", HeaderValue::from_static("no-cache"));
     answer.headers_mut().insert("referrer-policy", HeaderValue::from_static("no-referrer"));

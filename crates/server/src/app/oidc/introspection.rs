@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use api::oauth::{Introspection, UserInfo};
+use bytes::Bytes;
 use domain::identity::grant::Ended;
 use domain::identity::oauth_scope::OPENID;
 use serde_json::{Map, Value};
@@ -18,8 +19,9 @@ use super::{Kind, Oidc, bearer_hash, on_behalf};
 use crate::trail::{Entry, Scene};
 
 impl Oidc {
-    /// What a token is worth to a client that proved who it is. Of tokens that do not concern it, and of dead ones, it learns nothing else.
-    pub async fn introspect(&self, site: &Site, proved: &Proved, token: Option<&str>) -> Answered<Introspection> {
+    /// What a token is worth to a client that proved who it is, as JSON. Of tokens that do not concern it, and of dead ones, it learns
+    /// nothing else.
+    pub async fn introspect(&self, site: &Site, proved: &Proved, token: Option<&str>) -> Answered<Bytes> {
         let token = token.ok_or_else(|| Refused::invalid("token is missing."))?;
         let client = &proved.client;
         let mut entry = Entry::new("TokenIntrospected", "identity", "Token");
@@ -113,11 +115,15 @@ impl Oidc {
     }
 }
 
-fn inactive() -> Introspection {
-    Introspection { active: false, claims: Map::new() }
+fn inactive() -> Bytes {
+    Bytes::from_static(br#"{"active":false}"#)
 }
 
-fn active(known: &Known) -> Answered<Introspection> {
+/// What is said of a living token stands still as long as it is known, so it is written once.
+fn active(known: &Known) -> Answered<Bytes> {
+    if let Some(written) = known.introspection.get() {
+        return Ok(written.clone());
+    }
     let mut claims = match serde_json::to_value(&known.claims)? {
         Value::Object(claims) => claims,
         _ => Map::new(),
@@ -125,5 +131,6 @@ fn active(known: &Known) -> Answered<Introspection> {
     claims.insert("token_type".to_owned(), "Bearer".into());
     // An id of ours that means nothing elsewhere.
     claims.remove("gid");
-    Ok(Introspection { active: true, claims })
+    let written = Bytes::from(serde_json::to_vec(&Introspection { active: true, claims })?);
+    Ok(known.introspection.get_or_init(|| written).clone())
 }

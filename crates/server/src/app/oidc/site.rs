@@ -60,11 +60,14 @@ impl Oidc {
         let slug = slug.unwrap_or(DEFAULT_SLUG);
         let tenant = self.tenant_of(slug).await?;
         let keys = keyring.tenant(&self.core.store, tenant).await?;
-        let issuer = if slug == DEFAULT_SLUG { self.origin.clone() } else { format!("{}/t/{slug}", self.origin) };
+        let issuer = match slug {
+            DEFAULT_SLUG => Arc::clone(&self.origin),
+            slug => format!("{}/t/{slug}", self.origin).into(),
+        };
         let ctx = Ctx::of_the_platform(origin, Arc::clone(keyring), keys);
         // A certificate of another tenant's authority says nothing here.
         let service = service.filter(|service| service.tenant == tenant);
-        Ok(Site { ctx, issuer: issuer.into(), service, caller: None })
+        Ok(Site { ctx, issuer, service, caller: None })
     }
 
     /// Slugs never change, so they are looked up once.

@@ -3,8 +3,9 @@
 //! What was read of a token is remembered while the tenant's epoch stands still: everything that can end a token moves the epoch, and its own end is looked at every
 //! time.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use crypto::hash::sha256;
 use crypto::jose::Typ;
 use domain::identity::claims::AccessClaims;
@@ -25,6 +26,8 @@ pub struct Known {
     /// The tenant whose issuer read it.
     tenant: domain::ids::TenantId,
     stand: Stand,
+    /// The answer to whoever may ask what it is worth, once somebody has.
+    pub(super) introspection: OnceLock<Bytes>,
 }
 
 impl Oidc {
@@ -40,7 +43,7 @@ impl Oidc {
         }
         let claims = self.read_claims(site, token).await?;
         self.must_live(site, &claims).await?;
-        let known = Arc::new(Known { claims, tenant: site.tenant(), stand });
+        let known = Arc::new(Known { claims, tenant: site.tenant(), stand, introspection: OnceLock::new() });
         if let Ok(mut all) = self.known.write() {
             if all.len() >= CAPACITY {
                 all.clear();
