@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 
+use crate::remembered::Room;
 use crate::workload::{CustomKind, Kinds};
 
 /// The checked configuration.
@@ -115,8 +116,8 @@ pub struct Cache {
     pub refused: Duration,
     /// Signatures that were found, while the registry does not answer.
     pub stale: Duration,
-    /// Images remembered.
-    pub entries: usize,
+    /// How much is remembered of images, and of tags.
+    pub room: Room,
 }
 
 /// In which objects a tag becomes a digest.
@@ -238,11 +239,12 @@ struct CacheSection {
     refused_s: u64,
     stale_s: u64,
     entries: usize,
+    memory_bytes: usize,
 }
 
 impl Default for CacheSection {
     fn default() -> Self {
-        Self { fresh_s: 300, refused_s: 10, stale_s: 3_600, entries: 10_000 }
+        Self { fresh_s: 300, refused_s: 10, stale_s: 3_600, entries: 10_000, memory_bytes: 128 << 20 }
     }
 }
 
@@ -320,11 +322,12 @@ impl CacheSection {
         ensure!(self.refused_s <= self.fresh_s, "cache: refused_s is more than fresh_s");
         ensure!(self.stale_s <= 7 * 86_400, "cache: stale_s is more than a week");
         ensure!(self.entries > 0, "cache: entries is 0");
+        ensure!(self.memory_bytes > 0, "cache: memory_bytes is 0");
         Ok(Cache {
             fresh: Duration::from_secs(self.fresh_s),
             refused: Duration::from_secs(self.refused_s),
             stale: Duration::from_secs(self.stale_s),
-            entries: self.entries,
+            room: Room { entries: self.entries, bytes: self.memory_bytes },
         })
     }
 }
@@ -332,7 +335,8 @@ impl CacheSection {
 impl Cache {
     /// For a program that asks once and ends.
     pub fn for_one_question() -> Self {
-        Self { fresh: Duration::from_secs(60), refused: Duration::ZERO, stale: Duration::from_secs(60), entries: 1 }
+        let room = Room { entries: 1, bytes: usize::MAX };
+        Self { fresh: Duration::from_secs(60), refused: Duration::ZERO, stale: Duration::from_secs(60), room }
     }
 }
 

@@ -12,7 +12,7 @@ use artifact::reference::{Reference, Repository};
 use artifact::registry::Client;
 use artifact::verification::Carrier;
 
-use crate::remembered::Lookup;
+use crate::remembered::{Lookup, Weighed};
 
 /// Where images lie and how that is asked.
 pub trait Registry: Send + Sync + 'static {
@@ -72,6 +72,21 @@ pub struct Evidence {
     judged: Mutex<HashMap<JudgedKey, (i64, Arc<Judgement>)>>,
 }
 
+impl Weighed for Digest {
+    fn bytes(&self) -> usize {
+        2 * self.hex().len()
+    }
+}
+
+impl Weighed for Arc<Evidence> {
+    fn bytes(&self) -> usize {
+        WITHOUT_EVIDENCE_BYTES + self.carriers.iter().map(Carrier::bytes).sum::<usize>()
+    }
+}
+
+/// What is remembered of an image of which nothing was found.
+const WITHOUT_EVIDENCE_BYTES: usize = 1_024;
+
 /// What a judgement depends on beside the evidence and the time.
 #[derive(PartialEq, Eq, Hash)]
 struct JudgedKey {
@@ -101,7 +116,7 @@ impl fmt::Display for ImageKey {
 impl Asking {
     /// The registries as the policy sees them.
     pub fn source<'a>(&'a self, client: &'a Client) -> Source<'a> {
-        Source { client, policy: &self.policy, environment: self.environment(), now: self.now }
+        Source { client, policy: &self.policy, environment: self.environment(), evidence: None, now: self.now }
     }
 
     /// An environment that the policy does not have is none, where everything is enforced.

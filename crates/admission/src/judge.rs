@@ -75,7 +75,7 @@ impl Judge {
         cache: config::Cache,
         numbers: Arc<Numbers>,
     ) -> Self {
-        let (tags, images) = (Remembered::new(cache.stale, cache.entries), Remembered::new(cache.stale, cache.entries));
+        let (tags, images) = (Remembered::new(cache.stale, cache.room), Remembered::new(cache.stale, cache.room));
         Self { registry, tickets, tags, images, cache, numbers }
     }
 
@@ -89,6 +89,7 @@ impl Judge {
             (verdict.image.as_ref().or(reference.digest()), terms.environment.map(Environment::name));
         verdict.judgement = self.tickets.apply(verdict.judgement, image, environment, terms.now);
         self.numbers.remembered.set(i64::try_from(self.images.len()).unwrap_or(i64::MAX));
+        self.numbers.remembered_bytes.set(i64::try_from(self.images.bytes()).unwrap_or(i64::MAX));
         self.numbers.judged(verdict.label(), verdict.basis.label());
         verdict
     }

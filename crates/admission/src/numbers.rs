@@ -25,6 +25,8 @@ pub struct Numbers {
     pub tickets: IntGauge,
     /// Images whose signatures are remembered.
     pub remembered: IntGauge,
+    /// How much room these take.
+    pub remembered_bytes: IntGauge,
 }
 
 impl Numbers {
@@ -77,6 +79,7 @@ impl Numbers {
             policy_current: gauge("qapi_admission_policy_current", "1 while the policy in use is what the file says.")?,
             tickets: gauge("qapi_admission_tickets", "Tickets that the platform lists as active.")?,
             remembered: gauge("qapi_admission_images_remembered", "Images whose signatures are remembered.")?,
+            remembered_bytes: gauge("qapi_admission_remembered_bytes", "What these signatures and attestations take.")?,
             certificates,
             registry,
         })

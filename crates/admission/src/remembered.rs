@@ -18,9 +18,30 @@ use tokio::time::Instant;
 
 /// Things of one kind that were looked up.
 pub struct Remembered<K, V> {
-    entries: Mutex<HashMap<K, Entry<V>>>,
+    kept: Mutex<Kept<K, V>>,
     stale: Duration,
-    most: usize,
+    room: Room,
+}
+
+/// How much is remembered. Whoever may write to a registry decides how long a single thing is, so that a number of things alone
+/// would bound nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// So many things.
+    pub entries: usize,
+    /// Of so many bytes together. One thing alone may be longer; it is then the only one.
+    pub bytes: usize,
+}
+
+/// Something that takes room.
+pub trait Weighed {
+    /// How many bytes, about.
+    fn bytes(&self) -> usize;
+}
+
+struct Kept<K, V> {
+    entries: HashMap<K, Entry<V>>,
+    bytes: usize,
 }
 
 /// Something that is known.
@@ -73,6 +94,8 @@ pub type Lookup<V> = BoxFuture<'static, Result<V, Failure>>;
 
 struct Entry<V> {
     known: Option<(V, Instant)>,
+    /// What is known weighs this much.
+    bytes: usize,
     failed: Option<(Failure, Instant)>,
     under_way: Option<Shared<Lookup<V>>>,
     used: Instant,
@@ -84,11 +107,11 @@ const FAILURE: Duration = Duration::from_secs(2);
 impl<K, V> Remembered<K, V>
 where
     K: Clone + Eq + Hash + Display + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
+    V: Clone + Weighed + Send + Sync + 'static,
 {
     /// Nothing is known yet.
-    pub fn new(stale: Duration, most: usize) -> Arc<Self> {
-        Arc::new(Self { entries: Mutex::new(HashMap::new()), stale, most })
+    pub fn new(stale: Duration, room: Room) -> Arc<Self> {
+        Arc::new(Self { kept: Mutex::new(Kept { entries: HashMap::new(), bytes: 0 }), stale, room })
     }
 
     /// What is known of `key`, looked up when it is not known or older than `fresh`.
@@ -110,13 +133,18 @@ where
 
     /// How many things are known.
     pub fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().entries.len()
+    }
+
+    /// How much room what is known takes.
+    pub fn bytes(&self) -> usize {
+        self.lock().bytes
     }
 
     fn begin(self: &Arc<Self>, key: &K, fresh: Duration, lookup: impl FnOnce() -> Lookup<V>) -> Begun<V> {
-        let mut entries = self.lock();
+        let mut kept = self.lock();
         let now = Instant::now();
-        let entry = entries.entry(key.clone()).or_insert_with(|| Entry::new(now));
+        let entry = kept.entries.entry(key.clone()).or_insert_with(|| Entry::new(now));
         entry.used = now;
         if let Some((value, at)) = &entry.known {
             let age = now.duration_since(*at);
@@ -132,7 +160,7 @@ where
             return Begun::Done(entry.in_spite_of(failure.clone(), now, self.stale));
         }
         let under_way = entry.under_way.get_or_insert_with(|| self.spawned(key, lookup())).clone();
-        evict(&mut entries, self.most, key);
+        kept.evict(self.room, key);
         Begun::Wait(under_way)
     }
 
@@ -151,31 +179,38 @@ where
     }
 
     fn note(&self, key: &K, outcome: Result<V, Failure>) {
-        let mut entries = self.lock();
+        let mut kept = self.lock();
         let now = Instant::now();
-        let Some(entry) = entries.get_mut(key) else { return };
+        let Some(entry) = kept.entries.get_mut(key) else { return };
         entry.under_way = None;
+        let before = entry.bytes;
         match outcome {
-            Ok(value) => (entry.known, entry.failed) = (Some((value, now)), None),
+            Ok(value) => {
+                entry.bytes = value.bytes();
+                (entry.known, entry.failed) = (Some((value, now)), None);
+            }
             Err(failure) => {
                 tracing::warn!(key = %key, failure = %failure, "not looked up");
                 if matches!(failure, Failure::NotThere(_)) {
-                    entry.known = None;
+                    (entry.known, entry.bytes) = (None, 0);
                 }
                 entry.failed = Some((failure, now));
             }
         }
+        let after = entry.bytes;
+        kept.bytes = kept.bytes.saturating_add(after).saturating_sub(before);
+        kept.evict(self.room, key);
     }
 
     fn in_spite_of(&self, key: &K, failure: Failure) -> Result<Known<V>, Failure> {
-        match self.lock().get(key) {
+        match self.lock().entries.get(key) {
             Some(entry) => entry.in_spite_of(failure, Instant::now(), self.stale),
             None => Err(failure),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Entry<V>>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Kept<K, V>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -186,7 +221,7 @@ enum Begun<V> {
 
 impl<V: Clone> Entry<V> {
     fn new(now: Instant) -> Self {
-        Self { known: None, failed: None, under_way: None, used: now }
+        Self { known: None, bytes: 0, failed: None, under_way: None, used: now }
     }
 
     fn is_asking(&self, now: Instant) -> bool {
@@ -205,12 +240,15 @@ impl<V: Clone> Entry<V> {
     }
 }
 
-/// Makes room: what was not used for longest is forgotten, but nothing that somebody waits for.
-fn evict<K: Clone + Eq + Hash, V>(entries: &mut HashMap<K, Entry<V>>, most: usize, but: &K) {
-    while entries.len() > most {
-        let idle = entries.iter().filter(|(key, entry)| *key != but && entry.under_way.is_none());
-        let Some(oldest) = idle.min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone()) else { return };
-        entries.remove(&oldest);
+impl<K: Clone + Eq + Hash, V> Kept<K, V> {
+    /// Makes room: what was not used for longest is forgotten, but nothing that somebody waits for.
+    fn evict(&mut self, room: Room, but: &K) {
+        while self.entries.len() > room.entries || self.bytes > room.bytes {
+            let idle = self.entries.iter().filter(|(key, entry)| *key != but && entry.under_way.is_none());
+            let Some(oldest) = idle.min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone()) else { return };
+            let forgotten = self.entries.remove(&oldest).map_or(0, |entry| entry.bytes);
+            self.bytes = self.bytes.saturating_sub(forgotten);
+        }
     }
 }
 

@@ -15,8 +15,10 @@ pub mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream::{self, StreamExt as _};
+use tokio::sync::OnceCell;
 
 use crate::digest::Digest;
 use crate::policy::{Asked, Code, Environment, Judgement, Policy};
@@ -58,7 +60,37 @@ pub struct Checked {
 }
 
 /// What was found of one digest in one repository, once for all names that lead to it.
-type Evidence = BTreeMap<(Repository, Digest), Result<Vec<Carrier>, Unfound>>;
+type Evidence = BTreeMap<(Repository, Digest), Found>;
+
+/// What was found beside a digest, or why not.
+type Found = Result<Vec<Carrier>, Unfound>;
+
+/// What is found by whoever comes first, for all who wait.
+type Cell = Arc<OnceCell<Found>>;
+
+/// What is being looked for.
+#[derive(Default)]
+struct Looked {
+    cells: Mutex<BTreeMap<(Repository, Digest), Cell>>,
+}
+
+impl Looked {
+    /// Looks for the evidence of a digest, or waits for whoever does.
+    async fn once<E>(&self, repository: &Repository, digest: &Digest, evidence: impl Fn(Repository, Digest) -> E)
+    where
+        E: Future<Output = Found>,
+    {
+        let key = (repository.clone(), digest.clone());
+        let cell = Arc::clone(self.cells.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
+        cell.get_or_init(|| evidence(repository.clone(), digest.clone())).await;
+    }
+
+    fn found(self) -> Evidence {
+        let cells = self.cells.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let found = |(key, cell): (_, Arc<OnceCell<_>>)| Some((key, Arc::into_inner(cell)?.into_inner()?));
+        cells.into_iter().filter_map(found).collect()
+    }
+}
 
 impl Gate<'_> {
     /// Looks at every image. `resolve` says what a reference leads to, `evidence` what lies beside a digest.
@@ -75,22 +107,21 @@ impl Gate<'_> {
         let asked = |reference: &&Reference| self.policy.judge_by_name(reference, self.environment, self.now).is_none();
         // A registry that is not allowed is not asked.
         let references: BTreeSet<&Reference> = entries.iter().map(|entry| &entry.reference).filter(asked).collect();
-        let resolving = stream::iter(references).map(|reference| {
-            let resolved = resolve(reference.clone());
-            async move { (reference.clone(), resolved.await) }
+        let looked = Looked::default();
+        // Each goes on by itself: a registry that is slow to say what a name leads to keeps no other image from being looked at.
+        let looking = stream::iter(references).map(|reference| {
+            let (resolving, looked, evidence) = (resolve(reference.clone()), &looked, &evidence);
+            async move {
+                let resolved = resolving.await;
+                if let Ok(digest) = &resolved {
+                    looked.once(reference.repository(), digest, evidence).await;
+                }
+                (reference.clone(), resolved)
+            }
         });
         let resolved: BTreeMap<Reference, Result<Digest, Unfound>> =
-            resolving.buffer_unordered(self.at_once.max(1)).collect().await;
-
-        let found = |(reference, digest): (&Reference, &Result<Digest, Unfound>)| {
-            digest.as_ref().ok().map(|digest| (reference.repository().clone(), digest.clone()))
-        };
-        let digests: BTreeSet<(Repository, Digest)> = resolved.iter().filter_map(found).collect();
-        let looking = stream::iter(digests).map(|(repository, digest)| {
-            let found = evidence(repository.clone(), digest.clone());
-            async move { ((repository, digest), found.await) }
-        });
-        let evidence: Evidence = looking.buffer_unordered(self.at_once.max(1)).collect().await;
+            looking.buffer_unordered(self.at_once.max(1)).collect().await;
+        let evidence = looked.found();
         entries.iter().map(|entry| self.judged(entry, &resolved, &evidence)).collect()
     }
 

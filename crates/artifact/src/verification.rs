@@ -18,6 +18,8 @@ use crate::simple_signing::SimpleSigning;
 use crate::statement::Statement;
 use crate::trusted_key::{Purpose, TrustedKey, Unusable};
 
+/// For questions that want nothing in particular to be signed with the image.
+pub static NO_ANNOTATIONS: BTreeMap<String, String> = BTreeMap::new();
 /// The predicate of a bundle that is a signature and says nothing else.
 pub const SIGN_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
 
@@ -35,6 +37,24 @@ pub enum Carrier {
     Envelope(Envelope),
     /// A bundle.
     Bundle(Bundle),
+}
+
+impl Carrier {
+    /// How many bytes it takes, about: payload and signatures.
+    pub fn bytes(&self) -> usize {
+        let envelope = |envelope: &Envelope| {
+            let signatures: usize = envelope.signatures().iter().map(|signature| signature.sig.len()).sum();
+            envelope.danger_unverified_payload().len() + signatures
+        };
+        match self {
+            Self::Layer { payload, signature } => payload.len() + signature.len(),
+            Self::Envelope(held) => envelope(held),
+            Self::Bundle(Bundle { content: Content::Envelope(held), .. }) => envelope(held),
+            Self::Bundle(Bundle { content: Content::Message { digest, signature }, .. }) => {
+                digest.len() + signature.len()
+            }
+        }
+    }
 }
 
 /// Which signatures an image has to have.
@@ -59,6 +79,8 @@ pub struct Question<'q> {
     pub repository: Option<&'q Repository>,
     /// Whom we trust.
     pub trusted: &'q [TrustedKey],
+    /// What has to be signed with the image: cosign's `-a`. What is signed beside it does no harm.
+    pub annotations: &'q BTreeMap<String, String>,
     /// Now, in Unix seconds.
     pub now: i64,
 }
@@ -107,6 +129,14 @@ pub enum Disbelief {
     /// It was made for another repository.
     #[error("it was made for the repository {0}")]
     OtherRepository(String),
+    /// It does not say of the image what it has to.
+    #[error("it does not say {name}={wanted}")]
+    OtherAnnotation {
+        /// The name of the annotation.
+        name: String,
+        /// What it has to be.
+        wanted: String,
+    },
     /// What was signed cannot be read.
     #[error("what was signed is not usable: {0}")]
     Malformed(String),
@@ -306,6 +336,11 @@ fn believed(
                 return Err(Disbelief::OtherRepository(other.unwrap_or("nobody named").chars().take(300).collect()));
             }
         }
+    }
+    let said = |name: &String| annotations.get(name).and_then(Value::as_str);
+    if let Some((name, wanted)) = question.annotations.iter().find(|(name, wanted)| said(name) != Some(wanted.as_str()))
+    {
+        return Err(Disbelief::OtherAnnotation { name: name.clone(), wanted: wanted.clone() });
     }
     let set = HybridSet::from_annotations(annotations).map_err(|error: hybrid::NotUnderstood| malformed(error))?;
     Ok(Believed {

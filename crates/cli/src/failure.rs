@@ -254,7 +254,8 @@ pub fn is_verification(words: impl IntoIterator<Item = String>) -> bool {
     for word in words {
         let is_one = match before.as_str() {
             "image" | "artifact" => word.starts_with("verify"),
-            "gate" => true,
+            // Tickets are no verification.
+            "gate" => word != "ticket",
             _ => false,
         };
         if is_one {
@@ -288,6 +289,23 @@ mod tests {
             misused(&["qapi", "secrets"]),
             "error: a command is missing; try `qapi --help`, or --help after the last word"
         );
+    }
+
+    #[test]
+    fn what_verifies_has_statuses_of_its_own() {
+        for (words, expected) in [
+            ("image verify x", true),
+            ("image verify-attestation x", true),
+            ("artifact verify x", true),
+            ("gate verify --nonsense", true),
+            ("gate nonsense", true),
+            ("gate ticket issue", false),
+            ("gate ticket verify", false),
+            ("image sign x", false),
+            ("secrets get verify", false),
+        ] {
+            assert_eq!(is_verification(words.split(' ').map(str::to_owned)), expected, "{words}");
+        }
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use artifact::reference::Repository;
 use artifact::registry::{Client, Credential, Keychain, Options};
 use clap::Args;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::input;
+use crate::session::variable;
 
 /// How we sign on to registries.
 #[derive(Args, Clone)]
@@ -46,4 +48,16 @@ impl AccessInputs {
         }
         Ok(Client::new(options, keychain)?)
     }
+}
+
+/// The variable by which cosign is told of another repository for what is signed.
+const EVIDENCE_VARIABLE: &str = "COSIGN_REPOSITORY";
+
+/// Where signatures and attestations lie, when it is not beside the images: as it was typed, or as the environment says.
+pub fn evidence_repository(typed: Option<&Repository>) -> Result<Option<Repository>, Failure> {
+    if let Some(repository) = typed {
+        return Ok(Some(repository.clone()));
+    }
+    let parsed = variable(EVIDENCE_VARIABLE).map(|text| text.parse::<Repository>()).transpose();
+    parsed.map_err(|error| Failure::unusable(format!("{EVIDENCE_VARIABLE}: {error}"), "the name of a repository"))
 }

@@ -21,6 +21,7 @@ use crate::platform::Platform;
 mod authorities;
 mod checkpoints;
 mod deletions;
+mod gate_tickets;
 mod letters;
 mod logouts;
 mod share_links;
@@ -66,6 +67,7 @@ pub fn start(platform: &Platform, stop: watch::Receiver<bool>) -> JoinHandle<()>
     let checkpoints = checkpoints::run(platform.clone(), holder, Ticks::new(AUDIT_PERIOD, stop.clone()));
     let deletions = deletions::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let share_links = share_links::run(platform.clone(), Ticks::new(TIDYING_PERIOD, stop.clone()));
+    let gate_tickets = gate_tickets::run(platform.clone(), Ticks::new(TIDYING_PERIOD, stop.clone()));
     let authorities = authorities::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let tokens = tokens::run(platform.clone(), holder, Ticks::new(UPKEEP_PERIOD, stop.clone()));
     let letters = letters::run(platform.clone(), Ticks::new(LETTERS_PERIOD, stop.clone()));
@@ -74,7 +76,8 @@ pub fn start(platform: &Platform, stop: watch::Receiver<bool>) -> JoinHandle<()>
     let upkeep = upkeep::run(platform.clone(), Ticks::new(UPKEEP_PERIOD, stop));
     tokio::spawn(async move {
         let mail = async { tokio::join!(letters, old_letters, logouts) };
-        tokio::join!(audit, checkpoints, deletions, share_links, authorities, tokens, mail, upkeep);
+        let tidying = async { tokio::join!(share_links, gate_tickets) };
+        tokio::join!(audit, checkpoints, deletions, tidying, authorities, tokens, mail, upkeep);
         feed.abort();
     })
 }

@@ -58,6 +58,16 @@ impl Store {
         let statement = sql(text).bind(auth.tenant().as_bytes()).bind(MOST);
         self.scan(statement).await?.iter().map(ticket).collect()
     }
+
+    /// Forgets tickets of all tenants that ended before `before`; returns how many. What was done with them stands in the audit
+    /// trail, which keeps it.
+    pub async fn forget_gate_tickets(&self, before: Timestamp) -> Result<u64> {
+        self.write("forget gate tickets", move |tx| {
+            let statement = sql("DELETE FROM gate_ticket WHERE expires_at < $1").bind(before.millis());
+            Box::pin(async move { tx.exec(statement).await })
+        })
+        .await
+    }
 }
 
 /// Adds a ticket.

@@ -34,6 +34,7 @@ fn what_cannot_be_meant_is_refused() {
         ("[cache]\nrefused_s = 10\nfresh_s = 5", "refused_s is more"),
         ("[cache]\nstale_s = 1000000", "more than a week"),
         ("[cache]\nentries = 0", "entries is 0"),
+        ("[cache]\nmemory_bytes = 0", "memory_bytes is 0"),
         ("[registry]\nlookups = 0", "lookups is 0"),
         ("[mutation]\npin = \"deployments\"", "unknown variant"),
         ("[[kinds]]\ngroup = \"apps\"\nkind = \"Deployment\"\npods = []", "of a group of Kubernetes itself"),

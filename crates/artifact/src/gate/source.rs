@@ -17,6 +17,9 @@ pub struct Source<'s> {
     pub policy: &'s Policy,
     /// Where the images are to run.
     pub environment: Option<&'s Environment>,
+    /// Where what is signed lies, when it is not the images' own repositories: cosign's `COSIGN_REPOSITORY`. The policy has to
+    /// allow its registry like any other.
+    pub evidence: Option<&'s Repository>,
     /// Now, in Unix seconds.
     pub now: i64,
 }
@@ -48,7 +51,7 @@ impl Source<'_> {
 
     /// What lies beside a digest: signatures until the policy is content with them, and attestations if the rule asks for some.
     pub async fn evidence(&self, repository: &Repository, digest: &Digest) -> Result<Vec<Carrier>, Unfound> {
-        let image = Image::new(self.place(repository)?, digest.clone());
+        let image = self.image(repository, digest)?;
         let reference = repository.at(digest.clone());
         let judge = |carriers: &[Carrier]| {
             let (environment, now) = (self.environment, self.now);
@@ -66,6 +69,15 @@ impl Source<'_> {
             carriers.extend(found);
         }
         Ok(carriers)
+    }
+
+    /// An image as it is asked for, with what is signed where it was said to lie.
+    pub fn image(&self, repository: &Repository, digest: &Digest) -> Result<Image, Unfound> {
+        let image = Image::new(self.place(repository)?, digest.clone());
+        match self.evidence {
+            Some(evidence) => Ok(image.with_evidence_in(self.place(evidence)?)),
+            None => Ok(image),
+        }
     }
 
     /// The repository as it is asked for: where the policy maps its registry to another host, in that one.

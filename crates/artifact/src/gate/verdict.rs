@@ -78,6 +78,7 @@ pub fn reuse(policy: &Policy, asked: &Asked<'_>) -> Option<Judgement> {
         image: asked.image,
         repository: Some(asked.reference.repository()),
         trusted: &trusted,
+        annotations: &verification::NO_ANNOTATIONS,
         now: asked.now,
     };
     let verdict = verification::attestation(&question, asked.carriers, PREDICATE, Purpose::Verdict);

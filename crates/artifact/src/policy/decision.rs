@@ -8,7 +8,7 @@ use super::{Attestation, Environment, Identity, Policy, Rule};
 use crate::digest::Digest;
 use crate::reference::{Reference, Repository};
 use crate::trusted_key::{Purpose, TrustedKey};
-use crate::verification::{self, Carrier, Question, Refusal, Requirement, Verdict};
+use crate::verification::{self, Carrier, NO_ANNOTATIONS, Question, Refusal, Requirement, Verdict};
 
 /// One image about which the policy is asked.
 #[derive(Clone, Copy, Debug)]
@@ -266,8 +266,13 @@ impl Policy {
             }
         };
         let trusted = self.trusted(Purpose::Signature, rule.keys.as_deref(), asked.now);
-        let question =
-            Question { image: asked.image, repository: identity.as_ref(), trusted: &trusted, now: asked.now };
+        let question = Question {
+            image: asked.image,
+            repository: identity.as_ref(),
+            trusted: &trusted,
+            annotations: &NO_ANNOTATIONS,
+            now: asked.now,
+        };
         match signed(rule, &question, asked.carriers, &mut judgement.notes) {
             Ok(warning) => judgement.warnings.extend(warning),
             Err(refusal) => judgement.refusals.push(refusal),

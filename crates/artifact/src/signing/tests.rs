@@ -5,7 +5,7 @@ use super::*;
 use crate::digest::Digest;
 use crate::reference::Repository;
 use crate::trusted_key::{Purpose, State, TrustedKey};
-use crate::verification::{self, Question, Refusal, Requirement};
+use crate::verification::{self, NO_ANNOTATIONS, Question, Refusal, Requirement};
 
 struct Bench {
     random: Seeded,
@@ -56,8 +56,13 @@ fn a_hybrid_signature_of_every_platform_is_believed_and_ends_with_the_post_quant
     for (place, image) in bench.images.iter().enumerate() {
         let carriers: Vec<Carrier> =
             written.iter().filter(|one| one.image == place).map(|one| one.carrier.clone()).collect();
-        let question =
-            Question { image: image.digest(), repository: Some(image.repository()), trusted: &trusted, now: 0 };
+        let question = Question {
+            image: image.digest(),
+            repository: Some(image.repository()),
+            trusted: &trusted,
+            annotations: &NO_ANNOTATIONS,
+            now: 0,
+        };
         let judged = |carriers: &[Carrier]| verification::signature(&question, carriers, Requirement::Hybrid).outcome;
         assert_eq!(judged(&carriers), Ok(()));
         assert!(matches!(carriers.as_slice(), [Carrier::Layer { .. }, Carrier::Bundle(_), Carrier::Bundle(_)]));
@@ -78,7 +83,13 @@ fn an_attestation_has_one_payload_in_all_its_carriers() {
     assert!(payloads.len() == 3 && payloads.iter().all(|payload| *payload == payloads[0]));
     let carriers: Vec<Carrier> = written.iter().map(|one| one.carrier.clone()).collect();
     let trusted = bench.trusted(Purpose::Attestation);
-    let question = Question { image: bench.images[0].digest(), repository: None, trusted: &trusted, now: 0 };
+    let question = Question {
+        image: bench.images[0].digest(),
+        repository: None,
+        trusted: &trusted,
+        annotations: &NO_ANNOTATIONS,
+        now: 0,
+    };
     let attested = |kind| verification::attestation(&question, &carriers, kind, Purpose::Attestation).outcome;
     assert_eq!(attested(kind), Ok(()));
     assert_eq!(attested(SIGN_PREDICATE), Err(Refusal::NothingBelieved(3)));

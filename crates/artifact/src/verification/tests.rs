@@ -78,7 +78,13 @@ impl Bed {
     }
 
     fn question(&self) -> Question<'_> {
-        Question { image: &self.image, repository: None, trusted: &self.trusted, now: NOW }
+        Question {
+            image: &self.image,
+            repository: None,
+            trusted: &self.trusted,
+            annotations: &NO_ANNOTATIONS,
+            now: NOW,
+        }
     }
 
     fn outcome(&self, carriers: &[Carrier], requirement: Requirement) -> Result<(), Refusal> {
@@ -206,4 +212,40 @@ fn annotations_that_are_not_understood_are_not_ignored() {
         let verdict = signature(&bed.question(), &[carrier], Requirement::Any);
         assert!(matches!(&verdict.disbelieved[..], [(0, Disbelief::Malformed(_))]));
     }
+}
+
+#[test]
+fn what_has_to_be_said_of_an_image_is_said_under_every_signature_that_counts() {
+    let bed = Bed::new();
+    let said = |pairs: &[(&str, &str)]| -> BTreeMap<String, Value> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect()
+    };
+    let wanted = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    for (annotations, passes) in [
+        (wanted(&[]), true),
+        (wanted(&[("stage", "production")]), true),
+        (wanted(&[("stage", "production"), ("build", "7")]), true),
+        (wanted(&[("stage", "production"), ("build", "8")]), false),
+        (wanted(&[("owner", "ada")]), false),
+        (wanted(&[("stage", "")]), false),
+    ] {
+        for carrier in [
+            bed.layer(0, said(&[("stage", "production"), ("build", "7")])),
+            bed.bundle(1, SIGN_PREDICATE, said(&[("stage", "production"), ("build", "7")])),
+        ] {
+            let question = Question { annotations: &annotations, ..bed.question() };
+            let verdict = signature(&question, &[carrier], Requirement::Any);
+            assert_eq!(verdict.outcome.is_ok(), passes, "{annotations:?}: {:?}", verdict.disbelieved);
+        }
+    }
+    // One signature that says it does not vouch for another that does not, and what is no text says nothing.
+    let annotations = wanted(&[("build", "7")]);
+    let question = Question { annotations: &annotations, ..bed.question() };
+    let carriers = [
+        bed.bundle(0, SIGN_PREDICATE, said(&[("build", "7")])),
+        bed.bundle(1, SIGN_PREDICATE, BTreeMap::from([("build".to_owned(), Value::from(7))])),
+    ];
+    assert_eq!(signature(&question, &carriers, Requirement::PostQuantum).outcome, Err(Refusal::NoPostQuantum));
 }

@@ -11,6 +11,7 @@ use super::bed::{Bed, store_suite};
 store_suite! {
     a_ticket_is_read_as_it_was_written_and_by_its_tenant_alone,
     a_ticket_is_taken_back_once,
+    tickets_that_ended_long_ago_are_forgotten,
 }
 
 fn writer() -> Authorized<WriteGateTickets> {
@@ -62,4 +63,16 @@ async fn a_ticket_is_taken_back_once(bed: Bed) {
     assert_eq!(touched(&bed.store, revoke_gate_ticket(&writer(), ticket(1).id, second, "bob")).await, 0);
     let read = bed.store.gate_ticket(&reader(1), ticket(1).id).await.unwrap().unwrap();
     assert_eq!(read.revoked, Some((first, "ada".to_owned())));
+}
+
+async fn tickets_that_ended_long_ago_are_forgotten(bed: Bed) {
+    let mut later = ticket(2);
+    later.expires_at = Timestamp::from_millis(2_000);
+    for row in [ticket(1), later] {
+        assert_eq!(touched(&bed.store, insert_gate_ticket(&writer(), &row).unwrap()).await, 1);
+    }
+    assert_eq!(bed.store.forget_gate_tickets(Timestamp::from_millis(1_000)).await.unwrap(), 0, "it ends then");
+    assert_eq!(bed.store.forget_gate_tickets(Timestamp::from_millis(1_001)).await.unwrap(), 1);
+    let listed = bed.store.gate_tickets(&reader(1)).await.unwrap();
+    assert_eq!(listed.iter().map(|row| row.id).collect::<Vec<_>>(), [ticket(2).id]);
 }

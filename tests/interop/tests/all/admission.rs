@@ -5,6 +5,6 @@ mod cost;
 mod hooks;
 mod manifests;
 mod outages;
-mod scene;
+pub mod scene;
 mod tickets;
 mod vectors;

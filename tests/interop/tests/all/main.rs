@@ -17,6 +17,8 @@ mod client;
 mod connections;
 mod fetched;
 mod installation;
+mod judges;
+mod liar;
 mod postgres;
 mod program;
 mod running;
@@ -24,6 +26,7 @@ mod server;
 mod surface;
 
 mod admission;
+mod advisories;
 mod authority;
 mod authorization;
 mod backups;

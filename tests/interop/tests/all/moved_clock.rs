@@ -24,8 +24,13 @@ impl MovedClock {
     /// The server by this clock.
     pub fn qapid(&self) -> Command {
         let mut command = Command::new(binary("qapid"));
-        command.env("LD_PRELOAD", &self.library).env("TEST_CLOCK", &self.file);
+        self.is_of(&mut command);
         command
+    }
+
+    /// Another program, and what it starts, by this clock.
+    pub fn is_of(&self, command: &mut Command) {
+        command.env("LD_PRELOAD", &self.library).env("TEST_CLOCK", &self.file);
     }
 
     /// Moves it to so many seconds from now. In place: a new file would be one that the process does not look at.

@@ -6,7 +6,7 @@ use artifact::bundle::Bundle;
 use artifact::dsse::{Envelope, IN_TOTO, Signature, pae};
 use artifact::gate::source::Source;
 use artifact::gate::{Checked, verdict};
-use artifact::image::{Image, attach};
+use artifact::image::attach;
 use artifact::policy::Key;
 use artifact::trusted_key::Purpose;
 use artifact::verification::Carrier;
@@ -39,8 +39,8 @@ pub async fn sign(keys: &SigningKeys, source: &Source<'_>, checked: &[Checked]) 
         let Some(image) = &one.image else { continue };
         let repository = one.entry.reference.repository();
         // What passes because its digest is exempted may lie in a registry that the policy does not know.
-        let Ok(place) = source.place(repository) else { continue };
-        if !signed.insert((place.clone(), image.clone())) {
+        let Ok(place) = source.image(repository, image) else { continue };
+        if !signed.insert((place.repository().clone(), image.clone())) {
             continue;
         }
         let (environment, now) = (source.environment, source.now);
@@ -55,7 +55,7 @@ pub async fn sign(keys: &SigningKeys, source: &Source<'_>, checked: &[Checked]) 
                 Carrier::Bundle(Bundle::of_envelope(envelope, &key))
             })
             .collect();
-        attach(source.client, &Image::new(place, image.clone()), &carriers, now).await?;
+        attach(source.client, &place, &carriers, now).await?;
     }
     Ok(())
 }

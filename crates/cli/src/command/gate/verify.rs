@@ -3,23 +3,26 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use artifact::gate::report::{About, Outcome, Report};
 use artifact::gate::source::{Source, options};
 use artifact::gate::text::Explain;
 use artifact::gate::ticket::Ticket;
-use artifact::gate::{Checked, Gate, junit, listing, sarif, text};
+use artifact::gate::{Checked, Gate, Unfound, junit, listing, sarif, text};
 use artifact::policy::{Effect, Environment, Policy};
+use artifact::reference::Repository;
 use artifact::registry::{Client, Options};
 use artifact::versions::{Entry, Versions};
 use clap::Args;
+use tokio::time::{Instant, timeout_at};
 
 use super::{ticket, verdicts};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::key_source::KeySource;
 use crate::print::{Printer, warn};
-use crate::registry_access::AccessInputs;
+use crate::registry_access::{AccessInputs, evidence_repository};
 use crate::session::{Session, variable};
 
 #[derive(Args)]
@@ -58,6 +61,12 @@ pub struct VerifyInputs {
     /// Questions to registries at a time
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=128))]
     at_once: u8,
+    /// Seconds for all of it; what nobody has answered by then is unreachable
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    time_limit: u32,
+    /// Where the signatures and attestations lie when it is not the images' own repositories; otherwise COSIGN_REPOSITORY
+    #[arg(long, value_name = "REPOSITORY")]
+    evidence_repository: Option<Repository>,
     #[command(flatten)]
     access: AccessInputs,
 }
@@ -114,8 +123,9 @@ pub async fn verify(inputs: VerifyInputs, session: &Session, printer: &mut Print
     };
 
     let client = client(&inputs, &policy, &versions)?;
-    let source = Source { client: &client, policy: &policy, environment, now };
-    let checked = check(&source, versions.entries(), usize::from(inputs.at_once)).await;
+    let evidence = evidence_repository(inputs.evidence_repository.as_ref())?;
+    let source = Source { client: &client, policy: &policy, environment, evidence: evidence.as_ref(), now };
+    let checked = check(&source, versions.entries(), &inputs).await;
     if let Some(keys) = &verdict_keys {
         verdicts::sign(keys, &source, &checked).await?;
     }
@@ -139,12 +149,16 @@ pub async fn verify(inputs: VerifyInputs, session: &Session, printer: &mut Print
     Ok(Exit::Done)
 }
 
-async fn check(source: &Source<'_>, entries: &[Entry], at_once: usize) -> Vec<Checked> {
+async fn check(source: &Source<'_>, entries: &[Entry], inputs: &VerifyInputs) -> Vec<Checked> {
+    let at_once = usize::from(inputs.at_once);
     let gate = Gate { policy: source.policy, environment: source.environment, now: source.now, at_once };
+    let limit = inputs.time_limit;
+    let end = Instant::now() + Duration::from_secs(limit.into());
+    let late = |_| Unfound::Unreachable(format!("it was not answered within the {limit} s of --time-limit"));
     gate.check(
         entries,
-        |reference| async move { source.resolve(&reference).await },
-        |repository, digest| async move { source.evidence(&repository, &digest).await },
+        |reference| async move { timeout_at(end, source.resolve(&reference)).await.map_err(late)? },
+        |repository, digest| async move { timeout_at(end, source.evidence(&repository, &digest)).await.map_err(late)? },
     )
     .await
 }
@@ -180,8 +194,9 @@ fn tell_of_ticket(report: &Report) {
 
 fn client(inputs: &VerifyInputs, policy: &Policy, versions: &Versions) -> Result<Client, Failure> {
     // The password is for the registries of the file, and where the policy says that they answer.
-    let registries = versions.entries().iter().flat_map(|entry| {
-        let repository = entry.reference.repository();
+    let evidence = inputs.evidence_repository.iter();
+    let repositories = versions.entries().iter().map(|entry| entry.reference.repository()).chain(evidence);
+    let registries = repositories.flat_map(|repository| {
         let endpoint = policy.endpoint(repository).map(|endpoint| endpoint.host.as_str());
         [Some(repository.registry()), endpoint].into_iter().flatten()
     });

@@ -40,7 +40,7 @@ pub async fn copy(inputs: CopyInputs, session: &Session, printer: &mut Printer) 
         true => Some(inputs.trusted.trust(PurposeWord::Signature, session).await?),
         false => None,
     };
-    let asked = trust.as_ref().map(|trust| Asked::Signature { trust });
+    let asked = trust.as_ref().map(Asked::signature);
     if let Some(asked) = &asked {
         has_to_pass(asked, &client, &from, &inputs.from).await?;
     }
@@ -80,7 +80,7 @@ pub async fn mirror(inputs: MirrorInputs, session: &Session, printer: &mut Print
     let from = Image::resolve(&client, &inputs.from).await?;
     if !inputs.upstream_key.is_empty() {
         let trust = trusted(&inputs.upstream_key, PurposeWord::Signature, session).await?;
-        has_to_pass(&Asked::Signature { trust: &trust }, &client, &from, &inputs.from).await?;
+        has_to_pass(&Asked::signature(&trust), &client, &from, &inputs.from).await?;
     }
     let keys = inputs.keys.at_hand(PurposeWord::Signature, session).await?;
     let copied = carried(&client, &from, &inputs.to).await?;

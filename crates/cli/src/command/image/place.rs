@@ -6,8 +6,7 @@ use artifact::registry::{Client, Options};
 use clap::Args;
 
 use crate::failure::Failure;
-use crate::registry_access::AccessInputs;
-use crate::session::variable;
+use crate::registry_access::{AccessInputs, evidence_repository};
 
 /// How registries are spoken to.
 #[derive(Args, Clone)]
@@ -38,16 +37,9 @@ impl RegistryInputs {
 
     /// The same image with its evidence where it was said to lie.
     pub fn with_evidence(&self, image: Image) -> Result<Image, Failure> {
-        if let Some(repository) = &self.evidence_repository {
-            return Ok(image.with_evidence_in(repository.clone()));
-        }
-        let Some(text) = variable(EVIDENCE_VARIABLE) else { return Ok(image) };
-        let repository = text.parse::<Repository>();
-        let repository = repository
-            .map_err(|error| Failure::unusable(format!("{EVIDENCE_VARIABLE}: {error}"), "the name of a repository"))?;
-        Ok(image.with_evidence_in(repository))
+        Ok(match evidence_repository(self.evidence_repository.as_ref())? {
+            Some(repository) => image.with_evidence_in(repository),
+            None => image,
+        })
     }
 }
-
-/// The variable by which cosign is told of another repository.
-const EVIDENCE_VARIABLE: &str = "COSIGN_REPOSITORY";

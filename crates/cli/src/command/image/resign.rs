@@ -173,11 +173,11 @@ impl Campaign<'_> {
         let name = reference.repository().to_string();
         let outcome =
             |state, why| Outcome { image: reference.to_string(), digest: image.digest().to_string(), state, why };
-        let new = Asked::Signature { trust: self.new }.judge(self.client, image, None, &name).await?;
+        let new = Asked::signature(self.new).judge(self.client, image, None, &name).await?;
         if new.verified {
             return Ok(outcome(State::Already, None));
         }
-        let old = Asked::Signature { trust: self.old }.judge(self.client, image, None, &name).await?;
+        let old = Asked::signature(self.old).judge(self.client, image, None, &name).await?;
         if let Some(why) = old.why {
             return Ok(outcome(State::Refused, Some(why)));
         }

@@ -96,7 +96,8 @@ pub fn skipped(images: &[Reference], why: &str, what: &str, printer: &mut Printe
     Ok(Exit::Done)
 }
 
-fn annotation(text: &str) -> Result<(String, String), String> {
+/// A fact as it is typed.
+pub fn annotation(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("an annotation is NAME=VALUE")?;
     match name.is_empty() || name.starts_with(OURS) {
         true => Err(format!("{name:?} is no name for an annotation: those of {OURS}* say what is signed together")),

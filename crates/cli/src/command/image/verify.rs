@@ -1,9 +1,11 @@
 //! `qapi image verify` and `verify-attestation`: without the platform's server, unless a key is to be fetched from it.
 
+use std::collections::BTreeMap;
+
 use artifact::image::{Evidence, Image, Origin, Wanted, find_until};
 use artifact::reference::{Reference, Repository};
 use artifact::registry::{self, Client};
-use artifact::verification::{self, Carrier, Question, Refusal, Verdict};
+use artifact::verification::{self, Carrier, NO_ANNOTATIONS, Question, Refusal, Verdict};
 use clap::{ArgAction, Args};
 use serde::Serialize;
 use serde_json::Value;
@@ -11,6 +13,7 @@ use serde_json::Value;
 use super::attest::predicate_type;
 use super::place::RegistryInputs;
 use super::progress::Counter;
+use super::sign::annotation;
 use super::writing::family;
 use crate::clock;
 use crate::failure::{Exit, Failure};
@@ -24,6 +27,9 @@ pub struct VerifyInputs {
     /// The images
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<Reference>,
+    /// Only what was signed with this fact counts; repeat for several
+    #[arg(long = "annotation", short = 'a', value_name = "NAME=VALUE", value_parser = annotation)]
+    annotations: Vec<(String, String)>,
     #[command(flatten)]
     trusted: TrustedKeyInputs,
     #[command(flatten)]
@@ -66,7 +72,7 @@ struct Common {
 /// Verifies signatures.
 pub async fn verify(inputs: VerifyInputs, session: &Session, printer: &mut Printer) -> Result<Exit, Failure> {
     let trust = inputs.trusted.trust(PurposeWord::Signature, session).await?;
-    let asked = Asked::Signature { trust: &trust };
+    let asked = Asked::Signature { trust: &trust, annotations: &inputs.annotations.into_iter().collect() };
     inputs.common.run(&inputs.images, &asked, printer).await
 }
 
@@ -89,7 +95,7 @@ pub async fn verify_attestation(
 
 /// What is asked of an image.
 pub enum Asked<'a> {
-    Signature { trust: &'a Trust },
+    Signature { trust: &'a Trust, annotations: &'a BTreeMap<String, String> },
     Attestation { trust: &'a Trust, predicate: &'a str, purpose: PurposeWord },
 }
 
@@ -179,7 +185,12 @@ fn refuted(reference: &Reference, error: registry::Error) -> Result<Found, Failu
     }
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    /// Whether it is signed, whatever else is signed with it.
+    pub fn signature(trust: &'a Trust) -> Self {
+        Self::Signature { trust, annotations: &NO_ANNOTATIONS }
+    }
+
     /// Looks at an image's evidence until it suffices, and tells what was found.
     pub async fn judge(
         &self,
@@ -188,12 +199,14 @@ impl Asked<'_> {
         signed_for: Option<&Repository>,
         name: &str,
     ) -> Result<Found, registry::Error> {
-        let trusted = match self {
-            Self::Signature { trust } | Self::Attestation { trust, .. } => &trust.keys,
+        let (trusted, annotations) = match self {
+            Self::Signature { trust, annotations } => (&trust.keys, *annotations),
+            Self::Attestation { trust, .. } => (&trust.keys, &NO_ANNOTATIONS),
         };
-        let question = Question { image: image.digest(), repository: signed_for, trusted, now: clock::now().seconds() };
+        let (image_digest, now) = (image.digest(), clock::now().seconds());
+        let question = Question { image: image_digest, repository: signed_for, trusted, annotations, now };
         let verdict = |carriers: &[Carrier]| match self {
-            Self::Signature { trust } => verification::signature(&question, carriers, trust.requirement),
+            Self::Signature { trust, .. } => verification::signature(&question, carriers, trust.requirement),
             Self::Attestation { trust, predicate, purpose } => {
                 verification::attestation_meeting(&question, carriers, predicate, purpose.purpose(), trust.requirement)
             }

@@ -1,7 +1,6 @@
 //! Attacks on what is admitted: by whoever may write to the registry, and by the registry itself.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
 use artifact::image::Image;
@@ -10,6 +9,7 @@ use artifact::verification::SIGN_PREDICATE;
 use serde_json::json;
 
 use super::scene::{BOM, Scene, pod, review};
+use crate::liar::{http, liar};
 
 fn codes(response: &serde_json::Value) -> String {
     response["auditAnnotations"]["images"].as_str().unwrap_or_default().to_owned()
@@ -94,34 +94,6 @@ async fn a_registry_outside_of_the_policy_is_never_called() {
         assert!(webhook.mutate(&pod("shop", &image)).await.get("patch").is_none());
     }
     assert!(listener.accept().is_err(), "somebody called");
-}
-
-/// A registry that answers everything with the same words.
-fn liar(answer: Option<String>) -> std::net::SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (mut stream, answer) = (stream.unwrap(), answer.clone());
-            std::thread::spawn(move || {
-                let mut head = [0; 8_192];
-                let _read = stream.read(&mut head);
-                match answer {
-                    Some(answer) => drop(stream.write_all(answer.as_bytes())),
-                    // It takes the request, and says nothing for longer than anybody waits.
-                    None => std::thread::sleep(std::time::Duration::from_secs(120)),
-                }
-            });
-        }
-    });
-    address
-}
-
-fn http(kind: &str, more: &str, body: &str) -> String {
-    let length = body.len();
-    format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{more}Connection: close\r\n\r\n{body}"
-    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

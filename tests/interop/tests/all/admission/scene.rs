@@ -99,7 +99,11 @@ impl Keys {
 
     /// A bundle of a statement.
     pub fn stated(&self, key: &PrivateKey, statement: &Statement) -> Carrier {
-        let payload = statement.to_payload();
+        self.over(key, statement.to_payload())
+    }
+
+    /// A bundle of a payload, whatever it says.
+    pub fn over(&self, key: &PrivateKey, payload: Vec<u8>) -> Carrier {
         let sig = key.sign(&pae(IN_TOTO, &payload), &self.random).unwrap();
         let envelope = Envelope::new(IN_TOTO, payload, Signature { key_id: None, sig });
         Carrier::Bundle(Bundle::of_envelope(envelope, &key.public_key().unwrap()))

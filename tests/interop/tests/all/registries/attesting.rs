@@ -5,7 +5,7 @@ use artifact::reference::Reference;
 use artifact::registry::{Client, Credential, Error, Keychain, Options};
 use artifact::statement::Subject;
 use artifact::trusted_key::Purpose;
-use artifact::verification::{Question, Refusal, Requirement, attestation, signature};
+use artifact::verification::{NO_ANNOTATIONS, Question, Refusal, Requirement, attestation, signature};
 use serde_json::{Value, json};
 
 use super::place::{KINDS, Kind, Place, client};
@@ -24,7 +24,8 @@ async fn attested(client: &Client, image: &Image, keys: &Keys, predicate: &str) 
     let mut trusted = keys.trusted();
     trusted.iter_mut().for_each(|key| key.purpose = Purpose::Attestation);
     let found = find(client, image, Wanted::Attestations(Some(predicate))).await.unwrap();
-    let question = Question { image: image.digest(), repository: None, trusted: &trusted, now: NOW };
+    let question =
+        Question { image: image.digest(), repository: None, trusted: &trusted, annotations: &NO_ANNOTATIONS, now: NOW };
     let as_signature = signature(&question, &found.carriers, Requirement::Any);
     assert!(as_signature.outcome.is_err(), "an attestation is no signature");
     attestation(&question, &found.carriers, predicate, Purpose::Attestation).outcome

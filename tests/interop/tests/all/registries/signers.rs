@@ -13,7 +13,7 @@ use artifact::registry::Client;
 use artifact::simple_signing::SimpleSigning;
 use artifact::statement::{Statement, Subject};
 use artifact::trusted_key::{Purpose, State, TrustedKey};
-use artifact::verification::{Carrier, Question, Refusal, Requirement, SIGN_PREDICATE, signature};
+use artifact::verification::{Carrier, NO_ANNOTATIONS, Question, Refusal, Requirement, SIGN_PREDICATE, signature};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto::algorithm::Algorithm;
@@ -143,7 +143,7 @@ pub async fn judged(client: &Client, image: &Image, keys: &Keys, requirement: Re
 
 pub fn verdict(evidence: &Evidence, image: &Digest, keys: &Keys, requirement: Requirement) -> Result<(), Refusal> {
     let trusted = keys.trusted();
-    let question = Question { image, repository: None, trusted: &trusted, now: NOW };
+    let question = Question { image, repository: None, trusted: &trusted, annotations: &NO_ANNOTATIONS, now: NOW };
     signature(&question, &evidence.carriers, requirement).outcome
 }
 

@@ -67,3 +67,23 @@ fn evidence_lies_in_another_repository_when_that_is_said() {
     bench.ends(2, &["image", "verify", &image, "--key", &ring]);
     bench.ends(0, &["image", "verify", &image, "--key", &ring, "--evidence-repository", &elsewhere]);
 }
+
+#[test]
+fn what_has_to_be_signed_with_an_image_is_looked_at() {
+    let bench = Bench::start();
+    let ring = bench.keys("release", "signature");
+    let image = bench.image("team/api", "v1", "1");
+    bench.ends(0, &["image", "sign", &image, "--key", &ring, "-a", "build=7", "-a", "stage=production"]);
+    let verify =
+        |status, words: &[&str]| bench.ends(status, &[&["image", "verify", &image, "--key", &ring], words].concat());
+    verify(0, &[]);
+    verify(0, &["-a", "build=7"]);
+    verify(0, &["-a", "stage=production", "--annotation", "build=7"]);
+    let said = verify(2, &["-a", "build=8"]);
+    assert!(said.contains("it does not say build=8"), "{said}");
+    verify(2, &["-a", "build=7", "-a", "owner=ada"]);
+    verify(4, &["-a", "build"]);
+    // cosign has signed with the same word, and we see it; and what we have signed, it sees.
+    let words = ["--key", "release.ECDSA-P256.pub", "--insecure-ignore-tlog=true", "-a", "build=7", &image];
+    super::bench::ended(0, &bench.cosign("cosign2", "verify", &words));
+}
