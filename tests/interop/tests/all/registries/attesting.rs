@@ -74,7 +74,6 @@ async fn an_image_is_judged_with_four_requests() {
     let subject = Subject { digests: vec![image.digest().clone()], ..Subject::default() };
     let (bundle, _) = keys.stated(&keys.classical, CYCLONEDX, subject, bom());
     attach(&client(), &image, &[bundle], NOW).await.unwrap();
-    let before = place.requests();
     let cold = client();
     let name: Reference = format!("{}/team/api:1", place.host).parse().unwrap();
     let resolved = Image::resolve(&cold, &name).await.unwrap();
@@ -87,7 +86,7 @@ async fn an_image_is_judged_with_four_requests() {
     .await
     .unwrap();
     assert_eq!((outcome, found.carriers.len()), (Ok(()), 2));
-    let asked = place.requests().split_off(before.len());
+    let asked = place.asked_since(&client(), "GET /v2/team/api/manifests/1").await;
     assert_eq!(asked.len(), 4, "tag, list, two bundles: {asked:?}");
 }
 

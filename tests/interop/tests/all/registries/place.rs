@@ -15,6 +15,9 @@ use tempfile::TempDir;
 use crate::binaries::root;
 use crate::program::succeed;
 use crate::running::Running;
+use crate::server::eventually;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whose registry it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +84,23 @@ impl Place {
     }
 
     /// What it was asked so far, by the log of go-containerregistry's registry.
-    pub fn requests(&self) -> Vec<String> {
+    fn requests(&self) -> Vec<String> {
         let is_request =
             |line: &&str| ["GET /", "HEAD /", "PUT /", "POST /"].iter().any(|start| line.starts_with(start));
         self.running.text().lines().filter(is_request).map(str::to_owned).collect()
+    }
+
+    /// The requests since that one was made last. The log is read beside the test, and is whole once a later request stands in it.
+    pub async fn asked_since(&self, client: &Client, first: &str) -> Vec<String> {
+        let later = format!("{}/asked/later:1", self.host).parse().unwrap();
+        assert!(client.find_manifest(&later).await.unwrap().is_none());
+        let mut asked = eventually(PATIENCE, || {
+            let requests = self.requests();
+            let end = requests.iter().position(|line| line.contains("/asked/later/"))?;
+            Some(requests[..end].to_vec())
+        });
+        let start = asked.iter().rposition(|line| line == first).expect("it was asked");
+        asked.split_off(start)
     }
 
     pub fn repository(&self, path: &str) -> Repository {
