@@ -1,7 +1,7 @@
 //! Reading tokens back: of either form, verified, and alive by the one function that says so.
 //!
-//! What was read of a token is remembered while the tenant's epoch stands still: everything that can end a token moves the epoch, and its own end is looked at every
-//! time.
+//! What was read of a token is remembered while the tenant's epoch stands still: everything that can end a token moves the
+//! epoch, and its own end is looked at every time.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,8 +16,12 @@ use store::standing::HangsOn;
 use super::refusal::{Answered, Refused};
 use super::site::Site;
 use super::tokens::claims_cell;
-use super::{CAPACITY, Kind, Oidc, bearer_hash, jws, on_behalf};
+use super::{Kind, Oidc, bearer_hash, jws, on_behalf};
 use crate::freshness::Stand;
+
+/// Tokens remembered at most; beyond it the memory starts anew. Each takes 3 kB with its answer: what is alive may take
+/// 120 MiB, and a token that is read again costs a look into the database.
+const REMEMBERED: usize = 16_384;
 
 /// A token that was alive when it was read.
 pub struct Known {
@@ -45,7 +49,7 @@ impl Oidc {
         self.must_live(site, &claims).await?;
         let known = Arc::new(Known { claims, tenant: site.tenant(), stand, introspection: OnceLock::new() });
         if let Ok(mut all) = self.known.write() {
-            if all.len() >= CAPACITY {
+            if all.len() >= REMEMBERED {
                 all.clear();
             }
             all.insert(key, Arc::clone(&known));
