@@ -19,8 +19,8 @@ use super::tokens::claims_cell;
 use super::{Kind, Oidc, bearer_hash, jws, on_behalf};
 use crate::freshness::Stand;
 
-/// Tokens remembered at most; beyond it the memory starts anew. Each takes 3 kB with its answer: what is alive may take
-/// 120 MiB, and a token that is read again costs a look into the database.
+/// Tokens remembered at most; beyond it the memory starts anew. Each takes a kilobyte with its answer; one that is forgotten costs
+/// a look into the database.
 const REMEMBERED: usize = 16_384;
 
 /// A token that was alive when it was read.
