@@ -13,36 +13,28 @@ PINNED=("$SOURCES/package.json" "$SOURCES/package-lock.json" "$SOURCES/requireme
 PEERS=$(scripts/peers.sh)
 
 # Another recipe, another list of versions or another runtime is another folder.
-CLIENTS=$TOOLS/clients-$({ cat scripts/fetch.sh scripts/clients.sh "${PINNED[@]}" && echo "$PEERS"; } | sha256sum | cut -c 1-16)
-FOLDER=$CLIENTS
+FOLDER=$TOOLS/clients-$({ cat scripts/fetch.sh scripts/clients.sh "${PINNED[@]}" && echo "$PEERS"; } | sha256sum | cut -c 1-16)
 
 main() {
-    mkdir -p "$CLIENTS/bin"
+    mkdir -p "$FOLDER/bin"
     # Two runs at once would unpack into each other.
-    exec 9>"$CLIENTS/lock"
+    exec 9>"$FOLDER/lock"
     flock 9
     once npm install_npm
     once index install_index
-    echo "$CLIENTS"
+    echo "$FOLDER"
 }
 
-# The libraries as locked, without running what they would like to run.
 install_npm() {
-    local npm
-    npm=$("$PEERS/bin/node" -p 'require("path").resolve(process.execPath, "../../lib/node_modules/npm/bin/npm-cli.js")')
-    cp "${PINNED[@]}" "$CLIENTS/"
-    (cd "$CLIENTS" && "$PEERS/bin/node" "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    unpack_npm "${PINNED[@]}"
     # ML-DSA is what these programs are here for, and Node calls it experimental at every start.
-    printf '#!/bin/sh\nexec %s --disable-warning=ExperimentalWarning --import %s "$@"\n' \
-        "$PEERS/bin/node" "$CLIENTS/libraries.mjs" >"$CLIENTS/bin/node"
-    chmod +x "$CLIENTS/bin/node"
+    export_command node "$PEERS/bin/node" --disable-warning=ExperimentalWarning --import "$FOLDER/libraries.mjs"
 }
 
 install_index() {
-    python3 -m venv --clear "$CLIENTS/venv"
-    "$CLIENTS/venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$SOURCES/requirements.txt"
-    printf '#!/bin/sh\nexec %s -B "$@"\n' "$CLIENTS/venv/bin/python" >"$CLIENTS/bin/python"
-    chmod +x "$CLIENTS/bin/python"
+    python3 -m venv --clear "$FOLDER/venv"
+    "$FOLDER/venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$SOURCES/requirements.txt"
+    export_command python "$FOLDER/venv/bin/python" -B
 }
 
 main

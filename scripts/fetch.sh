@@ -48,6 +48,15 @@ mirror() {
         awk -v codename="$codename" '$2 == codename && $3 == "main" { print $1; found = 1; exit } END { exit !found }'
 }
 
+# unpack_npm FILE...: the libraries of a package.json and its lock, as locked, without running what they would like to run. Node is
+# that of scripts/peers.sh, whose folder stands in PEERS.
+unpack_npm() {
+    local npm
+    npm=$("$PEERS/bin/node" -p 'require("path").resolve(process.execPath, "../../lib/node_modules/npm/bin/npm-cli.js")')
+    cp "$@" "$FOLDER/"
+    (cd "$FOLDER" && "$PEERS/bin/node" "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+}
+
 # wrap NAME PATH: a command that runs the unpacked program with the loader and the libraries it came with.
 wrap() {
     export_command "$1" "$(with_its_libraries)" "$FOLDER/debian/$2"

@@ -29,12 +29,8 @@ main() {
     echo "$FOLDER"
 }
 
-# The libraries as locked, without running what they would like to run.
 install_npm() {
-    local npm
-    npm=$("$PEERS/bin/node" -p 'require("path").resolve(process.execPath, "../../lib/node_modules/npm/bin/npm-cli.js")')
-    cp "${PINNED[@]}" "$FOLDER/"
-    (cd "$FOLDER" && "$PEERS/bin/node" "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    unpack_npm "${PINNED[@]}"
     export_command node "env NODE_PATH=$FOLDER/node_modules" "$PEERS/bin/node"
 }
 
