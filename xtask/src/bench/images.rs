@@ -20,6 +20,8 @@ use super::process::{release, scratch};
 use super::{SERVER_CORE, wanted};
 use crate::workspace;
 
+/// The cosigns that ours is measured against.
+const COSIGNS: [&str; 2] = ["cosign3", "cosign2"];
 const START: Duration = Duration::from_secs(30);
 
 /// Fetches and builds the foreign programs before anything is pinned to one core: from nothing that takes minutes.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::super::{verdict, wanted};
-use super::{Bed, Kind, milliseconds, timed};
+use super::{Bed, COSIGNS, Kind, milliseconds, timed};
 
 pub const NAME: &str = "gate";
 
@@ -16,7 +16,6 @@ const LATENCY: Duration = Duration::from_millis(5);
 const SHARE_AT_MOST: f64 = 0.1;
 /// In each the gate looks at all images, and each cosign at its share of them: together the rounds are all.
 const ROUNDS: usize = 4;
-const COSIGNS: [&str; 2] = ["cosign3", "cosign2"];
 
 pub fn run(rows: &[&str]) -> Result<()> {
     if !wanted(rows, NAME) {

@@ -8,14 +8,13 @@ use anyhow::{Context, Result};
 use super::super::process::{Running, credentials};
 use super::super::{verdict, wanted};
 use super::way::Way;
-use super::{Bed, Kind, milliseconds, timed};
+use super::{Bed, COSIGNS, Kind, milliseconds, timed};
 
 pub const NAME: &str = "signing";
 
 const ROUND_TRIPS_AT_MOST: usize = 2;
 const SHARE_AT_MOST: f64 = 0.5;
 const IMAGES: usize = 11;
-const COSIGNS: [&str; 2] = ["cosign3", "cosign2"];
 
 pub fn run(rows: &[&str]) -> Result<()> {
     if !wanted(rows, NAME) {
