@@ -72,7 +72,7 @@ async fn end(inputs: &EndInputs, client: &sdk::Client, printer: &mut Printer) ->
         Person::Own(id) => client.withdraw_user_grant(id, inputs.grant).await?,
         Person::EndUser { app, id } => client.withdraw_end_user_grant(app, id, inputs.grant).await?,
     }
-    let (Person::Own(id) | Person::EndUser { id, .. }) = person;
+    let id = person.id();
     let done = json!({ "id": id, "grant": inputs.grant, "ended": true });
     printer.body(&done, |_| format!("ended grant {} of {id}", inputs.grant))
 }

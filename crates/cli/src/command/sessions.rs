@@ -83,7 +83,7 @@ async fn end(inputs: &EndInputs, client: &sdk::Client, printer: &mut Printer) ->
         (Person::EndUser { app, id }, None) => client.sign_out_end_user(app, id).await?,
         (Person::EndUser { app, id }, Some(session)) => client.sign_out_end_user_session(app, id, session).await?,
     }
-    let (Person::Own(id) | Person::EndUser { id, .. }) = person;
+    let id = person.id();
     let which = inputs.session.map_or_else(|| "every session".to_owned(), |session| format!("session {session}"));
     let done = json!({ "id": id, "session": inputs.session, "ended": true });
     printer.body(&done, |_| format!("ended {which} of {id}"))

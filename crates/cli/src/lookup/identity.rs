@@ -17,6 +17,15 @@ pub enum Person {
     EndUser { app: Uuid, id: Uuid },
 }
 
+impl Person {
+    /// Whoever it is.
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Own(id) | Self::EndUser { id, .. } => id,
+        }
+    }
+}
+
 /// An application by id, client id or name.
 pub async fn application(client: &sdk::Client, reference: &str) -> Result<Application, Failure> {
     if let Ok(id) = reference.parse() {

@@ -52,8 +52,7 @@ pub async fn remove(inputs: &RemoveInputs, client: &sdk::Client, printer: &mut P
         Person::Own(id) => client.remove_user_factors(id).await?,
         Person::EndUser { app, id } => client.remove_end_user_factors(app, id).await?,
     }
-    let (Person::Own(id) | Person::EndUser { id, .. }) = person;
-    printer.done(id, "removed")
+    printer.done(person.id(), "removed")
 }
 
 /// Reads how everybody signs in where an application says nothing, or changes it.
