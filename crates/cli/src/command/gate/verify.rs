@@ -11,7 +11,6 @@ use artifact::gate::text::Explain;
 use artifact::gate::ticket::Ticket;
 use artifact::gate::{Checked, Gate, Unfound, junit, listing, sarif, text};
 use artifact::policy::{Effect, Environment, Policy};
-use artifact::reference::Repository;
 use artifact::registry::{Client, Options};
 use artifact::versions::{Entry, Versions};
 use clap::Args;
@@ -22,7 +21,7 @@ use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::key_source::KeySource;
 use crate::print::{Printer, warn};
-use crate::registry_access::{AccessInputs, evidence_repository};
+use crate::registry_access::AccessInputs;
 use crate::session::{Session, variable};
 
 #[derive(Args)]
@@ -64,9 +63,6 @@ pub struct VerifyInputs {
     /// Seconds for all of it; what nobody has answered by then is unreachable
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     time_limit: u32,
-    /// Where the signatures and attestations lie when it is not the images' own repositories; otherwise COSIGN_REPOSITORY
-    #[arg(long, value_name = "REPOSITORY")]
-    evidence_repository: Option<Repository>,
     #[command(flatten)]
     access: AccessInputs,
 }
@@ -123,7 +119,7 @@ pub async fn verify(inputs: VerifyInputs, session: &Session, printer: &mut Print
     };
 
     let client = client(&inputs, &policy, &versions)?;
-    let evidence = evidence_repository(inputs.evidence_repository.as_ref())?;
+    let evidence = inputs.access.evidence()?;
     let source = Source { client: &client, policy: &policy, environment, evidence: evidence.as_ref(), now };
     let checked = check(&source, versions.entries(), &inputs).await;
     if let Some(keys) = &verdict_keys {
@@ -194,8 +190,7 @@ fn tell_of_ticket(report: &Report) {
 
 fn client(inputs: &VerifyInputs, policy: &Policy, versions: &Versions) -> Result<Client, Failure> {
     // The password is for the registries of the file, and where the policy says that they answer.
-    let evidence = inputs.evidence_repository.iter();
-    let repositories = versions.entries().iter().map(|entry| entry.reference.repository()).chain(evidence);
+    let repositories = versions.entries().iter().map(|entry| entry.reference.repository());
     let registries = repositories.flat_map(|repository| {
         let endpoint = policy.endpoint(repository).map(|endpoint| endpoint.host.as_str());
         [Some(repository.registry()), endpoint].into_iter().flatten()

@@ -6,7 +6,7 @@ use artifact::registry::{Client, Options};
 use clap::Args;
 
 use crate::failure::Failure;
-use crate::registry_access::{AccessInputs, evidence_repository};
+use crate::registry_access::AccessInputs;
 
 /// How registries are spoken to.
 #[derive(Args, Clone)]
@@ -16,13 +16,10 @@ pub struct RegistryInputs {
     /// Speak without encryption to this registry (host:port); this machine is always spoken to so
     #[arg(long, value_name = "HOST")]
     danger_plain_registry: Vec<String>,
-    /// Where the signatures and attestations lie when it is not the image's own repository; otherwise COSIGN_REPOSITORY
-    #[arg(long, value_name = "REPOSITORY")]
-    evidence_repository: Option<Repository>,
 }
 
 impl RegistryInputs {
-    /// A client. The credentials that were typed are for the registries of `references`, and for no other.
+    /// A client. The credentials that were typed are for the registries of `references` and of the evidence.
     pub fn client<'r>(&self, references: impl IntoIterator<Item = &'r Repository>) -> Result<Client, Failure> {
         let plain = self.danger_plain_registry.iter();
         let options = plain.fold(Options::default(), |options, host| options.with_danger_plain_http(host));
@@ -37,7 +34,7 @@ impl RegistryInputs {
 
     /// The same image with its evidence where it was said to lie.
     pub fn with_evidence(&self, image: Image) -> Result<Image, Failure> {
-        Ok(match evidence_repository(self.evidence_repository.as_ref())? {
+        Ok(match self.access.evidence()? {
             Some(repository) => image.with_evidence_in(repository),
             None => image,
         })
