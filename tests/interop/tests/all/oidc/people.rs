@@ -139,17 +139,14 @@ fn consent_is_asked_once_and_can_be_refused() {
     let consent = sent(&visitor.sign_in(&page, ADA, PASSWORD));
     assert!(consent.starts_with("/consent?"), "{consent}");
     let shown = visitor.get(&consent).expect(200);
-    let (token, interaction) = (hidden(&shown, "token"), hidden(&shown, "interaction"));
+    let interaction = hidden(&shown, "interaction");
     let fields = [("interaction", interaction.as_str()), ("answer", "no")];
     assert_eq!(visitor.post("/consent", &fields).status, 403, "a form without its token");
-    let no = [("interaction", interaction.as_str()), ("answer", "no"), ("token", token.as_str())];
-    assert!(sent(&visitor.post("/consent", &no)).contains("error=access_denied"));
+    assert!(sent(&visitor.answer(&shown, "no")).contains("error=access_denied"));
 
     let consent = visitor.authorize(&app, &[]);
     let shown = visitor.get(&consent).expect(200);
-    let (token, interaction) = (hidden(&shown, "token"), hidden(&shown, "interaction"));
-    let yes = [("interaction", interaction.as_str()), ("answer", "yes"), ("token", token.as_str())];
-    assert!(sent(&visitor.post("/consent", &yes)).contains("code="));
+    assert!(sent(&visitor.answer(&shown, "yes")).contains("code="));
     assert!(visitor.authorize(&app, &[]).contains("code="), "asked twice");
     assert!(visitor.authorize(&app, &[("prompt", "consent")]).starts_with("/consent?"));
 }

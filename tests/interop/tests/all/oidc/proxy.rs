@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::place::Place;
 use super::provider::Provider;
-use super::visitor::{CALLBACK, PASSWORD, Visitor, hidden, parameter, sent};
+use super::visitor::{CALLBACK, PASSWORD, Visitor, parameter, sent};
 use crate::client::{Answer, Client};
 use crate::installation::{Engine, Installation};
 use crate::mesh::tools::tool;
@@ -69,9 +69,7 @@ fn consent_account_and_logout_pass_nginx_with_default_buffers() {
     assert!(consent.starts_with("/consent?"), "{consent}");
     let shown = visitor.get(&consent).expect(200);
     assert!(shown.header("server").is_some_and(|server| server.starts_with("nginx")));
-    let (token, interaction) = (hidden(&shown, "token"), hidden(&shown, "interaction"));
-    let yes = [("interaction", interaction.as_str()), ("answer", "yes"), ("token", token.as_str())];
-    let code = parameter(&sent(&visitor.post("/consent", &yes)), "code");
+    let code = parameter(&sent(&visitor.answer(&shown, "yes")), "code");
     let tokens = provider.redeem(&app, &code).expect(200).json();
     let access = tokens["access_token"].as_str().unwrap();
     asked(&provider.admin(), &format!("Bearer {access}")).expect(200);

@@ -113,6 +113,12 @@ impl<'p> Visitor<'p> {
         self.post(place, &[("interaction", &interaction), ("email", email), ("password", password)])
     }
 
+    /// Answers on the page that asks for consent. Answers with the answer.
+    pub fn answer(&self, shown: &Answer, answer: &str) -> Answer {
+        let (token, interaction) = (hidden(shown, "token"), hidden(shown, "interaction"));
+        self.post("/consent", &[("interaction", &interaction), ("answer", answer), ("token", &token)])
+    }
+
     /// The whole way to a code, for an application that asks nobody.
     pub fn code(&self, app: &App, email: &str) -> String {
         let page = self.authorize(app, &[]);
