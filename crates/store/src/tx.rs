@@ -136,7 +136,7 @@ impl<'c> Tx<'c> {
         Ok(self.bumped)
     }
 
-    /// On SQLite the writer rolls back to its savepoint.
+    /// On SQLite the writer rolls back.
     pub(crate) async fn abandon(self) -> Result<()> {
         match self.side {
             Side::Lite(_) => Ok(()),
