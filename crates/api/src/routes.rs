@@ -260,6 +260,20 @@ pub fn all() -> impl Iterator<Item = &'static Route> {
     vault.into_iter().chain(identity).flatten()
 }
 
+/// Areas that are ways to the platform, and nothing that it is there for.
+const NO_FEATURES: [&str; 3] = ["health", "operator", "aliases"];
+
+/// What the platform offers: the product areas of its routes, in the order of the document.
+pub fn features() -> Vec<&'static str> {
+    let mut features = Vec::new();
+    for route in all() {
+        if !features.contains(&route.tag) && !NO_FEATURES.contains(&route.tag) {
+            features.push(route.tag);
+        }
+    }
+    features
+}
+
 const fn schema<T: JsonSchema>() -> SchemaFn {
     subschema::<T>
 }
@@ -319,6 +333,15 @@ mod tests {
                 assert!(scope.parse::<domain::scope::Scopes>().is_ok(), "{scope}");
             }
         }
+    }
+
+    #[test]
+    fn every_area_is_a_feature_once() {
+        let features = features();
+        for offered in ["secrets", "keys", "encryption", "certificates", "identity", "gate", "audit"] {
+            assert_eq!(features.iter().filter(|feature| **feature == offered).count(), 1, "{offered}");
+        }
+        assert!(!features.contains(&"health"));
     }
 
     #[test]

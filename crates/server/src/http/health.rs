@@ -80,12 +80,11 @@ fn healthy(now: Timestamp, environment: &str) -> Health {
 pub struct Environment(pub Arc<str>);
 
 async fn version() -> Answer {
-    let features = ["secrets", "keys", "encryption", "transit", "share-links", "qrng", "audit"];
     let version = Version {
         version: VERSION.to_owned(),
         build: Some(VERSION.to_owned()),
         commit: COMMIT.map(str::to_owned),
-        features: features.map(str::to_owned).to_vec(),
+        features: api::routes::features().into_iter().map(str::to_owned).collect(),
     };
     Reply::json(StatusCode::OK, Casing::Camel, &version)
 }

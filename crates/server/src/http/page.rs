@@ -40,6 +40,7 @@ async fn page(
         .replace("{{version}}", VERSION)
         .replace("{{seal}}", seal.method())
         .replace("{{environment}}", &escaped(&environment.0))
+        .replace("{{features}}", &api::routes::features().join(", "))
         .replace("{{time}}", &to_the_second(origin.now));
     Reply::raw("text/html; charset=utf-8", filled)
         .status(status)
