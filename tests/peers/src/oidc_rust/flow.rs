@@ -17,8 +17,7 @@ use crate::person::{Login, Person, parameter};
 use crate::place::{Checks, Place};
 
 /// An application that knows where to authorize, to introspect, and maybe all else.
-type Relying =
-    CoreClient<EndpointSet, EndpointNotSet, EndpointSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+type Relying = CoreClient<EndpointSet, EndpointNotSet, EndpointSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
 /// What a sign-in gave, and what it was asked with.
 struct SignedIn {
@@ -35,7 +34,8 @@ pub async fn run(place: &Place) -> Result<Checks> {
     let given = signed_in(place, &relying, "classical", person, &http).await;
     let Some(given) = checks.note("a code becomes tokens", given) else { return Ok(checks) };
     checks.note("the ID token is of ES256, and about this sign-in", is_verified(&relying, &given));
-    checks.note("for another application or another nonce it is refused", is_for_nobody_else(place, &given, &http).await);
+    checks
+        .note("for another application or another nonce it is refused", is_for_nobody_else(place, &given, &http).await);
     checks.note("userinfo is about the same person", is_about(&relying, &given, person, &http).await);
     checks.note("a refresh gives others, and the spent one none", refreshes(&relying, &given, &http).await);
     checks.note("tokens of ML-DSA are refused", is_closed(place, &http).await);
