@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::background::Background;
 use crate::epoch::Epochs;
 use crate::error::{Error, Result};
 use crate::postgres;
@@ -32,6 +33,7 @@ pub(crate) struct Db {
     pub(crate) engine: Arc<Engine>,
     counts: Arc<Mutex<BTreeMap<&'static str, Counts>>>,
     epochs: Epochs,
+    background: Background,
 }
 
 pub(crate) enum Engine {
@@ -47,8 +49,13 @@ pub(crate) enum Attempt<T> {
 }
 
 impl Db {
-    pub fn new(engine: Engine, epochs: &Epochs) -> Self {
-        Self { engine: Arc::new(engine), counts: Arc::default(), epochs: epochs.clone() }
+    pub fn new(engine: Engine, epochs: &Epochs, background: &Background) -> Self {
+        Self {
+            engine: Arc::new(engine),
+            counts: Arc::default(),
+            epochs: epochs.clone(),
+            background: background.clone(),
+        }
     }
 
     pub async fn read(&self, statement: Stmt) -> Result<Vec<Row>> {
@@ -65,18 +72,17 @@ impl Db {
         }
     }
 
-    /// As [`Db::scan`] for long rows: each is read as soon as it is there where the engine can, on a blocking thread.
+    /// As [`Db::scan`] for long rows that no request waits for: each is read as soon as it is there where the engine can.
     pub async fn scan_each<T: Send + 'static>(
         &self,
         statement: Stmt,
         read: impl FnMut(Row) -> Result<T> + Send + 'static,
     ) -> Result<Vec<T>> {
         match &*self.engine {
-            Engine::Lite(file) => file.scan_each(statement, read).await,
+            Engine::Lite(file) => self.background.run(file.scan_each(statement, read).await?).await?,
             Engine::Pg(database) => {
                 let rows = database.scan(&statement).await?;
-                let read = move || rows.into_iter().map(read).collect();
-                tokio::task::spawn_blocking(read).await.map_err(Error::other)?
+                self.background.run(move || rows.into_iter().map(read).collect()).await?
             }
         }
     }

@@ -49,7 +49,7 @@ impl File {
         place::create_file(path)?;
         let connection = connection::writer(path, shape.durability, shape.writer_cache_kib)?;
         let (dirty, checkpoints) = checkpoint::spawn(path)?;
-        let (writer, writes) = writer::spawn(connection, path, shape.waking, dirty, Arc::clone(lock))?;
+        let (writer, writes) = writer::spawn(connection, path, shape, dirty, Arc::clone(lock))?;
         let cache_kib = shape.reader_cache_kib;
         Ok(Self {
             path: path.to_path_buf(),
@@ -70,22 +70,21 @@ impl File {
         tokio::task::spawn_blocking(move || reader.rows(&statement)).await.map_err(Error::other)?
     }
 
-    /// The same with each row read as soon as it is there, so that long ones are never in memory together.
+    /// A listing for another thread to make, with each row read as soon as it is there, so that long ones are never in memory together.
     pub async fn scan_each<T: Send + 'static>(
         &self,
         statement: Stmt,
         mut read: impl FnMut(Row) -> Result<T> + Send + 'static,
-    ) -> Result<Vec<T>> {
+    ) -> Result<impl FnOnce() -> Result<Vec<T>> + Send + 'static> {
         let mut reader = self.scanners.take().await?;
-        let scan = move || {
+        Ok(move || {
             let mut out = Vec::new();
             reader.each_row(&statement, &mut |row| {
                 out.push(read(row)?);
                 Ok(())
             })?;
             Ok(out)
-        };
-        tokio::task::spawn_blocking(scan).await.map_err(Error::other)?
+        })
     }
 
     #[cfg(feature = "test-util")]

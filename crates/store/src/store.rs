@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::background::Background;
 use crate::db::{Db, Engine, Isolation};
 use crate::epoch::Epochs;
 use crate::error::{Error, Result};
@@ -26,6 +27,7 @@ pub struct Store {
     /// The audit index, rebuildable: a third file on SQLite, the same database on PostgreSQL.
     pub(crate) index: Db,
     epochs: Epochs,
+    background: Background,
 }
 
 #[derive(Clone, Debug)]
@@ -81,13 +83,9 @@ impl Store {
             Ok((open("qapi.db", main)?, open("audit.db", lane)?, open("audit_index.db", index)?))
         });
         let (main, lane, index) = opened.await.map_err(Error::other)??;
-        let epochs = Epochs::alone();
-        Ok(Self {
-            main: Db::new(Engine::Lite(main), &epochs),
-            lane: Db::new(Engine::Lite(lane), &epochs),
-            index: Db::new(Engine::Lite(index), &epochs),
-            epochs,
-        })
+        let (epochs, background) = (Epochs::alone(), Background::start()?);
+        let db = |file| Db::new(Engine::Lite(file), &epochs, &background);
+        Ok(Self { main: db(main), lane: db(lane), index: db(index), epochs, background })
     }
 
     /// Connects to a database and checks that it keeps what it confirms. Nothing is migrated.
@@ -95,9 +93,10 @@ impl Store {
         let target = Arc::new(Target::parse(url, options.danger_plaintext_database)?);
         let main = Database::open(Arc::clone(&target), options.shared, options.pool).await?;
         let lane = Database::open(target, 1, 1).await?;
-        let epochs = Epochs::polled();
-        let main = Db::new(Engine::Pg(main), &epochs);
-        Ok(Self { index: main.clone(), main, lane: Db::new(Engine::Pg(lane), &epochs), epochs })
+        let (epochs, background) = (Epochs::polled(), Background::start()?);
+        let db = |database| Db::new(Engine::Pg(database), &epochs, &background);
+        let (main, lane) = (db(main), db(lane));
+        Ok(Self { index: main.clone(), main, lane, epochs, background })
     }
 
     /// Reads one moment of the database by key: inline on SQLite, pipelined on PostgreSQL.
@@ -148,6 +147,11 @@ impl Store {
     /// The epochs of the tenants, which say what may be cached. Somebody has to run [`Epochs::follow`].
     pub fn epochs(&self) -> &Epochs {
         &self.epochs
+    }
+
+    /// Computes what no request waits for, behind everything else.
+    pub async fn in_background<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        self.background.run(job).await
     }
 
     /// Whether other processes may be writing to the same database.

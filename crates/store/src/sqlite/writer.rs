@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Lock;
-use super::bell::{Bell, LastRing, Waking};
+use super::bell::{Bell, LastRing};
 use super::checkpoint::{self, Dirty};
 use super::connection::into_error;
 use super::job::{Job, Ran, Task};
+use super::{Durability, Lock, Shape};
+use crate::background::give_way;
 use crate::error::{Error, Result};
 use crate::tx::{BoxFuture, Tx};
 
@@ -25,7 +26,6 @@ const GROUP: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A passive checkpoint never empties the log under a steady writer; past this size the writer starts it over itself.
 const LOG_CAP: u64 = 64 << 20;
-const OPTIMIZE_EVERY: Duration = Duration::from_secs(3600);
 const LOG_STEP: u64 = 16 << 20;
 
 pub(super) struct Handle {
@@ -82,26 +82,30 @@ impl Handle {
 pub(super) fn spawn(
     connection: Connection,
     path: &Path,
-    waking: Waking,
+    shape: Shape,
     dirty: Dirty,
     lock: Arc<Lock>,
 ) -> Result<(Handle, JoinHandle<()>)> {
     let (queue, jobs) = mpsc::channel(QUEUE);
     let read_only = Arc::new(AtomicBool::new(false));
-    let bell = Bell::new(waking);
+    let bell = Bell::new(shape.waking);
     let writer = Writer {
         bell: Arc::clone(&bell),
         connection,
         log: log_path(path),
         cap: LOG_CAP,
-        optimized: Instant::now(),
         dirty,
         read_only: Arc::clone(&read_only),
         _lock: lock,
     };
     let thread = std::thread::Builder::new()
         .name("sqlite-writer".into())
-        .spawn(move || writer.run(jobs))
+        .spawn(move || {
+            if shape.durability == Durability::Rebuildable {
+                give_way();
+            }
+            writer.run(jobs);
+        })
         .map_err(Error::unavailable)?;
     Ok((Handle { queue, _last: LastRing(Arc::clone(&bell)), bell, read_only }, thread))
 }
@@ -111,7 +115,6 @@ struct Writer {
     connection: Connection,
     log: PathBuf,
     cap: u64,
-    optimized: Instant,
     dirty: Dirty,
     read_only: Arc<AtomicBool>,
     _lock: Arc<Lock>,
@@ -137,7 +140,7 @@ impl Writer {
                 Message::Close(done) => closing = Some(done),
             }
         }
-        if let Err(error) = self.connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)") {
+        if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
             tracing::debug!(%error, "the log was not emptied at the end; the next start will");
         }
         drop(self);
@@ -161,7 +164,6 @@ impl Writer {
         self.commit(group);
         self.renew_log();
         self.cap_log();
-        self.optimize();
         jobs
     }
 
@@ -249,16 +251,6 @@ impl Writer {
     fn trip_on(&self, error: &Error) {
         if matches!(error, Error::Unavailable(_) | Error::Corrupt(_)) {
             self.fail(error);
-        }
-    }
-
-    /// Keeps the statistics of the query planner in step with the tables.
-    fn optimize(&mut self) {
-        if self.optimized.elapsed() > OPTIMIZE_EVERY {
-            self.optimized = Instant::now();
-            if let Err(error) = self.connection.execute_batch("PRAGMA optimize") {
-                tracing::warn!(%error, "the statistics were not renewed");
-            }
         }
     }
 

@@ -59,7 +59,7 @@ impl Heads {
                 return Ok(());
             }
             let mut heads = std::mem::take(self);
-            let followed = tokio::task::spawn_blocking(move || {
+            let followed = core.store.in_background(move || {
                 for found in &batches {
                     match &found.batch {
                         Some(batch) => heads.follow(batch),
@@ -68,7 +68,7 @@ impl Heads {
                 }
                 heads
             });
-            *self = followed.await.map_err(|error| Problem::internal("following audit chains", error))?;
+            *self = followed.await?;
         }
     }
 
