@@ -20,6 +20,7 @@ store_suite! {
     two_movers_lose_and_double_nothing,
     the_index_finds_what_was_appended,
     the_index_can_be_rebuilt,
+    a_batch_that_was_changed_keeps_nothing_else_out_of_the_index,
     pages_of_events_that_overlap_in_time_are_the_same_as_one_sorted_list,
 }
 
@@ -241,6 +242,27 @@ async fn the_index_can_be_rebuilt(bed: Bed) {
     }
     let who = on_behalf_of_the_platform::<ReadAudit>(TenantId::from_bytes(TENANT));
     assert_eq!(bed.store.audit_count(&who, &Filter::default()).await.unwrap(), 30);
+}
+
+async fn a_batch_that_was_changed_keeps_nothing_else_out_of_the_index(bed: Bed) {
+    let mut mover = Mover::new(&bed.store, [1; 16], lanes());
+    for at in [10, 20, 30] {
+        mutate(&bed.store, at).await;
+        assert_eq!(mover.run_once().await.unwrap(), 1);
+    }
+    let changed = bed
+        .store
+        .write("change a batch", |tx| {
+            let change = sql("UPDATE audit_batch SET hash = $1 WHERE seq = 2").bind([7; 32]);
+            Box::pin(async move { tx.exec(change).await })
+        })
+        .await;
+    assert_eq!(changed.unwrap(), 1);
+    let mut expander = Expander::new(&bed.store, [1; 16]);
+    while expander.run_once().await.unwrap() > 0 {}
+    let who = on_behalf_of_the_platform::<ReadAudit>(TenantId::from_bytes(TENANT));
+    let found = bed.store.audit_events(&who, &Filter::default(), Start::Offset(0), 50).await.unwrap();
+    assert_eq!(found.iter().map(|found| found.at.millis()).collect::<Vec<_>>(), [30, 10]);
 }
 
 /// Lanes that ran side by side, requests that took seconds, and many events of one millisecond: whatever a page is asked for, it is
