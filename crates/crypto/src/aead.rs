@@ -59,21 +59,7 @@ impl MessageKeys {
         plaintext: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        out.reserve_exact(plaintext.len() + TAG_LEN);
-        let start = out.len();
-        out.extend_from_slice(plaintext);
-        let body = out.get_mut(start..).unwrap_or_default();
-        let tag = self.key()?.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), body);
-        match tag {
-            Ok(tag) => {
-                out.extend_from_slice(tag.as_ref());
-                Ok(())
-            }
-            Err(_) => {
-                out.zeroize();
-                Err(Error::Provider)
-            }
-        }
+        seal_appended(&self.key()?, nonce, aad, plaintext, out)
     }
 
     /// Opens ciphertext and tag.
@@ -85,7 +71,31 @@ impl MessageKeys {
         Ok(SecretBytes::new(std::mem::take(&mut plaintext)))
     }
 
-    fn key(&self) -> Result<LessSafeKey, Error> {
+    pub(crate) fn key(&self) -> Result<LessSafeKey, Error> {
         Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &self.0[..KEY_LEN])?))
+    }
+}
+
+/// Appends ciphertext and tag to `out`.
+pub(crate) fn seal_appended(
+    key: &LessSafeKey,
+    nonce: [u8; NONCE_LEN],
+    aad: &[u8],
+    plaintext: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    out.reserve_exact(plaintext.len() + TAG_LEN);
+    let start = out.len();
+    out.extend_from_slice(plaintext);
+    let body = out.get_mut(start..).unwrap_or_default();
+    match key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), body) {
+        Ok(tag) => {
+            out.extend_from_slice(tag.as_ref());
+            Ok(())
+        }
+        Err(_) => {
+            out.zeroize();
+            Err(Error::Provider)
+        }
     }
 }

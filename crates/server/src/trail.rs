@@ -230,7 +230,7 @@ impl Trail {
         let event = describe(scene, entry, id, outcome, error, hex::encode(personal.commitment()));
         let encode = |error| Problem::internal("writing an audit event", error);
         let sealed = serde_json::to_vec(&personal).map_err(encode)?;
-        let personal = scene.keys.cells.seal(personal_cell(&id), &sealed, &*self.entropy)?;
+        let personal = scene.keys.cells.seal_often(personal_cell(&id), &sealed, &*self.entropy)?;
         Ok((id, Draft::encode_event(&event, &personal).map_err(encode)?))
     }
 }
