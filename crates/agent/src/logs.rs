@@ -1,16 +1,20 @@
 //! Logs: one line an event, for people or for machines, on standard error.
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::prelude::*;
 
 use crate::config::{LogFormat, LogSection};
 
 /// Starts logging.
 pub fn start(section: &LogSection) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&section.level)?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
+    let wanted: Targets = section.level.parse()?;
+    let lines = layer().with_writer(std::io::stderr).with_ansi(false);
     let started = match section.format {
-        LogFormat::Text => builder.with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => tracing_subscriber::registry().with(wanted).with(lines).try_init(),
+        LogFormat::Json => {
+            tracing_subscriber::registry().with(wanted).with(lines.json().flatten_event(true)).try_init()
+        }
     };
     started.map_err(|error| anyhow::anyhow!("starting the log: {error}"))
 }

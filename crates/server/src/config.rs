@@ -173,7 +173,7 @@ struct SealSection {
 pub struct LogSection {
     /// Lines for people or JSON for machines.
     pub format: LogFormat,
-    /// A level, or directives as `tracing-subscriber` reads them.
+    /// A level, or directives of targets and levels: `info,store=debug`.
     pub level: String,
 }
 

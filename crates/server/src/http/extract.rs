@@ -11,7 +11,9 @@ use api::casing::{from_query_any_case, from_slice_noting_snake};
 use api::error::ErrorCode;
 use axum::body::Bytes;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
-use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use axum::http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
 use axum::http::request::Parts;
 use domain::authz::{Action, Authorized, authorize};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -128,15 +130,17 @@ fn origin(parts: &Parts) -> Result<Origin, Problem> {
     parts.extensions.get::<Origin>().cloned().ok_or_else(|| Problem::internal("routing", "a request without an origin"))
 }
 
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
 /// `X-Api-Key`, or the same key as a bearer token (contract 2.2). Of two credentials of one kind nobody could say which
 /// one a proxy in front has looked at, so they are none.
 fn token(headers: &HeaderMap) -> Option<&str> {
-    match only(headers, "x-api-key") {
+    match only(headers, &API_KEY) {
         Only::Absent => {}
         Only::One(key) => return key.to_str().ok(),
         Only::Several => return None,
     }
-    let Only::One(credentials) = only(headers, AUTHORIZATION.as_str()) else { return None };
+    let Only::One(credentials) = only(headers, &AUTHORIZATION) else { return None };
     // Schemes are compared without case (RFC 9110, 11.1).
     let (scheme, token) = credentials.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
@@ -148,7 +152,7 @@ enum Only<'a> {
     Several,
 }
 
-fn only<'a>(headers: &'a HeaderMap, name: &str) -> Only<'a> {
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Only<'a> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Only::Absent,
@@ -230,7 +234,7 @@ where
         let BodyLimit(limit) = BodyLimit::from_ref(state);
         let too_large = || Problem::new(ErrorCode::PayloadTooLarge, format!("The body has more than {limit} bytes."));
         let announced =
-            request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+            request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|length| length > limit) {
             return Err(too_large());
         }

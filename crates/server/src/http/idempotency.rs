@@ -11,7 +11,7 @@ use api::limits::IDEMPOTENCY_KEY_CHARS;
 use api::routes::{Method, Route, keys};
 use axum::body::Body;
 use axum::extract::{FromRequest as _, MatchedPath, Request};
-use axum::http::header::{CONTENT_TYPE, ETAG, HeaderMap, LOCATION};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, LOCATION, USER_AGENT};
 use axum::http::response::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -32,6 +32,7 @@ use crate::ctx::Ctx;
 use crate::platform::Platform;
 use crate::problem::{Outcome, Problem};
 
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// What is kept of an answer's headers.
 const KEPT_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
 /// Creates that the official SDKs repeat after a lost answer (contract 2.9). Those of secrets recognise them by themselves.
@@ -89,7 +90,7 @@ fn plan(request: &Request) -> Outcome<Option<Plan>> {
         return Ok(None);
     }
     let Some(path) = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) else { return Ok(None) };
-    let Some(header) = request.headers().get("idempotency-key") else {
+    let Some(header) = request.headers().get(IDEMPOTENCY_KEY) else {
         let repeated = REPEATED.into_iter().find(|route| route.path == path && is_official_sdk(request.headers()));
         return Ok(repeated.map(|route| Plan { route, key: None }));
     };
@@ -105,7 +106,7 @@ fn plan(request: &Request) -> Outcome<Option<Plan>> {
 }
 
 fn is_official_sdk(headers: &HeaderMap) -> bool {
-    headers.get("user-agent").is_some_and(|agent| agent.as_bytes().starts_with(b"quantumapi-"))
+    headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"quantumapi-"))
 }
 
 async fn served_once<S>(platform: Platform, plan: Plan, request: Request, inner: S) -> Outcome<Response>
@@ -189,7 +190,7 @@ fn replayed(answer: &Answered) -> Outcome<Response> {
         let (Some(name), Some(value)) = (name, value) else { return Err(broken("a header")()) };
         response.headers_mut().insert(name, value);
     }
-    response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
     Ok(response)
 }

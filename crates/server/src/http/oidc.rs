@@ -11,7 +11,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH, PRAGMA, REFERRER_POLICY};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::authz::ManageTokens;
@@ -110,7 +110,7 @@ async fn jwks(State(oidc): Service, Visitor(site): Visitor, headers: HeaderMap) 
 fn published(body: String, etag: Option<&str>) -> Response {
     let mut answer = Response::new(body.into());
     let headers = answer.headers_mut();
-    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Ok(value) = HeaderValue::from_str(&format!("public, max-age={MAX_AGE_S}")) {
         headers.insert(CACHE_CONTROL, value);
     }
@@ -184,8 +184,8 @@ fn private_json(body: Bytes) -> Response {
 
 fn uncached(mut answer: Response) -> Response {
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer.headers_mut().insert("pragma", HeaderValue::from_static("no-cache"));
-    answer.headers_mut().insert("referrer-policy", HeaderValue::from_static("no-referrer"));
+    answer.headers_mut().insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    answer.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     answer
 }
 

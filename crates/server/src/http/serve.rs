@@ -12,7 +12,9 @@ use api::casing::Casing;
 use api::error::ErrorCode;
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER};
+use axum::http::header::{
+    ALLOW, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::request::Parts;
 use axum::http::{Request, Response, Version};
 use crypto::entropy::EntropyPool;
@@ -95,6 +97,12 @@ impl Caller {
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long open requests may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Headers of ours: as texts they would be read and hashed anew for every request.
+const CASING: HeaderName = HeaderName::from_static("x-quantumapi-casing");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const RATE_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RATE_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 /// The longest part of a user agent that is kept.
 const USER_AGENT_MAX: usize = 200;
 
@@ -257,12 +265,13 @@ fn routed(router: Router, request: Request<Body>) -> impl Future<Output = Respon
 fn origin(service: &Service, address: IpAddr, headers: &HeaderMap) -> Origin {
     let mut id = [0; 16];
     service.entropy.fill(&mut id);
-    let user_agent = headers.get("user-agent").and_then(|value| value.to_str().ok());
-    let user_agent = user_agent.map(|text| text.chars().take(USER_AGENT_MAX).collect::<String>());
+    let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    // A header that is text is ASCII.
+    let user_agent = user_agent.map(|text| text.get(..USER_AGENT_MAX).unwrap_or(text));
     Origin {
         request_id: RequestId::from_random(id),
         address: address.to_canonical(),
-        casing: casing(service.casing, user_agent.as_deref(), headers),
+        casing: casing(service.casing, user_agent, headers),
         snake_body: Arc::default(),
         user_agent: user_agent.map(Into::into),
         now: clock::now(),
@@ -273,7 +282,7 @@ fn origin(service: &Service, address: IpAddr, headers: &HeaderMap) -> Origin {
 
 /// Who needs twins (rule 2), as far as the head says; a body in snake_case says it as well.
 fn casing(rule: CasingRule, user_agent: Option<&str>, headers: &HeaderMap) -> Casing {
-    let asked = headers.get("x-quantumapi-casing").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"both"));
+    let asked = headers.get(CASING).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"both"));
     let python = user_agent.is_some_and(|agent| agent.starts_with("quantumapi-python/"));
     if asked || python || rule == CasingRule::Both { Casing::Both } else { Casing::Camel }
 }
@@ -287,15 +296,15 @@ fn finish(mut answer: Response<Body>, request_id: &str, origin: &Origin) -> Resp
             answer = render(&answer, &problem, request_id, origin.casing());
         }
     }
-    answer.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(value) = HeaderValue::from_str(request_id) {
-        answer.headers_mut().insert("x-request-id", value);
+        answer.headers_mut().insert(REQUEST_ID, value);
     }
     if let Some(allowance) = origin.allowance.get() {
         let headers = answer.headers_mut();
-        headers.insert("x-ratelimit-limit", allowance.limit.into());
-        headers.insert("x-ratelimit-remaining", allowance.remaining.into());
-        headers.insert("x-ratelimit-reset", allowance.reset_s.into());
+        headers.insert(RATE_LIMIT, allowance.limit.into());
+        headers.insert(RATE_REMAINING, allowance.remaining.into());
+        headers.insert(RATE_RESET, allowance.reset_s.into());
     }
     answer
 }
@@ -324,8 +333,8 @@ fn render(answer: &Response<Body>, problem: &Problem, request_id: &str, casing: 
     }
     let mut rendered = Response::new(Body::from(body.to_string()));
     *rendered.status_mut() = answer.status();
-    if let Some(allow) = answer.headers().get("allow") {
-        rendered.headers_mut().insert("allow", allow.clone());
+    if let Some(allow) = answer.headers().get(ALLOW) {
+        rendered.headers_mut().insert(ALLOW, allow.clone());
     }
     rendered.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(seconds) = problem.retry_after_s {
