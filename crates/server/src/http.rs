@@ -13,7 +13,7 @@ mod certificates;
 mod encryption;
 mod gate_tickets;
 pub mod health;
-pub mod idempotency;
+mod idempotency;
 mod keys;
 pub mod metrics;
 mod oidc;

@@ -168,11 +168,7 @@ pub async fn run_on(platform: Platform, config: &Config, listener: TcpListener) 
             stop.clone(),
         ));
     }
-    let service = platform.service(
-        http::router(&platform).layer(http::idempotency::once(platform.clone())).with_state(platform.clone()),
-        config,
-        Transport::Plain,
-    );
+    let service = platform.service(http::router(&platform).with_state(platform.clone()), config, Transport::Plain);
     let server = tokio::spawn(serve(listener, service.clone(), stop.clone()));
     first_look(&platform.store).await;
     let https = match &config.tls {

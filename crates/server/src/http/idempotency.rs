@@ -1,16 +1,12 @@
-//! The layer that answers a repeated request with its first answer. It stands outside the handlers, which know nothing
-//! of it, and inside routing, so that it knows the route.
+//! Answering a repeated request with its first answer. It stands around the handlers, which know nothing of it.
 
-use std::convert::Infallible;
-use std::future::ready;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use api::error::ErrorCode;
 use api::limits::IDEMPOTENCY_KEY_CHARS;
-use api::routes::{Method, Route, keys};
+use api::routes::{Route, keys};
 use axum::body::Body;
-use axum::extract::{FromRequest as _, MatchedPath, Request};
+use axum::extract::{FromRequest as _, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, LOCATION, USER_AGENT};
 use axum::http::response::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -18,11 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::scope::Scopes;
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Either};
 use http_body_util::BodyExt as _;
-use tower::layer::layer_fn;
-use tower::{Layer, Service, ServiceExt as _};
 use tracing::Instrument as _;
 
 use super::extract::{RawBody, recognise};
@@ -36,109 +28,71 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// What is kept of an answer's headers.
 const KEPT_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
 /// Creates that the official SDKs repeat after a lost answer (contract 2.9). Those of secrets recognise them by themselves.
-const REPEATED: [&Route; 1] = [&keys::KEY_CREATE];
+const REPEATED: [&str; 1] = [keys::KEY_CREATE.path];
 
-/// Serves a request once. A service of its own and not a middleware function: requests that need not be served once, which are
-/// nearly all, pass without another box around their future.
-#[derive(Clone)]
-pub struct Once<S> {
-    platform: Platform,
-    inner: S,
-}
-
-/// The layer that puts [`Once`] around a route.
-pub fn once<S>(platform: Platform) -> impl Layer<S, Service = Once<S>> + Clone {
-    layer_fn(move |inner| Once { platform: platform.clone(), inner })
-}
-
-impl<S> Service<Request> for Once<S>
-where
-    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Either<S::Future, BoxFuture<'static, Result<Response, Infallible>>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
-        let plan = match plan(&request) {
-            Ok(None) => return Either::Left(self.inner.call(request)),
-            Ok(Some(plan)) => plan,
-            Err(problem) => return Either::Right(ready(Ok(problem.into_response())).boxed()),
-        };
-        let (platform, inner) = (self.platform.clone(), self.inner.clone());
-        let served = async move {
-            let served = served_once(platform, plan, request, inner).await;
-            Ok(served.unwrap_or_else(|problem| problem.into_response()))
-        };
-        Either::Right(served.boxed())
-    }
-}
-
-struct Plan {
+/// A request that is to be served once.
+pub struct Once {
     route: &'static Route,
     key: Option<String>,
 }
 
-/// Which requests are served once: those with a key, and the SDKs' creates without one.
-fn plan(request: &Request) -> Outcome<Option<Plan>> {
-    if request.method() != axum::http::Method::POST {
-        return Ok(None);
+impl Once {
+    /// Which requests are: those with a key, and the SDKs' creates without one. Nearly all are not.
+    pub fn of(route: &'static Route, request: &Request) -> Outcome<Option<Self>> {
+        if !route.takes_idempotency_key() {
+            return Ok(None);
+        }
+        let Some(header) = request.headers().get(IDEMPOTENCY_KEY) else {
+            let is_repeated = REPEATED.contains(&route.path) && is_official_sdk(request.headers());
+            return Ok(is_repeated.then_some(Self { route, key: None }));
+        };
+        let key = header.to_str().map(str::trim).unwrap_or_default();
+        if key.is_empty() || key.len() > IDEMPOTENCY_KEY_CHARS {
+            return Err(Problem::invalid(format!(
+                "Idempotency-Key has 1 to {IDEMPOTENCY_KEY_CHARS} printable characters."
+            )));
+        }
+        Ok(Some(Self { route, key: Some(key.to_owned()) }))
     }
-    let Some(path) = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) else { return Ok(None) };
-    let Some(header) = request.headers().get(IDEMPOTENCY_KEY) else {
-        let repeated = REPEATED.into_iter().find(|route| route.path == path && is_official_sdk(request.headers()));
-        return Ok(repeated.map(|route| Plan { route, key: None }));
-    };
-    let route = api::routes::all().find(|route| route.method == Method::Post && route.path == path);
-    let Some(route) = route.filter(|route| route.takes_idempotency_key()) else { return Ok(None) };
-    let key = header.to_str().map(str::trim).unwrap_or_default();
-    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_CHARS {
-        return Err(Problem::invalid(format!(
-            "Idempotency-Key has 1 to {IDEMPOTENCY_KEY_CHARS} printable characters."
-        )));
+
+    /// The first answer, or the handler's.
+    pub async fn serve<F>(
+        self,
+        platform: Platform,
+        request: Request,
+        handler: impl FnOnce(Request) -> F,
+    ) -> Outcome<Response>
+    where
+        F: Future<Output = Response> + Send + 'static,
+    {
+        let (mut parts, body) = request.into_parts();
+        let mut ctx = recognise(&parts, &platform.credentials).await?;
+        // The handler finds its caller recognised: a second look would count twice against the rate.
+        parts.extensions.insert(ctx.clone());
+        if !may(&ctx, self.route) {
+            return Ok(handler(Request::from_parts(parts, body)).await);
+        }
+        let body = RawBody::from_request(Request::from_parts(parts.clone(), body), &platform).await?.0;
+        let address = parts.uri.path_and_query().map_or("", |address| address.as_str());
+        let asked = Asked { route: self.route, key: self.key, address, body: &body };
+        let ticket = match platform.services.replays.begin(&ctx, asked).await? {
+            Begun::Again(answer) => return replayed(&answer),
+            Begun::First(ticket) => ticket,
+        };
+        if let Ticket::Stored(claim) = &ticket {
+            // What the handler changes, it changes under this claim or not at all.
+            ctx.claim = Some(Arc::clone(claim));
+            parts.extensions.insert(ctx.clone());
+        }
+        let request = Request::from_parts(parts, Body::from(body));
+        // A task of its own: a client who goes away must not leave a request half done and its key taken.
+        let served = tokio::spawn(serve(platform, ctx, self.route, ticket, handler(request)).in_current_span());
+        served.await.map_err(|error| Problem::internal("serving a request once", error))
     }
-    Ok(Some(Plan { route, key: Some(key.to_owned()) }))
 }
 
 fn is_official_sdk(headers: &HeaderMap) -> bool {
     headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"quantumapi-"))
-}
-
-async fn served_once<S>(platform: Platform, plan: Plan, request: Request, inner: S) -> Outcome<Response>
-where
-    S: Service<Request, Response = Response, Error = Infallible> + Send + 'static,
-    S::Future: Send,
-{
-    let inner = |request| inner.oneshot(request).map(|Ok(answer)| answer);
-    let (mut parts, body) = request.into_parts();
-    let mut ctx = recognise(&parts, &platform.credentials).await?;
-    ctx.origin.operation = plan.route.operation_id;
-    // The handler finds its caller recognised: a second look would count twice against the rate.
-    parts.extensions.insert(ctx.clone());
-    if !may(&ctx, plan.route) {
-        return Ok(inner(Request::from_parts(parts, body)).await);
-    }
-    let body = RawBody::from_request(Request::from_parts(parts.clone(), body), &platform).await?.0;
-    let address = parts.uri.path_and_query().map_or("", |address| address.as_str());
-    let asked = Asked { route: plan.route, key: plan.key, address, body: &body };
-    let ticket = match platform.services.replays.begin(&ctx, asked).await? {
-        Begun::Again(answer) => return replayed(&answer),
-        Begun::First(ticket) => ticket,
-    };
-    if let Ticket::Stored(claim) = &ticket {
-        // What the handler changes, it changes under this claim or not at all.
-        ctx.claim = Some(Arc::clone(claim));
-        parts.extensions.insert(ctx.clone());
-    }
-    let request = Request::from_parts(parts, Body::from(body));
-    // A task of its own: a client who goes away must not leave a request half done and its key taken.
-    let served = tokio::spawn(serve(platform, ctx, plan.route, ticket, inner(request)).in_current_span());
-    served.await.map_err(|error| Problem::internal("serving a request once", error))
 }
 
 /// Who lost the scope since must not be shown an old answer; the handler refuses them.
@@ -197,6 +151,8 @@ fn replayed(answer: &Answered) -> Outcome<Response> {
 
 #[cfg(test)]
 mod tests {
+    use api::routes::Method;
+
     use super::*;
 
     #[test]

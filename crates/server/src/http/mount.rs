@@ -1,39 +1,67 @@
 //! Mounting: a handler goes where the route table of `api` says, so that the server and the published document cannot
 //! differ.
 
+use std::future::ready;
+
 use api::routes::{Method, Route};
 use axum::Router;
 use axum::extract::Request;
 use axum::handler::Handler;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
-use tower::util::MapRequestLayer;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Either};
 
+use super::idempotency::Once;
 use crate::ctx::Origin;
+use crate::platform::Platform;
 
 /// Adds one route of the table.
-pub trait Mount<S> {
+pub trait Mount {
     /// Serves `route` with `handler`.
     #[must_use]
     fn mount<H, T>(self, route: &'static Route, handler: H) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, Platform>,
         T: 'static;
 }
 
-impl<S: Clone + Send + Sync + 'static> Mount<S> for Router<S> {
+impl Mount for Router<Platform> {
     fn mount<H, T>(self, route: &'static Route, handler: H) -> Self
     where
-        H: Handler<T, S>,
+        H: Handler<T, Platform>,
         T: 'static,
     {
-        let name_operation = move |mut request: Request| {
-            if let Some(origin) = request.extensions_mut().get_mut::<Origin>() {
-                origin.operation = route.operation_id;
-            }
-            request
+        self.route(route.path, on(filter(route.method), AtRoute { route, handler }))
+    }
+}
+
+/// A handler that knows its route. Not layers around it: each would put every request's future into one more box.
+#[derive(Clone)]
+struct AtRoute<H> {
+    route: &'static Route,
+    handler: H,
+}
+
+impl<H, T> Handler<T, Platform> for AtRoute<H>
+where
+    H: Handler<T, Platform>,
+    T: 'static,
+{
+    type Future = Either<H::Future, BoxFuture<'static, Response>>;
+
+    fn call(self, mut request: Request, platform: Platform) -> Self::Future {
+        if let Some(origin) = request.extensions_mut().get_mut::<Origin>() {
+            origin.operation = self.route.operation_id;
+        }
+        let once = match Once::of(self.route, &request) {
+            Ok(None) => return Either::Left(self.handler.call(request, platform)),
+            Ok(Some(once)) => once,
+            Err(problem) => return Either::Right(ready(problem.into_response()).boxed()),
         };
-        // Not a middleware function: that would put every request's future into one more box.
-        self.route(route.path, on(filter(route.method), handler).layer(MapRequestLayer::new(name_operation)))
+        let state = platform.clone();
+        let served = once.serve(platform, request, move |request| self.handler.call(request, state));
+        Either::Right(served.map(|served| served.unwrap_or_else(|problem| problem.into_response())).boxed())
     }
 }
 
