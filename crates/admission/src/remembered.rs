@@ -84,7 +84,7 @@ impl From<Unfound> for Failure {
     fn from(unfound: Unfound) -> Self {
         match unfound {
             Unfound::Absent(what) => Self::NotThere(what),
-            Unfound::Unreachable(why) => Self::Unreachable(why),
+            Unfound::Silent(why) | Unfound::Unreachable(why) => Self::Unreachable(why),
         }
     }
 }

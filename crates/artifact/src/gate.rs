@@ -1,9 +1,10 @@
 //! The deploy gate: every image of a versions file under a policy, and a report.
 //!
 //! How digests and evidence are found is the caller's; here each distinct reference is resolved once, the evidence of each
-//! distinct digest is looked for once, and no more than so many at a time. What cannot be found is a reason like any other, so
-//! that one registry that is down does not hide what is wrong elsewhere.
+//! distinct digest is looked for once, and of each registry no more than so many at a time. What cannot be found is a reason like
+//! any other, so that one registry that is down does not hide what is wrong elsewhere, nor takes the time of others.
 
+mod door;
 pub mod junit;
 pub mod listing;
 pub mod report;
@@ -25,13 +26,16 @@ use crate::policy::{Asked, Code, Environment, Judgement, Policy};
 use crate::reference::{Reference, Repository};
 use crate::verification::Carrier;
 use crate::versions::Entry;
+use door::Door;
 
 /// Why something was not found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unfound {
     /// The registry says that there is no such thing.
     Absent(String),
-    /// It does not answer, or not as it should; in words.
+    /// No whole answer comes, however long it is waited for; in words.
+    Silent(String),
+    /// It does not answer as it should; in words.
     Unreachable(String),
 }
 
@@ -44,7 +48,7 @@ pub struct Gate<'g> {
     pub environment: Option<&'g Environment>,
     /// Now, in Unix seconds.
     pub now: i64,
-    /// How many questions to registries are open at a time.
+    /// How many images of one registry are looked at together.
     pub at_once: usize,
 }
 
@@ -107,21 +111,31 @@ impl Gate<'_> {
         let asked = |reference: &&Reference| self.policy.judge_by_name(reference, self.environment, self.now).is_none();
         // A registry that is not allowed is not asked.
         let references: BTreeSet<&Reference> = entries.iter().map(|entry| &entry.reference).filter(asked).collect();
-        let looked = Looked::default();
-        // Each goes on by itself: a registry that is slow to say what a name leads to keeps no other image from being looked at.
-        let looking = stream::iter(references).map(|reference| {
-            let (resolving, looked, evidence) = (resolve(reference.clone()), &looked, &evidence);
-            async move {
-                let resolved = resolving.await;
-                if let Ok(digest) = &resolved {
-                    looked.once(reference.repository(), digest, evidence).await;
+        let mut registries: BTreeMap<&str, (Door, Vec<&Reference>)> = BTreeMap::new();
+        for reference in references {
+            registries.entry(reference.repository().registry()).or_default().1.push(reference);
+        }
+        let (all, resolve, evidence) = (Looked::default(), &resolve, &evidence);
+        let looked = &all;
+        // Each registry has its own places, so that one that is slow keeps nobody waiting who wants something of another.
+        let looking = registries.values().map(|(door, references)| {
+            let look = move |reference: &&Reference| {
+                let reference = (*reference).clone();
+                async move {
+                    let resolved = match reference.digest() {
+                        Some(digest) => Ok(digest.clone()),
+                        None => door.ask(|| resolve(reference.clone())).await,
+                    };
+                    if let Ok(digest) = &resolved {
+                        looked.once(reference.repository(), digest, |at, image| door.ask(|| evidence(at, image))).await;
+                    }
+                    (reference, resolved)
                 }
-                (reference.clone(), resolved)
-            }
+            };
+            stream::iter(references).map(look).buffer_unordered(self.at_once.max(1)).boxed_local()
         });
-        let resolved: BTreeMap<Reference, Result<Digest, Unfound>> =
-            looking.buffer_unordered(self.at_once.max(1)).collect().await;
-        let evidence = looked.found();
+        let resolved: BTreeMap<Reference, Result<Digest, Unfound>> = stream::select_all(looking).collect().await;
+        let evidence = all.found();
         entries.iter().map(|entry| self.judged(entry, &resolved, &evidence)).collect()
     }
 
@@ -159,7 +173,7 @@ impl Unfound {
     pub fn judgement(&self) -> Judgement {
         match self {
             Self::Absent(what) => Judgement::refused(Code::NotFound, what),
-            Self::Unreachable(what) => Judgement::refused(Code::Unreachable, what),
+            Self::Silent(what) | Self::Unreachable(what) => Judgement::refused(Code::Unreachable, what),
         }
     }
 }

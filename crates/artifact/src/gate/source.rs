@@ -96,6 +96,7 @@ fn unfound(error: &Error) -> Unfound {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     match error {
         Error::Absent(_) => Unfound::Absent(error.to_string()),
+        Error::TimedOut { .. } | Error::Unreachable { .. } => Unfound::Silent(format!("{error}{cause}")),
         other => Unfound::Unreachable(format!("{other}{cause}")),
     }
 }

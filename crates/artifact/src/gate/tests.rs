@@ -112,6 +112,68 @@ fn each_tag_and_each_digest_is_asked_for_once_and_no_stranger_at_all() {
     assert_eq!(passes, [true, true, true, true, false]);
 }
 
+/// Seconds after which a question to a registry that says nothing is given up.
+const PATIENCE_S: u64 = 120;
+
+/// Looks at images in a registry that says nothing from `silent_after` seconds on and in one that answers after a second, one
+/// of each registry at a time, and says what became of each and how many seconds had passed when the others had been answered.
+fn beside_a_silent_registry(silent_after: u64) -> (Vec<Checked>, u64, u64) {
+    let bed = Bed::new();
+    let policy = format!(
+        "version: 1\nkeys:\n  - name: release\n    purpose: signature\n    publicKey: |\n      {}\nregistries:\n  \
+        - name: a.silent.example\n  - name: registry.example\nimages:\n  - name: all\n    match: ['a.silent.example/**', 'registry.example/**']\n    require: post-quantum\n",
+        bed.signing.public_key().unwrap().to_pem().replace('\n', "\n      ")
+    );
+    let policy = Policy::parse(policy.as_bytes(), &|_| Ok(Vec::new())).unwrap();
+    let names = (1..=50).flat_map(|number| {
+        ["a.silent.example", "registry.example"].map(|host| format!("{host}-{number}: '{host}/x{number}:1'\n"))
+    });
+    let versions = Versions::parse(names.collect::<String>().as_bytes(), None).unwrap();
+    let gate = Gate { policy: &policy, environment: None, now: NOW, at_once: 1 };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (began, healthy) = (tokio::time::Instant::now(), Mutex::new(0));
+        let passed = || began.elapsed().as_secs();
+        let wait = |host: String| async move {
+            let is_silent = host == "a.silent.example" && passed() >= silent_after;
+            tokio::time::sleep(std::time::Duration::from_secs(if is_silent { PATIENCE_S } else { 1 })).await;
+            if is_silent { Err(Unfound::Silent(format!("{host} did not answer"))) } else { Ok(()) }
+        };
+        let resolve = |reference: Reference| async move {
+            wait(reference.repository().registry().to_owned()).await?;
+            Ok(Digest::of(reference.repository().path().as_bytes()))
+        };
+        let (bed, healthy_at) = (&bed, &healthy);
+        let evidence = |repository: Repository, image: Digest| async move {
+            wait(repository.registry().to_owned()).await?;
+            if repository.registry() == "registry.example" {
+                *healthy_at.lock().unwrap() = passed();
+            }
+            Ok(vec![bed.signature(&repository, &image)])
+        };
+        let checked = gate.check(versions.entries(), resolve, evidence).await;
+        (checked, *healthy.lock().unwrap(), passed())
+    })
+}
+
+#[test]
+fn a_registry_that_says_nothing_costs_its_patience_once_and_others_nothing() {
+    for (silent_after, answered) in [(0, 0), (20, 10)] {
+        let (checked, healthy, all) = beside_a_silent_registry(silent_after);
+        assert_eq!(healthy, 100, "two questions of a second for each image, one at a time");
+        assert!(all <= silent_after + PATIENCE_S + 1, "{all} s for all");
+        let passes = |host: &str| {
+            let of_host = checked.iter().filter(|image| image.entry.reference.repository().registry() == host);
+            of_host.filter(|image| image.judgement.passes()).count()
+        };
+        assert_eq!((passes("registry.example"), passes("a.silent.example")), (50, answered));
+        let refusals: Vec<_> =
+            checked.iter().flat_map(|image| &image.judgement.refusals).map(|finding| &finding.text).collect();
+        let given_up = refusals.iter().filter(|why| why.ends_with("not asked about this image any more")).count();
+        assert_eq!((refusals.len(), given_up), (50 - answered, 49 - answered), "{refusals:?}");
+    }
+}
+
 #[test]
 fn the_outcome_follows_from_the_worst_that_is_enforced() {
     let bed = Bed::new();

@@ -57,7 +57,7 @@ pub struct VerifyInputs {
     /// The status for what is not verified
     #[arg(long, value_name = "N", default_value_t = 2)]
     exit_code: u8,
-    /// Questions to registries at a time
+    /// Images of one registry that are looked at together
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u8).range(1..=128))]
     at_once: u8,
     /// Seconds for all of it; what nobody has answered by then is unreachable

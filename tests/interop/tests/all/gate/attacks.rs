@@ -153,9 +153,10 @@ async fn a_registry_that_is_slow_or_silent_holds_a_deploy_up_for_a_bounded_time_
             assert!(said.text.contains("--time-limit"), "{}", said.text);
         }
     }
-    // What was answered counts, and what was refused weighs more than what nobody answered.
+    // What was answered counts, however many wait for nothing, and what was refused weighs more than what nobody answered.
     let unsigned = scene.image("team/unsigned").await.reference();
-    let all = format!("good: '{}'\nlate: '{silent}/team/api:1'\nunsigned: '{unsigned}'\n", good.reference());
+    let late: String = (0..20).map(|number| format!("late-{number}: '{silent}/team/api:{number}'\n")).collect();
+    let all = format!("{late}good: '{}'\nunsigned: '{unsigned}'\n", good.reference());
     std::fs::write(scene.file("all.yaml"), all).unwrap();
     let mut command = qapi(&scene);
     command.args([
@@ -167,13 +168,17 @@ async fn a_registry_that_is_slow_or_silent_holds_a_deploy_up_for_a_bounded_time_
         "policy.yaml",
         "--time-limit",
         "5",
+        "--at-once",
+        "2",
         "-o",
         "json",
     ]);
     let output = run(&mut command);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let effects: Vec<_> = report["images"].as_array().unwrap().iter().map(|image| image["effect"].clone()).collect();
-    assert_eq!((output.status.code(), effects), (Some(2), vec!["allow".into(), "deny".into(), "deny".into()]));
+    let codes = |number: usize| report["images"][number]["refusals"][0]["code"].clone();
+    assert_eq!((output.status.code(), effects[20].as_str(), codes(21)), (Some(2), Some("allow"), "not-signed".into()));
+    assert!((0..20).all(|number| effects[number] == "deny" && codes(number) == "unreachable"), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
