@@ -10,7 +10,7 @@ use bed::Bed;
 use crate::binaries::root;
 use crate::guides::runnable;
 use crate::program::{both, run};
-use crate::registries::place::Kind;
+use crate::registries::place::usual;
 use crate::server::eventually;
 
 #[test]
@@ -18,7 +18,7 @@ fn the_guide_to_the_deploy_gate_runs_as_it_is_written() {
     let guide = std::fs::read_to_string(root().join("docs/guides/deploy-gate.md")).unwrap();
     let blocks = runnable(&guide);
     assert!(blocks.len() >= 9, "the guide has lost its blocks");
-    let bed = Bed::start(Kind::Cue);
+    let bed = Bed::start(usual());
     let output = run(&mut bed.shell(&blocks.join("\n")));
     assert!(output.status.success(), "{}", both(&output));
     // Issuing and taking back stand in the trail, with the reason.

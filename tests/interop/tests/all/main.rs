@@ -24,6 +24,7 @@ mod program;
 mod running;
 mod server;
 mod surface;
+mod way;
 
 mod admission;
 mod advisories;

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::binaries::binary;
 use crate::https::Authority;
-use crate::registries::place::{Kind, Place, client};
+use crate::registries::place::{Kind, Place, client, usual};
 use crate::running::Running;
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -137,12 +137,16 @@ pub struct Answered {
 
 impl Scene {
     pub fn new(seed: &str) -> Self {
+        Self::on(usual(), seed)
+    }
+
+    pub fn on(kind: Kind, seed: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let quantum_safe = Authority::new(folder.path(), "qs", Algorithm::MlDsa65);
         let classical = Authority::new(folder.path(), "classical", Algorithm::EcdsaP256);
         let scene = Self {
             keys: Keys::new(seed),
-            place: Place::start(Kind::Cue),
+            place: Place::start(kind),
             client: client(),
             folder,
             quantum_safe,
@@ -189,12 +193,21 @@ impl Scene {
 
     /// The configuration, with `more` at its end.
     pub fn config(&self, more: &str) -> PathBuf {
+        let folder = self.folder.path().display();
+        let tls = format!(
+            "certificate_file = \"{folder}/qs.pem\"\nkey_file = \"{folder}/qs.key\"\n\
+             classical_certificate_file = \"{folder}/classical.pem\"\nclassical_key_file = \"{folder}/classical.key\"\n"
+        );
+        self.config_with(&tls, more)
+    }
+
+    /// The configuration with this section of `tls`.
+    pub fn config_with(&self, tls: &str, more: &str) -> PathBuf {
         let path = self.file("admission.toml");
         let folder = self.folder.path().display();
         let text = format!(
             "[webhook]\nlisten = \"127.0.0.1:0\"\n[status]\nlisten = \"127.0.0.1:0\"\n[policy]\nfile = \"{folder}/policy.yaml\"\n\
-             [tls]\ncertificate_file = \"{folder}/qs.pem\"\nkey_file = \"{folder}/qs.key\"\n\
-             classical_certificate_file = \"{folder}/classical.pem\"\nclassical_key_file = \"{folder}/classical.key\"\n{more}"
+             [tls]\n{tls}{more}"
         );
         std::fs::write(&path, text).unwrap();
         path
@@ -206,7 +219,13 @@ impl Scene {
 
     pub fn start_with(&self, config: &Path) -> Webhook {
         let mut command = Command::new(binary("qapi-admission"));
-        command.arg("serve").arg("--config").arg(config).env_clear();
+        command.env_clear();
+        self.start_by(command, config)
+    }
+
+    /// The same by a command that was prepared.
+    pub fn start_by(&self, mut command: Command, config: &Path) -> Webhook {
+        command.arg("serve").arg("--config").arg(config);
         let running = Running::start(&mut command);
         let status = running.announced("status ");
         let address = running.announced("ready ");

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::bed::Bed;
 use crate::binaries::root;
 use crate::program::{python, run, succeed};
-use crate::registries::place::Kind;
+use crate::registries::place::usual;
 
 const XSD: &str = "import sys, lxml.etree as e
 schema = e.XMLSchema(e.parse(sys.argv[1]))
@@ -13,7 +13,7 @@ schema.assertValid(e.parse(sys.argv[2]))";
 
 #[test]
 fn sarif_and_junit_reports_are_valid_by_their_schemas() {
-    let bed = Bed::start(Kind::Cue);
+    let bed = Bed::start(usual());
     bed.prepare();
     let python = python("requirements-pipelines.txt");
     let vectors = root().join("tests/vectors/reports");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::bed::Bed;
 use crate::moved_clock::MovedClock;
 use crate::program::{both, run, succeed};
-use crate::registries::place::Kind;
+use crate::registries::place::usual;
 use crate::server::Server;
 
 /// Production with an image that nobody signed, before a gate that reaches the server or does not.
@@ -21,7 +21,7 @@ const GATE: &str = "qapi gate verify --versions report.yaml --policy policy.yaml
 
 impl Emergency {
     fn new() -> Self {
-        let bed = Bed::start(Kind::Cue);
+        let bed = Bed::start(usual());
         bed.prepare();
         std::fs::write(bed.path().join("report.yaml"), "report: '1.0'\n").unwrap();
         Self { bed }

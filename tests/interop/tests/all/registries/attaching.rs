@@ -7,7 +7,7 @@ use artifact::manifest::Content;
 use artifact::registry::Target;
 use artifact::verification::{Refusal, Requirement};
 
-use super::place::{KINDS, Kind, Place, client};
+use super::place::{Kind, Place, client, kinds};
 use super::signers::{Keys, NOW, cosign_signs, cosign_verifies, judged, skopeo_takes, verdict};
 
 /// So many at once, each with a client of its own.
@@ -18,7 +18,7 @@ async fn what_we_attach_others_and_we_ourselves_verify() {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keys::new("attach");
     keys.write(folder.path());
-    for kind in KINDS {
+    for kind in kinds() {
         let place = Place::start(kind);
         let client = client();
         let image = place.image(&client, "team/api", "1").await;
@@ -48,7 +48,7 @@ async fn what_others_sign_we_verify() {
         ("cosign3", &["--use-signing-config=false", "--new-bundle-format=false"]),
         ("cosign3", &["--use-signing-config=false"]),
     ];
-    for kind in KINDS {
+    for kind in kinds() {
         let place = Place::start(kind);
         let client = client();
         for (number, (program, form)) in forms.iter().enumerate() {
@@ -64,7 +64,7 @@ async fn what_others_sign_we_verify() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_writers_at_once_lose_nothing() {
-    for kind in KINDS {
+    for kind in kinds() {
         let place = Place::start(kind);
         let image = place.image(&client(), "team/api", "1").await;
         let writers = (0..WRITERS).map(|number| {
@@ -123,7 +123,7 @@ async fn an_index_and_its_platforms_are_signed_each_for_itself() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stripped_signature_is_missed_and_a_moved_tag_shows() {
-    for kind in KINDS {
+    for kind in kinds() {
         let place = Place::start(kind);
         let client = client();
         let keys = Keys::new("stripped");

@@ -8,9 +8,10 @@ use artifact::trusted_key::Purpose;
 use artifact::verification::{NO_ANNOTATIONS, Question, Refusal, Requirement, attestation, signature};
 use serde_json::{Value, json};
 
-use super::place::{KINDS, Kind, Place, client};
+use super::place::{Kind, Place, ZOT_USER, client, kinds, listing};
 use super::signers::{Keys, NOW, cosign, verdict};
 use crate::program::{both, run, succeed};
+use crate::way::Way;
 
 const CYCLONEDX: &str = "https://cyclonedx.org/bom";
 const COSIGNS: [(&str, &[&str]); 2] = [("cosign2", &[]), ("cosign3", &["--use-signing-config=false"])];
@@ -37,7 +38,7 @@ async fn attestations_are_read_by_everybody() {
     let keys = Keys::new("attest");
     keys.write(folder.path());
     std::fs::write(folder.path().join("bom.json"), bom().to_string()).unwrap();
-    for kind in KINDS {
+    for kind in kinds() {
         let place = Place::start(kind);
         let client = client();
         let image = place.plain_image(&client, "team/ours").await;
@@ -66,7 +67,13 @@ async fn attestations_are_read_by_everybody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_image_is_judged_with_four_requests() {
-    let place = Place::start(Kind::GoContainerRegistry);
+    for kind in listing() {
+        judged_with_four_requests(kind).await;
+    }
+}
+
+async fn judged_with_four_requests(kind: Kind) {
+    let place = Place::start(kind);
     let keys = Keys::new("requests");
     let image = place.image(&client(), "team/api", "1").await;
     attach(&client(), &image, &keys.hybrid(&image), NOW).await.unwrap();
@@ -75,7 +82,8 @@ async fn an_image_is_judged_with_four_requests() {
     let (bundle, _) = keys.stated(&keys.classical, CYCLONEDX, subject, bom());
     attach(&client(), &image, &[bundle], NOW).await.unwrap();
     let cold = client();
-    let name: Reference = format!("{}/team/api:1", place.host).parse().unwrap();
+    let way = Way::to(&place.host);
+    let name: Reference = format!("{}/team/api:1", way.address).parse().unwrap();
     let resolved = Image::resolve(&cold, &name).await.unwrap();
     let mut outcome = Err(Refusal::Nothing);
     let found = find_until(&cold, &resolved, Wanted::Signatures, |carriers| {
@@ -86,16 +94,22 @@ async fn an_image_is_judged_with_four_requests() {
     .await
     .unwrap();
     assert_eq!((outcome, found.carriers.len()), (Ok(()), 2));
-    let asked = place.asked_since(&client(), "GET /v2/team/api/manifests/1").await;
-    assert_eq!(asked.len(), 4, "tag, list, two bundles: {asked:?}");
+    let asked = way.asked();
+    assert_eq!(asked.len(), 4, "tag, list, two bundles on {kind:?}: {asked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registry_that_asks_who_we_are_is_told_by_dockers_file() {
-    let place = Place::start_with(Kind::Cue, Some("ada:secret"));
+    for kind in listing() {
+        told_by_dockers_file(kind).await;
+    }
+}
+
+async fn told_by_dockers_file(kind: Kind) {
+    let place = Place::start_with(kind, Some(ZOT_USER));
     let home = tempfile::tempdir().unwrap();
     std::fs::create_dir(home.path().join(".docker")).unwrap();
-    let auth = artifact::base64::encode(b"ada:secret");
+    let auth = artifact::base64::encode(ZOT_USER.as_bytes());
     let file = json!({ "auths": { &place.host: { "auth": auth } } });
     std::fs::write(home.path().join(".docker/config.json"), file.to_string()).unwrap();
     let keychain = Keychain::from_variables(|name| (name == "HOME").then(|| home.path().into()));

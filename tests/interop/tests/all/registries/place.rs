@@ -10,14 +10,12 @@ use artifact::image::Image;
 use artifact::manifest::{Descriptor, Index, Manifest, Platform};
 use artifact::reference::Repository;
 use artifact::registry::{Client, Keychain, Options, Target};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::binaries::root;
 use crate::program::succeed;
 use crate::running::Running;
-use crate::server::eventually;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whose registry it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +28,33 @@ pub enum Kind {
     GoContainerRegistry,
     /// That of CUE: lists referrers, and says so.
     Cue,
+    /// zot: lists referrers, says so, and keeps what it has on the disk.
+    Zot,
 }
 
-pub const KINDS: [Kind; 4] = [Kind::Distribution3, Kind::Distribution2, Kind::GoContainerRegistry, Kind::Cue];
+/// Registries that the scripts make.
+const MADE: [Kind; 4] = [Kind::Distribution3, Kind::Distribution2, Kind::GoContainerRegistry, Kind::Cue];
+/// The variable that names zot's program: where these tests get their programs from, there is none.
+pub const ZOT: &str = "QAPI_ZOT";
+
+/// All registries that are there.
+pub fn kinds() -> Vec<Kind> {
+    MADE.into_iter().chain(zot().map(|_| Kind::Zot)).collect()
+}
+
+/// The one of a test that wants some registry which lists referrers.
+pub fn usual() -> Kind {
+    zot().map_or(Kind::Cue, |_| Kind::Zot)
+}
+
+/// Those of them that list referrers.
+pub fn listing() -> Vec<Kind> {
+    kinds().into_iter().filter(|kind| !matches!(kind, Kind::Distribution2 | Kind::Distribution3)).collect()
+}
+
+fn zot() -> Option<PathBuf> {
+    std::env::var_os(ZOT).map(PathBuf::from)
+}
 
 /// A registry that runs until it is dropped.
 pub struct Place {
@@ -43,6 +65,9 @@ pub struct Place {
 }
 
 const START: Duration = Duration::from_secs(60);
+/// Whom zot knows when it asks who we are.
+pub const ZOT_USER: &str = "ada:secret";
+const ZOT_HTPASSWD: &str = "ada:$2b$05$6KtYjN5Vz7BkQADQ2.DUC.tAeTFvF1P93oggfd7MOx00G9mOQ0wAK\n";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
@@ -70,8 +95,11 @@ impl Place {
             Kind::Distribution2 => distribution("registry2", folder.path()),
             Kind::GoContainerRegistry => peer("ggcr"),
             Kind::Cue => peer("cue"),
+            Kind::Zot => zot_with(folder.path(), user),
         };
-        command.args(user.map(|user| format!("-user={user}")));
+        if matches!(kind, Kind::GoContainerRegistry | Kind::Cue) {
+            command.args(user.map(|user| format!("-user={user}")));
+        }
         // Distribution 3 sends traces unless it is told not to.
         let running = Running::start(command.env("OTEL_TRACES_EXPORTER", "none").current_dir(folder.path()));
         let host = listening(&running);
@@ -81,26 +109,6 @@ impl Place {
     /// Ends it at once.
     pub fn stop(&mut self) {
         self.running.kill();
-    }
-
-    /// What it was asked so far, by the log of go-containerregistry's registry.
-    fn requests(&self) -> Vec<String> {
-        let is_request =
-            |line: &&str| ["GET /", "HEAD /", "PUT /", "POST /"].iter().any(|start| line.starts_with(start));
-        self.running.text().lines().filter(is_request).map(str::to_owned).collect()
-    }
-
-    /// The requests since that one was made last. The log is read beside the test, and is whole once a later request stands in it.
-    pub async fn asked_since(&self, client: &Client, first: &str) -> Vec<String> {
-        let later = format!("{}/asked/later:1", self.host).parse().unwrap();
-        assert!(client.find_manifest(&later).await.unwrap().is_none());
-        let mut asked = eventually(PATIENCE, || {
-            let requests = self.requests();
-            let end = requests.iter().position(|line| line.contains("/asked/later/"))?;
-            Some(requests[..end].to_vec())
-        });
-        let start = asked.iter().rposition(|line| line == first).expect("it was asked");
-        asked.split_off(start)
     }
 
     pub fn repository(&self, path: &str) -> Repository {
@@ -161,20 +169,39 @@ fn distribution(program: &str, folder: &Path) -> Command {
     command
 }
 
+/// zot takes Docker's media types, which some of the tools write, when it is told to.
+fn zot_with(folder: &Path, user: Option<&str>) -> Command {
+    let mut http = json!({ "address": "127.0.0.1", "port": "0", "compat": ["docker2s2"] });
+    if let Some(user) = user {
+        assert_eq!(user, ZOT_USER, "its file of passwords knows nobody else");
+        std::fs::write(folder.join("htpasswd"), ZOT_HTPASSWD).unwrap();
+        http["auth"] = json!({ "htpasswd": { "path": folder.join("htpasswd") } });
+    }
+    let storage = json!({ "rootDirectory": folder.join("data"), "gc": false });
+    let config = json!({ "storage": storage, "http": http, "log": { "level": "info" } });
+    let file = folder.join("config.json");
+    std::fs::write(&file, config.to_string()).unwrap();
+    let mut command = Command::new(zot().expect("QAPI_ZOT names zot's program"));
+    command.arg("serve").arg(file);
+    command
+}
+
 fn peer(kind: &str) -> Command {
     let mut command = tool("registry-peer");
     command.args(["-kind", kind]);
     command
 }
 
-/// Where it says that it listens.
+/// Where it says that it listens; zot says it in JSON.
 fn listening(running: &Running) -> String {
-    let pattern = regex_lite::Regex::new(r"listening on (127\.0\.0\.1:[0-9]+)").unwrap();
+    let pattern =
+        regex_lite::Regex::new(r#"listening on (127\.0\.0\.1:[0-9]+)|kernel chosen port","port":([0-9]+)"#).unwrap();
     let deadline = Instant::now() + START;
     loop {
         let text = running.text();
         if let Some(found) = pattern.captures(&text) {
-            return found[1].to_owned();
+            let port = found.get(2).map(|port| format!("127.0.0.1:{}", port.as_str()));
+            return port.unwrap_or_else(|| found[1].to_owned());
         }
         assert!(Instant::now() < deadline, "the registry does not listen: {text}");
         std::thread::sleep(Duration::from_millis(20));

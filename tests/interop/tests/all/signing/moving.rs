@@ -1,11 +1,11 @@
 //! Copies, mirrors, and what follows a rotation.
 
 use super::bench::{Bench, ended, pinned};
-use crate::registries::place::Kind;
+use crate::registries::place::{Kind, usual};
 
 #[test]
 fn a_copy_carries_all_that_belongs_to_an_image_and_its_platforms() {
-    for kind in [Kind::Distribution3, Kind::Cue] {
+    for kind in [Kind::Distribution3, usual()] {
         let bench = Bench::start_with(kind);
         let ring = bench.keys("release", "signature");
         let image = bench.index("team/api");
