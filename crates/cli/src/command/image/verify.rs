@@ -168,19 +168,21 @@ impl Common {
     }
 }
 
-/// A registry that hands out something else than was asked for has not failed to answer: what it says is not believed.
+/// A registry that hands out something else than was asked for, or has no such image, has not failed to answer: what it says is
+/// not believed, and what is not there is not signed.
 fn refuted(reference: &Reference, error: registry::Error) -> Result<Found, Failure> {
     match error {
-        registry::Error::OtherContent { .. } | registry::Error::Manifest { .. } | registry::Error::TooLarge { .. } => {
-            Ok(Found {
-                image: reference.to_string(),
-                digest: reference.digest().map(ToString::to_string).unwrap_or_default(),
-                verified: false,
-                why: Some(sdk::report(&error)),
-                believed: Vec::new(),
-                refused: Vec::new(),
-            })
-        }
+        registry::Error::Absent(_)
+        | registry::Error::OtherContent { .. }
+        | registry::Error::Manifest { .. }
+        | registry::Error::TooLarge { .. } => Ok(Found {
+            image: reference.to_string(),
+            digest: reference.digest().map(ToString::to_string).unwrap_or_default(),
+            verified: false,
+            why: Some(sdk::report(&error)),
+            believed: Vec::new(),
+            refused: Vec::new(),
+        }),
         other => Err(other.into()),
     }
 }
