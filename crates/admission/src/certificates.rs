@@ -1,112 +1,110 @@
-//! What the webhook proves itself with: files that somebody else writes, read again when they change.
+//! What the webhook proves itself with: certificates of its own, which it gets from the platform and renews, or files that
+//! somebody else writes.
 //!
-//! With both chains, an API server that offers ML-DSA is shown the quantum-safe one, and one that does not is shown the
+//! With two chains, an API server that offers ML-DSA is shown the quantum-safe one, and one that does not is shown the
 //! classical one of the profile `mesh-compat`. Which of them was shown is counted, so that it is known when the classical one
 //! is not needed any more.
 
+mod files;
+mod own;
+
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Context as _;
-use artifact::digest::Digest;
-use tls::credentials::Credentials;
-use tls::public::{Certificates, PublicAcceptor, Strictness};
-use tokio::sync::watch;
-use zeroize::Zeroizing;
+use tls::public::PublicAcceptor;
+use tokio::sync::{Notify, watch};
 
-use crate::config::{Pair, TlsFiles};
-use crate::listener::stopped;
+use crate::clock;
+use crate::config::{Config, Tls};
 use crate::numbers::Numbers;
-
-/// How often is looked whether there is something new.
-const PERIOD: Duration = Duration::from_secs(5);
+use crate::platform;
+use files::Files;
+use own::Own;
 
 /// Keeps an acceptor supplied.
 pub struct Supply {
-    files: TlsFiles,
-    acceptor: Arc<PublicAcceptor>,
+    source: Source,
+    told: Arc<Told>,
+}
+
+/// Where they come from.
+enum Source {
+    Own(Own),
+    Files(Files),
+}
+
+/// What others are told of the certificates that are shown.
+pub struct Told {
     numbers: Arc<Numbers>,
-    /// The hash of what was read last, usable or not.
-    seen: Option<Digest>,
+    /// When the first of them ends, in Unix seconds.
+    end_s: AtomicI64,
 }
 
 impl Supply {
-    /// Reads the files for the first time; they have to be there.
-    pub async fn start(files: TlsFiles, numbers: Arc<Numbers>) -> anyhow::Result<Self> {
-        let mut supply = Self { files, acceptor: PublicAcceptor::new(Strictness::Compatible), numbers, seen: None };
-        supply.look().await.context("loading the certificates of the webhook")?;
-        Ok(supply)
+    /// Gets certificates for the first time, or fails.
+    pub async fn start(config: &Config, numbers: Arc<Numbers>) -> anyhow::Result<Self> {
+        let told = Arc::new(Told { numbers, end_s: AtomicI64::new(i64::MAX) });
+        let source = match &config.tls {
+            Tls::Own(own) => {
+                let platform = config.platform.as_ref().context("tls: there is no [platform]")?;
+                Source::Own(Own::start(own, platform::access(platform)?, &told).await?)
+            }
+            Tls::Files(files) => Source::Files(Files::start(files.clone(), &told).await?),
+        };
+        Ok(Self { source, told })
+    }
+
+    /// Whether it could start, as far as that can be said without asking anybody.
+    pub async fn check(config: &Config, numbers: Arc<Numbers>) -> anyhow::Result<()> {
+        match &config.tls {
+            Tls::Own(own) => own::wanted(own)?.check().await.context("tls: anchors_file"),
+            Tls::Files(_) => Self::start(config, numbers).await.map(drop),
+        }
     }
 
     /// What the listener uses.
     pub fn acceptor(&self) -> Arc<PublicAcceptor> {
-        Arc::clone(&self.acceptor)
-    }
-
-    /// Looks for new certificates until told to stop. What is unusable changes nothing, and is complained of once.
-    pub async fn keep(mut self, mut stop: watch::Receiver<bool>) {
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(PERIOD) => {}
-                () = stopped(&mut stop) => return,
-            }
-            match self.look().await {
-                Ok(true) => tracing::info!("certificates replaced"),
-                Ok(false) => {}
-                Err(error) => tracing::error!(error = format!("{error:#}"), "certificates not replaced"),
-            }
+        match &self.source {
+            Source::Own(own) => own.acceptor(),
+            Source::Files(files) => files.acceptor(),
         }
     }
 
-    async fn look(&mut self) -> anyhow::Result<bool> {
-        let files = self.files.clone();
-        let first = Read::of(&files.first).await?;
-        let classical = match &files.classical {
-            Some(pair) => Some(Read::of(pair).await?),
-            None => None,
-        };
-        let seen = first.digest(classical.as_ref());
-        if self.seen.as_ref() == Some(&seen) {
-            return Ok(false);
+    /// What is known of the certificates that are shown.
+    pub fn told(&self) -> Arc<Told> {
+        Arc::clone(&self.told)
+    }
+
+    /// Exchanges certificates when there are new ones, and looks for some when the bell is rung, until told to stop.
+    pub async fn keep(self, bell: Arc<Notify>, stop: watch::Receiver<bool>) {
+        match self.source {
+            Source::Own(own) => own.keep(&self.told, &bell, stop).await,
+            Source::Files(files) => files.keep(&self.told, &bell, stop).await,
         }
-        self.seen = Some(seen);
-        let certificates = Certificates {
-            quantum_safe: first.credentials()?,
-            classical: classical.map(|read| read.credentials()).transpose()?,
-        };
-        self.acceptor.swap(&certificates)?;
-        for shown in std::iter::once(&certificates.quantum_safe).chain(&certificates.classical) {
-            let not_after = shown.leaf().map_or(0, |leaf| leaf.not_after());
-            tracing::info!(certificate.algorithm = shown.algorithm(), not_after, "certificate loaded");
-            self.numbers.certificate(shown.algorithm(), not_after);
-        }
-        Ok(true)
     }
 }
 
-/// The two files of a pair, as they were at one moment.
-struct Read<'a> {
-    pair: &'a Pair,
-    certificate: Vec<u8>,
-    key: Zeroizing<Vec<u8>>,
-}
-
-impl<'a> Read<'a> {
-    async fn of(pair: &'a Pair) -> anyhow::Result<Self> {
-        let unreadable = |path: &std::path::Path| format!("reading {}", path.display());
-        let certificate = tokio::fs::read(&pair.certificate).await.with_context(|| unreadable(&pair.certificate))?;
-        let key = tokio::fs::read(&pair.key).await.with_context(|| unreadable(&pair.key))?;
-        Ok(Self { pair, certificate, key: Zeroizing::new(key) })
+impl Told {
+    /// Whether none of the certificates that are shown has ended.
+    pub fn is_valid(&self) -> bool {
+        clock::now_s() <= self.end_s.load(Ordering::Relaxed)
     }
 
-    fn digest(&self, other: Option<&Self>) -> Digest {
-        let parts = std::iter::once(self).chain(other).flat_map(|read| [&read.certificate[..], &read.key[..]]);
-        let digests: Vec<String> = parts.map(|part| Digest::of(part).to_string()).collect();
-        Digest::of(digests.concat().as_bytes())
+    /// These are shown from now on: the algorithms of their keys, and their last seconds where these are known.
+    fn shows(&self, certificates: impl Iterator<Item = (&'static str, Option<i64>)>) {
+        let mut first = i64::MAX;
+        for (algorithm, not_after) in certificates {
+            tracing::info!(certificate.algorithm = algorithm, not_after, "certificate in use");
+            self.numbers.certificate(algorithm, not_after.unwrap_or_default());
+            first = first.min(not_after.unwrap_or(i64::MAX));
+        }
+        self.end_s.store(first, Ordering::Relaxed);
+        self.numbers.certificates_current.set(1);
     }
 
-    fn credentials(&self) -> anyhow::Result<Credentials> {
-        Credentials::from_pem(&self.certificate, &self.key)
-            .with_context(|| format!("{} and {}", self.pair.certificate.display(), self.pair.key.display()))
+    /// There should be others by now.
+    fn is_stale(&self) {
+        self.numbers.certificates_current.set(0);
     }
 }

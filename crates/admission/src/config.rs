@@ -18,12 +18,12 @@ pub struct Config {
     /// The webhook's listener.
     pub webhook: Webhook,
     /// What the listener proves itself with.
-    pub tls: TlsFiles,
+    pub tls: Tls,
     /// Where health, metrics and explanations are served.
     pub status_listen: SocketAddr,
     /// What may run.
     pub policy: PolicyFiles,
-    /// Who issues tickets for emergencies; without it, none count.
+    /// Who issues tickets for emergencies, which do not count without it, and certificates.
     pub platform: Option<Platform>,
     /// How registries are asked.
     pub registry: RegistrySection,
@@ -63,6 +63,26 @@ pub struct Pair {
 
 /// What the listener proves itself with.
 #[derive(Clone, Debug)]
+pub enum Tls {
+    /// Certificates that the platform issues to it, under keys that it makes.
+    Own(Own),
+    /// Files that somebody else writes.
+    Files(TlsFiles),
+}
+
+/// Certificates of its own.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// The DNS names that API servers call it by.
+    pub names: Vec<String>,
+    /// What `caBundle` of the webhook configurations holds, in PEM.
+    pub anchors: PathBuf,
+    /// Whether there is one for API servers that know no ML-DSA.
+    pub danger_classical: bool,
+}
+
+/// Files that somebody else writes.
+#[derive(Clone, Debug)]
 pub struct TlsFiles {
     /// Shown to API servers that can check it.
     pub first: Pair,
@@ -78,13 +98,13 @@ pub struct PolicyFiles {
     pub file: PathBuf,
 }
 
-/// Who issues tickets for emergencies.
+/// Who issues tickets for emergencies, and the webhook's own certificates.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Platform {
     /// The address of the platform.
     pub url: String,
-    /// A file that holds the API key: scope `gate:read`.
+    /// A file that holds the API key: scope `gate:read`, and `certificates:write` where the webhook has certificates of its own.
     pub key_file: PathBuf,
     /// A PEM file of authorities that the platform's own certificate may come from.
     pub authorities_file: Option<PathBuf>,
@@ -217,11 +237,14 @@ fn memory_bytes() -> usize {
     256 << 20
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct TlsSection {
-    certificate_file: PathBuf,
-    key_file: PathBuf,
+    names: Vec<String>,
+    anchors_file: Option<PathBuf>,
+    danger_classical: bool,
+    certificate_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
     classical_certificate_file: Option<PathBuf>,
     classical_key_file: Option<PathBuf>,
 }
@@ -268,9 +291,14 @@ impl Config {
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let file: File = toml::from_str(text)?;
         ensure!(file.registry.lookups > 0, "registry: lookups is 0, so no image could be looked up");
+        let tls = file.tls.checked()?;
+        ensure!(
+            file.platform.is_some() || matches!(tls, Tls::Files(_)),
+            "tls: names asks the platform for certificates, and there is no [platform]"
+        );
         Ok(Self {
             webhook: file.webhook.checked()?,
-            tls: file.tls.checked()?,
+            tls,
             status_listen: file.status.listen,
             policy: file.policy,
             platform: file.platform,
@@ -306,13 +334,40 @@ impl WebhookSection {
 }
 
 impl TlsSection {
-    fn checked(self) -> anyhow::Result<TlsFiles> {
+    fn checked(self) -> anyhow::Result<Tls> {
+        let has_files =
+            [&self.certificate_file, &self.key_file, &self.classical_certificate_file, &self.classical_key_file];
+        let has_files = has_files.into_iter().any(Option::is_some);
+        match (has_files, self.names.is_empty()) {
+            (false, false) => self.own().map(Tls::Own),
+            (true, true) => self.files().map(Tls::Files),
+            (true, false) => bail!("tls: names and files are two places for one certificate"),
+            (false, true) => {
+                bail!("tls: neither names, for certificates of the platform, nor certificate_file and key_file")
+            }
+        }
+    }
+
+    fn own(self) -> anyhow::Result<Own> {
+        let anchors = self.anchors_file.context("tls: names without anchors_file, which holds what caBundle holds")?;
+        Ok(Own { names: self.names, anchors, danger_classical: self.danger_classical })
+    }
+
+    fn files(self) -> anyhow::Result<TlsFiles> {
+        ensure!(
+            self.anchors_file.is_none() && !self.danger_classical,
+            "tls: anchors_file and danger_classical are of certificates that the platform issues, by names"
+        );
+        let first = match (self.certificate_file, self.key_file) {
+            (Some(certificate), Some(key)) => Pair { certificate, key },
+            _ => bail!("tls: certificate_file and key_file go together"),
+        };
         let classical = match (self.classical_certificate_file, self.classical_key_file) {
             (Some(certificate), Some(key)) => Some(Pair { certificate, key }),
             (None, None) => None,
             _ => bail!("tls: classical_certificate_file and classical_key_file go together"),
         };
-        Ok(TlsFiles { first: Pair { certificate: self.certificate_file, key: self.key_file }, classical })
+        Ok(TlsFiles { first, classical })
     }
 }
 

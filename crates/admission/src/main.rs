@@ -2,7 +2,8 @@
 //!
 //! Two webhooks of the API server in one process, as many of which may run as are wanted: one puts digests in the place of tags,
 //! the other judges. It reads the policy file that the deploy gate reads, asks registries for what lies beside an image, and
-//! remembers it. It holds no key, changes nothing in the cluster, and does not speak to the API server by itself.
+//! remembers it. It holds no key but those of its own certificates, changes nothing in the cluster, and does not speak to the API
+//! server by itself.
 
 mod certificates;
 mod clock;

@@ -21,6 +21,8 @@ pub struct Numbers {
     pub policy_loaded: IntGauge,
     /// Whether the policy file says what is in use.
     pub policy_current: IntGauge,
+    /// Whether the last look for new certificates did not fail.
+    pub certificates_current: IntGauge,
     /// Tickets that the platform lists as active.
     pub tickets: IntGauge,
     /// Images whose signatures are remembered.
@@ -77,6 +79,10 @@ impl Numbers {
             under_way: gauge("qapi_admission_reviews_under_way", "Reviews being judged now.")?,
             policy_loaded: gauge("qapi_admission_policy_loaded_seconds", "When the policy in use was loaded.")?,
             policy_current: gauge("qapi_admission_policy_current", "1 while the policy in use is what the file says.")?,
+            certificates_current: gauge(
+                "qapi_admission_certificates_current",
+                "1 while the last try to put new certificates in use did not fail.",
+            )?,
             tickets: gauge("qapi_admission_tickets", "Tickets that the platform lists as active.")?,
             remembered: gauge("qapi_admission_images_remembered", "Images whose signatures are remembered.")?,
             remembered_bytes: gauge("qapi_admission_remembered_bytes", "What these signatures and attestations take.")?,

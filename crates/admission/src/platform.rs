@@ -12,6 +12,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client of the platform.
 pub fn client(platform: &Platform) -> anyhow::Result<sdk::Client> {
+    Ok(sdk::Client::new(access(platform)?.with_timeout(TIMEOUT).with_retries(0))?)
+}
+
+/// The platform's address and the credential for it.
+pub fn access(platform: &Platform) -> anyhow::Result<sdk::Config> {
     ensure!(
         platform.authorities_file.is_none() || platform.authority_fingerprint.is_none(),
         "platform: authorities_file and authority_fingerprint exclude each other"
@@ -21,15 +26,11 @@ pub fn client(platform: &Platform) -> anyhow::Result<sdk::Client> {
     let key = Zeroizing::new(key);
     let agent = concat!("qapi-admission/", env!("CARGO_PKG_VERSION"));
     let mut access = sdk::Config::new(platform.url.clone()).with_user_agent(agent).with_key(key.trim());
-    access = access.with_timeout(TIMEOUT).with_retries(0);
     if let Some(path) = &platform.authorities_file {
         access = access.with_authorities(path.clone());
     }
     if let Some(fingerprint) = &platform.authority_fingerprint {
         access = access.with_pinned_authority(fingerprint.clone());
     }
-    if platform.danger_plain_http {
-        access = access.with_danger_plain_http();
-    }
-    Ok(sdk::Client::new(access)?)
+    Ok(if platform.danger_plain_http { access.with_danger_plain_http() } else { access })
 }

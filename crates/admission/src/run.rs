@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::certificates::Supply;
@@ -29,9 +29,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     // Before anything that takes time: a signal that nobody listens for would end the process.
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    let mut renew = signal(SignalKind::user_defined1()).context("listening for SIGUSR1")?;
     let numbers = Arc::new(Numbers::new()?);
     let policies = Policies::load(config.policy.file.clone(), Arc::clone(&numbers))?;
-    let certificates = Supply::start(config.tls, Arc::clone(&numbers)).await?;
+    let certificates = Supply::start(&config, Arc::clone(&numbers)).await?;
     let registries = Registries::new(&config.registry, Arc::clone(&numbers))?;
     let tickets = Tickets::none(Arc::clone(&numbers));
     let client = config.platform.as_ref().map(platform::client).transpose()?;
@@ -46,18 +47,23 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let mut keeping = JoinSet::new();
     let transport = Transport::Https(certificates.acceptor(), Arc::clone(&numbers));
     keeping.spawn(policies.keep(stopped.clone()));
-    keeping.spawn(certificates.keep(stopped.clone()));
+    let (shown, bell) = (certificates.told(), Arc::new(Notify::new()));
+    keeping.spawn(certificates.keep(Arc::clone(&bell), stopped.clone()));
     if let Some(client) = client {
         keeping.spawn(tickets.keep(client, stopped.clone()));
     }
     let mut serving = JoinSet::new();
     let service = Service::new(Arc::clone(&webhook), config.webhook, Arc::clone(&numbers)).router();
     serving.spawn(listener::serve(reviews, service, transport, config.webhook.connections, stopped.clone()));
-    let told = status::router(Status { webhook, numbers });
+    let told = status::router(Status { webhook, numbers, shown });
     serving.spawn(listener::serve(status, told, Transport::Plain, STATUS_CONNECTIONS, stopped));
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            // New certificates at once: for a key that somebody may have seen, or ahead of a day without the platform.
+            _ = renew.recv() => bell.notify_one(),
+        }
     }
     tracing::info!("stopping");
     stop.send_replace(true);
@@ -69,7 +75,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 pub async fn check(config: &Config) -> anyhow::Result<()> {
     let numbers = Arc::new(Numbers::new()?);
     Policies::load(config.policy.file.clone(), Arc::clone(&numbers))?;
-    Supply::start(config.tls.clone(), Arc::clone(&numbers)).await?;
+    Supply::check(config, Arc::clone(&numbers)).await?;
     Registries::new(&config.registry, numbers)?;
     config.platform.as_ref().map(platform::client).transpose()?;
     Ok(())

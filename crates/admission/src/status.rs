@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 
+use crate::certificates::Told;
 use crate::explanation::explain;
 use crate::numbers::Numbers;
 use crate::webhook::Webhook;
@@ -22,6 +23,8 @@ pub struct Status {
     pub webhook: Arc<Webhook>,
     /// What is counted.
     pub numbers: Arc<Numbers>,
+    /// What is known of the certificates that are shown.
+    pub shown: Arc<Told>,
 }
 
 /// What is to be explained.
@@ -36,14 +39,23 @@ struct Question {
 const LONGEST_QUESTION: usize = 8 << 10;
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The routes. Policy and certificates are loaded before the listener is opened, so that whoever is answered can be served.
+/// The routes. Policy and certificates are there before the listener is opened, so that whoever is answered can be served as long
+/// as the certificates last.
 pub fn router(status: Status) -> Router {
     Router::new()
         .route("/health/live", get(|| async { "live" }))
-        .route("/health/ready", get(|| async { "ready" }))
+        .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
         .route("/explain", post(explained))
         .with_state(status)
+}
+
+/// API servers believe no certificate that has ended: another replica may have one that has not.
+async fn ready(State(status): State<Status>) -> Response {
+    match status.shown.is_valid() {
+        true => "ready".into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "a certificate of the webhook has ended").into_response(),
+    }
 }
 
 async fn metrics(State(status): State<Status>) -> Response {

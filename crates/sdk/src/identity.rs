@@ -27,6 +27,7 @@ pub(crate) mod clock;
 mod door;
 pub mod plan;
 mod rotation;
+pub mod serving;
 mod status;
 mod term;
 mod wanted;
@@ -47,6 +48,7 @@ use zeroize::Zeroizing;
 pub use bundle::Unbelievable;
 pub use candidate::Unfit;
 pub use check::Refused;
+pub use serving::NoAnchors;
 pub use status::{Side, Status};
 pub use term::{Over, Term};
 pub use wanted::{NotAName, Wanted};
@@ -59,7 +61,8 @@ use authority::Authority;
 use bundle::{Published, Trusted};
 use candidate::{Candidate, Credential};
 use clock::{Clock, WallClock};
-use plan::{START_TRIES, Standing, pause};
+use plan::{Failure, START_TRIES, Standing, Window};
+use rotation::Renewable;
 use status::Refusals;
 
 /// A service's identity. Clones share it; when the last is gone, it is no longer kept fresh.
@@ -99,6 +102,9 @@ pub enum Failed {
     /// What it issued is not put in use.
     #[error("checking the certificate")]
     Certificate(#[source] Unfit),
+    /// It is not known what clients trust.
+    #[error("reading what clients trust")]
+    Anchors(#[source] NoAnchors),
 }
 
 /// Why a service has no identity to start with.
@@ -124,6 +130,7 @@ struct Inner {
     connector: ClientConnector,
     status: watch::Sender<Status>,
     refusals: Refusals,
+    /// Rung when the bundle has changed so that peers refuse the certificate.
     refused: Notify,
 }
 
@@ -146,18 +153,8 @@ impl ServiceIdentity {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StartFailed> {
         let random = random::pool();
-        let mut failures = 0;
-        let held = loop {
-            match Held::fetch(&wanted, &*authority, &*clock, &random).await {
-                Ok(held) => break held,
-                Err(error) if failures + 1 == START_TRIES => return Err(StartFailed::Certificate(error)),
-                Err(error) => {
-                    failures += 1;
-                    tracing::warn!(failures, error = report(&error), "no certificate yet");
-                    tokio::time::sleep(pause(failures, random::fraction())).await;
-                }
-            }
-        };
+        let held = rotation::first(|| Held::fetch(&wanted, &*authority, &*clock, &random)).await;
+        let held = held.map_err(StartFailed::Certificate)?;
         let inner = Arc::new(Inner::new(wanted, authority, clock, random, held));
         let tasks =
             [Task::spawn(rotation::renew(Arc::clone(&inner))), Task::spawn(rotation::follow(Arc::clone(&inner)))];
@@ -305,55 +302,6 @@ impl Inner {
         self.held().trusted.sequence
     }
 
-    /// Looks at the certificate in use as peers do, and says how long it is good for.
-    fn look(&self, now_s: i64) -> Status {
-        let standing = {
-            let held = self.held();
-            standing(&held, now_s)
-        };
-        self.status.send_if_modified(|status| std::mem::replace(&mut status.standing, standing) != standing);
-        let status = self.status.borrow().clone();
-        let hours_left = rotation::rounded(status.hours_left(now_s));
-        let (id, serial) = (&status.spiffe_id, &status.serial_number);
-        if status.is_ready(now_s) {
-            tracing::info!(spiffe.id = id, certificate.serial = serial, hours_left, "certificate valid");
-        } else {
-            tracing::error!(
-                spiffe.id = id,
-                certificate.serial = serial,
-                hours_left,
-                ?standing,
-                "certificate not valid"
-            );
-        }
-        status
-    }
-
-    /// A new certificate in the place of the one in use.
-    async fn renew(&self) -> Result<(), Failed> {
-        let candidate = Candidate::new(&self.wanted, &self.random).map_err(Failed::Certificate)?;
-        let showing = self.held().snapshot();
-        let issued = self.authority.renew(candidate.request(), &self.wanted, showing).await;
-        let issued = issued.map_err(Failed::Platform)?;
-        // The bundle after the certificate, as at the start.
-        let published = self.authority.bundle().await.map_err(Failed::Platform)?;
-        self.take(&published)?;
-        let mut held = self.held();
-        let credential =
-            candidate.accept(&issued, &self.wanted, &held.trusted, self.clock.now_s()).map_err(Failed::Certificate)?;
-        held.credential = credential;
-        self.live.swap(held.snapshot());
-        self.status.send_modify(|status| {
-            status.serial_number.clone_from(&held.credential.serial_number);
-            status.window = held.credential.window;
-            status.standing = Standing::Accepted;
-            status.renewals += 1;
-            status.failures = 0;
-            status.last_failure = None;
-        });
-        Ok(())
-    }
-
     /// Waits for the bundle that follows.
     async fn follow(&self, held: i64) -> Result<(), Failed> {
         let published = self.authority.next_bundle(held).await.map_err(Failed::Platform)?;
@@ -412,6 +360,72 @@ impl Inner {
     fn count_refusal(&self, side: Side, error: &handshake::Error) {
         self.refusals.count(side, error.reason());
         tracing::warn!(?side, reason = error.reason(), error = report(error), "handshake refused");
+    }
+}
+
+impl Renewable for Inner {
+    fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    async fn woken(&self) {
+        self.refused.notified().await;
+    }
+
+    /// Looks at the certificate in use as peers do, and says how long it is good for.
+    fn look(&self, now_s: i64) -> (Window, Standing) {
+        let standing = {
+            let held = self.held();
+            standing(&held, now_s)
+        };
+        self.status.send_if_modified(|status| std::mem::replace(&mut status.standing, standing) != standing);
+        let status = self.status.borrow().clone();
+        let hours_left = rotation::rounded(status.hours_left(now_s));
+        let (id, serial) = (&status.spiffe_id, &status.serial_number);
+        if status.is_ready(now_s) {
+            tracing::info!(spiffe.id = id, certificate.serial = serial, hours_left, "certificate valid");
+        } else {
+            tracing::error!(
+                spiffe.id = id,
+                certificate.serial = serial,
+                hours_left,
+                ?standing,
+                "certificate not valid"
+            );
+        }
+        (status.window, status.standing)
+    }
+
+    /// A new certificate in the place of the one in use.
+    async fn renew(&self) -> Result<(), Failed> {
+        let candidate = Candidate::new(&self.wanted, &self.random).map_err(Failed::Certificate)?;
+        let showing = self.held().snapshot();
+        let issued = self.authority.renew(candidate.request(), &self.wanted, showing).await;
+        let issued = issued.map_err(Failed::Platform)?;
+        // The bundle after the certificate, as at the start.
+        let published = self.authority.bundle().await.map_err(Failed::Platform)?;
+        self.take(&published)?;
+        let mut held = self.held();
+        let credential =
+            candidate.accept(&issued, &self.wanted, &held.trusted, self.clock.now_s()).map_err(Failed::Certificate)?;
+        held.credential = credential;
+        self.live.swap(held.snapshot());
+        self.status.send_modify(|status| {
+            status.serial_number.clone_from(&held.credential.serial_number);
+            status.window = held.credential.window;
+            status.standing = Standing::Accepted;
+            status.renewals += 1;
+            status.failures = 0;
+            status.last_failure = None;
+        });
+        Ok(())
+    }
+    fn note(&self, failure: Failure, why: String) {
+        self.status.send_modify(|status| {
+            status.failures = failure.count;
+            status.failures_total += 1;
+            status.last_failure = Some(why);
+        });
     }
 }
 

@@ -17,7 +17,29 @@ fn the_least_that_has_to_be_said_is_enough() {
     let config = Config::parse(LEAST).unwrap();
     assert_eq!(config.pin, Pin::Pods);
     assert_eq!(config.webhook.budget, Duration::from_secs(8));
-    assert!(config.tls.classical.is_none());
+    let Tls::Files(files) = config.tls else { panic!("certificates come from files") };
+    assert!(files.classical.is_none());
+}
+
+#[test]
+fn the_platforms_certificates_are_asked_for_by_names() {
+    let files = "certificate_file = \"a.pem\"\nkey_file = \"a.key\"\n";
+    let names = "names = [\"a.b.svc\"]\nanchors_file = \"anchors.pem\"\n";
+    let platform = "[platform]\nurl = \"https://vault.example\"\nkey_file = \"key\"\n";
+    let read = |tls: &str, more: &str| Config::parse(&format!("{}{more}", LEAST.replacen(files, tls, 1)));
+    let Tls::Own(own) = read(names, platform).unwrap().tls else { panic!("certificates come from the platform") };
+    assert_eq!((own.names.as_slice(), own.danger_classical), (&["a.b.svc".to_owned()][..], false));
+    for (tls, more, why) in [
+        (names.to_owned(), "", "there is no [platform]"),
+        (format!("{names}{files}"), platform, "two places for one certificate"),
+        ("names = [\"a.b.svc\"]\n".to_owned(), platform, "without anchors_file"),
+        (String::new(), platform, "neither names"),
+        (format!("{files}danger_classical = true\n"), platform, "of certificates that the platform issues"),
+        ("certificate_file = \"a.pem\"\n".to_owned(), platform, "go together"),
+    ] {
+        let error = format!("{:#}", read(&tls, more).unwrap_err());
+        assert!(error.contains(why), "{tls}: {error}");
+    }
 }
 
 #[test]

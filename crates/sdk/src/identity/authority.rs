@@ -139,6 +139,6 @@ fn published(bundle: Bundle) -> Published {
     }
 }
 
-const ISSUE_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const ISSUE_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the platform may hold the question for the next bundle back.
 const WAIT: Duration = Duration::from_secs(30);

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crypto::algorithm::Algorithm;
 use crypto::key::PrivateKey;
 use crypto::random::Random;
 use crypto::x509::{Certificate, GeneralName, KeyUsage, Malformed, Purpose, Request, pem};
@@ -76,15 +77,20 @@ pub enum Unfit {
 }
 
 impl Candidate {
-    /// Makes a key and a request.
+    /// Makes a key and a request of a service.
     pub fn new(wanted: &Wanted, random: &dyn Random) -> Result<Self, Unfit> {
-        let key = PrivateKey::generate(wanted.algorithm, random).map_err(Unfit::Request)?;
         let request = Request {
             subject: wanted.subject().ok_or(Unfit::NotPem)?,
             alt_names: wanted.alt_names(),
             key_usage: KeyUsage::DIGITAL_SIGNATURE,
             purposes: vec![Purpose::ServerAuth, Purpose::ClientAuth],
         };
+        Self::of(wanted.algorithm, &request, random)
+    }
+
+    /// Makes a key of an algorithm, and signs a request with it.
+    pub fn of(algorithm: Algorithm, request: &Request, random: &dyn Random) -> Result<Self, Unfit> {
+        let key = PrivateKey::generate(algorithm, random).map_err(Unfit::Request)?;
         let request = request.sign(&key, random).map_err(Unfit::Request)?;
         Ok(Self { key, request })
     }
@@ -96,26 +102,32 @@ impl Candidate {
 
     /// Checks what the authority gave, and pairs it with the key.
     pub fn accept(self, issued: &Issued, wanted: &Wanted, trusted: &Trusted, now_s: i64) -> Result<Credential, Unfit> {
-        let leaf = parse(&issued.certificate)?;
-        self.check_key(&leaf)?;
+        let leaf = self.leaf(issued)?;
         let spiffe_id = wanted.expected_id(trusted.trust.domain());
         check_names(&leaf, wanted, &spiffe_id)?;
-        let window = Window { not_before_s: leaf.not_before(), not_after_s: leaf.not_after() };
+        let window = Window::of(&leaf);
         if !window.holds(now_s) {
             return Err(Unfit::NotValidNow);
         }
         check::own(leaf.der(), trusted, now_s).map_err(Unfit::Refused)?;
-        // The leaf alone is sent: peers have its authority as an anchor, and one flight stays within the first window of TCP.
-        let credentials = Credentials::new(&self.key, vec![leaf.der().to_vec()]).map_err(Unfit::Pair)?;
+        let credentials = self.with(&leaf)?;
         let serial_number = leaf.serial_number().to_string();
         Ok(Credential { exported: self.exported(issued, wanted)?, credentials, window, serial_number, spiffe_id })
     }
 
-    fn check_key(&self, leaf: &Certificate) -> Result<(), Unfit> {
+    /// The certificate, which has to be about the key.
+    pub fn leaf(&self, issued: &Issued) -> Result<Certificate, Unfit> {
+        let leaf = parse(&issued.certificate)?;
         let ours = self.key.public_key().ok_or(Unfit::OtherKey)?;
         let theirs = leaf.public_key().ok_or(Unfit::OtherKey)?;
         let same = theirs.algorithm() == ours.algorithm() && theirs.raw() == ours.raw();
-        if same { Ok(()) } else { Err(Unfit::OtherKey) }
+        if same { Ok(leaf) } else { Err(Unfit::OtherKey) }
+    }
+
+    /// The key with its certificate. The leaf alone is sent: peers have its authority as an anchor, and one flight stays within
+    /// the first window of TCP.
+    pub fn with(&self, leaf: &Certificate) -> Result<Credentials, Unfit> {
+        Credentials::new(&self.key, vec![leaf.der().to_vec()]).map_err(Unfit::Pair)
     }
 
     fn exported(&self, issued: &Issued, wanted: &Wanted) -> Result<Option<Zeroizing<String>>, Unfit> {
@@ -145,7 +157,8 @@ fn check_names(leaf: &Certificate, wanted: &Wanted, spiffe_id: &str) -> Result<(
     Err(Unfit::OtherNames { found: found.into_iter().collect::<Vec<_>>().join(", ") })
 }
 
-fn name_text(name: &GeneralName) -> String {
+/// A name with its kind.
+pub fn name_text(name: &GeneralName) -> String {
     name.as_alt_name().map_or_else(|| name.to_string(), |name| name.to_string())
 }
 

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crypto::x509::Certificate;
+
 /// A certificate is renewed when this much of its life is left.
 pub const MARGIN_S: i64 = 4 * HOUR_S;
 /// Somebody looks at least this often, and says in the log how many hours are left.
@@ -55,9 +57,31 @@ pub enum Step {
 }
 
 impl Window {
+    /// That of a certificate.
+    pub fn of(certificate: &Certificate) -> Self {
+        Self { not_before_s: certificate.not_before(), not_after_s: certificate.not_after() }
+    }
+
+    /// The seconds in which both are valid.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let not_before_s = self.not_before_s.max(other.not_before_s);
+        Self { not_before_s, not_after_s: self.not_after_s.min(other.not_after_s) }
+    }
+
     /// Whether it is valid at this second.
     pub fn holds(self, now_s: i64) -> bool {
         (self.not_before_s..=self.not_after_s).contains(&now_s)
+    }
+
+    /// Until its end; negative afterwards.
+    pub fn seconds_left(self, now_s: i64) -> i64 {
+        self.not_after_s.saturating_sub(now_s)
+    }
+
+    /// The same in hours.
+    pub fn hours_left(self, now_s: i64) -> f64 {
+        self.seconds_left(now_s) as f64 / 3_600.0
     }
 
     /// From when on it is to be renewed. Certificates that live less than twelve hours are renewed when a third of their

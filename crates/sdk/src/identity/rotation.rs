@@ -1,57 +1,86 @@
-//! Keeping an identity fresh: two loops that end with it.
+//! Keeping certificates fresh: loops that end with whoever holds them.
 //!
-//! One renews the certificate, by `plan`. The other follows the trust bundle, so that new anchors and revocations arrive
+//! [`renew`] renews what is in use, by `plan`. [`follow`] follows the trust bundle, so that new anchors and revocations arrive
 //! within seconds. Neither takes away what is in use before it has something better, and neither gives up.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clock;
-use super::plan::{self, Failure, Step};
+use super::clock::{self, Clock};
+use super::plan::{self, Failure, START_TRIES, Standing, Step, Window};
 use super::{Failed, Inner};
 use crate::error::report;
 use crate::random;
 
-/// Renews whenever it is time to.
-pub async fn renew(inner: Arc<Inner>) {
-    let (mut failure, mut jitter): (Option<Failure>, f64) = (None, random::fraction());
+/// Certificates that are in use, and can be renewed.
+pub trait Renewable: Send + Sync + 'static {
+    /// What time it is.
+    fn clock(&self) -> &dyn Clock;
+    /// Ends when what is in use has to be looked at before its time.
+    fn woken(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+    /// When what is in use is valid, and whether it is accepted.
+    fn look(&self, now_s: i64) -> (Window, Standing);
+    /// Puts something new in its place, or leaves it as it is.
+    fn renew(&self) -> impl Future<Output = Result<(), Failed>> + Send;
+    /// Notes that it was not renewed, and why.
+    fn note(&self, failure: Failure, why: String);
+}
+
+/// Fetches for the first time: after so many failures whoever wants it cannot start.
+pub async fn first<T, F>(fetch: impl Fn() -> F) -> Result<T, Failed>
+where
+    F: Future<Output = Result<T, Failed>>,
+{
+    let mut failures = 0;
     loop {
-        let now_s = inner.clock.now_s();
-        let status = inner.look(now_s);
-        match plan::next(now_s, status.window, status.standing, failure, jitter) {
-            Step::Renew => {
-                failure = attempt(&inner, failure).await;
-                jitter = random::fraction();
-                // By a clock that is far ahead of the authority's, the new certificate is due as well.
-                if failure.is_none() {
-                    pause(&inner, plan::REST).await;
-                }
+        match fetch().await {
+            Err(error) if failures + 1 < START_TRIES => {
+                failures += 1;
+                tracing::warn!(failures, error = report(&error), "no certificate yet");
+                tokio::time::sleep(plan::pause(failures, random::fraction())).await;
             }
-            Step::Wait(time) => pause(&inner, time).await,
+            settled => return settled,
         }
     }
 }
 
-async fn pause(inner: &Inner, time: Duration) {
-    tokio::select! {
-        () = clock::wait(&*inner.clock, time) => {}
-        // The bundle has changed so that peers refuse the certificate.
-        () = inner.refused.notified() => {}
+/// Renews whenever it is time to.
+pub async fn renew(held: Arc<impl Renewable>) {
+    let (mut failure, mut jitter): (Option<Failure>, f64) = (None, random::fraction());
+    loop {
+        let now_s = held.clock().now_s();
+        let (window, standing) = held.look(now_s);
+        match plan::next(now_s, window, standing, failure, jitter) {
+            Step::Renew => {
+                failure = attempt(&*held, window, failure).await;
+                jitter = random::fraction();
+                // By a clock that is far ahead of the authority's, the new certificate is due as well.
+                if failure.is_none() {
+                    pause(&*held, plan::REST).await;
+                }
+            }
+            Step::Wait(time) => pause(&*held, time).await,
+        }
     }
 }
 
-async fn attempt(inner: &Inner, before: Option<Failure>) -> Option<Failure> {
-    let error = inner.renew().await.err()?;
+async fn pause(held: &impl Renewable, time: Duration) {
+    tokio::select! {
+        () = clock::wait(held.clock(), time) => {}
+        () = held.woken() => {}
+    }
+}
+
+async fn attempt(held: &impl Renewable, window: Window, before: Option<Failure>) -> Option<Failure> {
+    let error = held.renew().await.err()?;
     let failure =
-        Failure { count: before.map_or(0, |failure| failure.count).saturating_add(1), at_s: inner.clock.now_s() };
-    let why = report(&error);
-    let hours_left = inner.status.borrow().hours_left(failure.at_s);
-    tracing::warn!(failures = failure.count, hours_left = rounded(hours_left), error = why, "certificate not renewed");
-    inner.status.send_modify(|status| {
-        status.failures = failure.count;
-        status.failures_total += 1;
-        status.last_failure = Some(why);
-    });
+        Failure { count: before.map_or(0, |failure| failure.count).saturating_add(1), at_s: held.clock().now_s() };
+    let (why, hours_left) = (report(&error), rounded(window.hours_left(failure.at_s)));
+    tracing::warn!(failures = failure.count, hours_left, error = why, "certificate not renewed");
+    held.note(failure, why);
     Some(failure)
 }
 

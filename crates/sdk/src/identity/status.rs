@@ -37,12 +37,12 @@ pub struct Status {
 impl Status {
     /// Until the certificate expires; negative afterwards.
     pub fn seconds_left(&self, now_s: i64) -> i64 {
-        self.window.not_after_s.saturating_sub(now_s)
+        self.window.seconds_left(now_s)
     }
 
     /// The same in hours.
     pub fn hours_left(&self, now_s: i64) -> f64 {
-        self.seconds_left(now_s) as f64 / 3_600.0
+        self.window.hours_left(now_s)
     }
 
     /// Whether the service can prove who it is.

@@ -81,9 +81,7 @@ impl Wanted {
 
     /// The same under one more DNS name.
     pub fn with_dns_name(mut self, name: &str) -> Result<Self, NotAName> {
-        let labels: Result<Vec<_>, _> = name.split('.').map(Label::parse).collect();
-        labels.map_err(|_| NotAName::Dns(name.to_owned()))?;
-        self.dns_names.insert(name.to_owned());
+        self.dns_names.insert(dns_name(name)?);
         Ok(self)
     }
 
@@ -145,6 +143,13 @@ impl Wanted {
         let dns = self.dns_names.iter().cloned().map(AltName::Dns);
         dns.chain(self.spiffe_id.iter().map(|id| AltName::Uri(id.to_string()))).collect()
     }
+}
+
+/// A DNS name without wildcards.
+pub(super) fn dns_name(name: &str) -> Result<String, NotAName> {
+    let labels: Result<Vec<_>, _> = name.split('.').map(Label::parse).collect();
+    labels.map_err(|_| NotAName::Dns(name.to_owned()))?;
+    Ok(name.to_owned())
 }
 
 impl Label {

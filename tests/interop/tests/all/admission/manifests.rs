@@ -41,7 +41,7 @@ fn the_webhooks_fail_closed_and_never_ask_about_what_they_need_themselves() {
     let webhooks = text("webhooks.yaml");
     assert_eq!(webhooks.matches("failurePolicy: Fail").count(), 2);
     assert_eq!(webhooks.matches("sideEffects: None").count(), 2);
-    assert_eq!(webhooks.matches("values: [kube-system, qapi-admission]").count(), 2);
+    assert_eq!(webhooks.matches("values: [kube-system, qapi-admission, qapi]").count(), 2);
     assert!(!webhooks.contains("\"*\"") && !webhooks.contains("'*'") && !webhooks.contains("DELETE"));
     for word in ["automountServiceAccountToken: false", "runAsNonRoot: true", "drop: [ALL]", "replicas: 3", "@sha256:"]
     {
