@@ -58,12 +58,17 @@ pub(crate) fn bits(content: &[u8]) -> Result<&[u8], Error> {
 
 /// One element around the parts. Wiped on drop, because the parts may be secret.
 pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(public_element(tag, parts))
+}
+
+/// One element around parts that are no secret. It is written where it has room, so that no part stays behind.
+pub(crate) fn public_element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
-    let mut out = Zeroizing::new(Vec::with_capacity(length + 6));
+    let mut out = Vec::with_capacity(length + 10);
     out.push(tag);
     let bytes = length.to_be_bytes();
-    let digits = bytes.iter().skip_while(|byte| **byte == 0).copied().collect::<Vec<_>>();
-    match digits.as_slice() {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    match bytes.get(zeros..).unwrap_or_default() {
         [] => out.push(0),
         [short] if *short < 0x80 => out.push(*short),
         long => {

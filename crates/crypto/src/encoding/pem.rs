@@ -20,13 +20,42 @@ pub(crate) fn is_pem(bytes: &[u8]) -> bool {
 }
 
 pub(crate) fn decode(text: &str) -> Result<Block<'_>, Error> {
+    let (label, body) = frame(text)?;
+    let mut joined = Zeroizing::new(String::with_capacity(body.len()));
+    join(body, &mut joined)?;
+    let der = Zeroizing::new(base64::decode(joined.as_bytes()).ok_or(MALFORMED)?);
+    Ok(Block { label, der })
+}
+
+/// As [`decode`] for what is no secret: wiping it takes longer than reading it.
+pub(crate) fn decode_public(text: &str) -> Result<(&str, Vec<u8>), Error> {
+    let (label, body) = frame(text)?;
+    let mut joined = String::with_capacity(body.len());
+    join(body, &mut joined)?;
+    Ok((label, base64::decode(joined.as_bytes()).ok_or(MALFORMED)?))
+}
+
+pub(crate) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
+    let mut body = Zeroizing::new(String::with_capacity(der.len() * 4 / 3 + 4));
+    base64::encode_into(der, &mut body);
+    Zeroizing::new(framed(label, &body))
+}
+
+/// As [`encode`] for what is no secret.
+pub(crate) fn encode_public(label: &str, der: &[u8]) -> String {
+    framed(label, &base64::encode(der))
+}
+
+/// The label and what stands between the lines with it.
+fn frame(text: &str) -> Result<(&str, &str), Error> {
     let (label, rest) = text.trim().strip_prefix(BEGIN).and_then(|rest| rest.split_once(DASHES)).ok_or(MALFORMED)?;
     let (body, end) = rest.split_once(END).ok_or(MALFORMED)?;
-    if end.strip_suffix(DASHES) != Some(label) {
-        return Err(MALFORMED);
-    }
-    // Lines are at most 64 characters, and every character is one of base64 or of a line's end.
-    let mut joined = Zeroizing::new(String::with_capacity(body.len()));
+    if end.strip_suffix(DASHES) == Some(label) { Ok((label, body)) } else { Err(MALFORMED) }
+}
+
+/// Appends the lines of a body without their ends. Lines are at most 64 characters, and every character is one of base64 or of a
+/// line's end.
+fn join(body: &str, joined: &mut String) -> Result<(), Error> {
     for line in body.lines() {
         let line = line.trim();
         if line.len() > 76 {
@@ -34,18 +63,16 @@ pub(crate) fn decode(text: &str) -> Result<Block<'_>, Error> {
         }
         joined.push_str(line);
     }
-    let der = Zeroizing::new(base64::decode(joined.as_bytes()).ok_or(MALFORMED)?);
-    Ok(Block { label, der })
+    Ok(())
 }
 
-pub(crate) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
-    let mut body = Zeroizing::new(String::with_capacity(der.len() * 4 / 3 + 4));
-    base64::encode_into(der, &mut body);
-    let mut text = Zeroizing::new(String::with_capacity(body.len() * 66 / 64 + 2 * label.len() + 64));
+/// The block of a body in base64. Room for all of it is there from the start, so that nothing is left behind in memory.
+fn framed(label: &str, body: &str) -> String {
+    let mut text = String::with_capacity(body.len() * 66 / 64 + 2 * label.len() + 64);
     for part in [BEGIN, label, DASHES, "\n"] {
         text.push_str(part);
     }
-    let mut rest = body.as_str();
+    let mut rest = body;
     while !rest.is_empty() {
         let (line, more) = rest.split_at_checked(64).unwrap_or((rest, ""));
         text.push_str(line);
@@ -74,6 +101,8 @@ mod tests {
             let text = encode(PUBLIC, &der);
             let block = decode(&text).unwrap();
             assert_eq!((block.label, block.der.as_slice()), (PUBLIC, der.as_slice()));
+            assert_eq!(encode_public(PUBLIC, &der), *text);
+            assert_eq!(decode_public(&text), Ok((PUBLIC, der)));
             assert!(decode(&text.replace('\n', "\r\n")).is_ok());
         }
     }
@@ -90,7 +119,7 @@ mod tests {
             good.replace("-----END PUBLIC KEY-----\n", ""),
             good.replace('=', ""),
         ] {
-            assert!(decode(&bad).is_err(), "{bad}");
+            assert!(decode(&bad).is_err() && decode_public(&bad).is_err(), "{bad}");
         }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<PublicKey, Error> {
 }
 
 pub(crate) fn encode(key: &PublicKey) -> Vec<u8> {
-    let algorithm = der::element(SEQUENCE, &[identifier(key.algorithm()).unwrap_or_default()]);
-    let bits = der::element(BIT_STRING, &[&[0], key.raw()]);
-    der::element(SEQUENCE, &[&algorithm, &bits]).to_vec()
+    let algorithm = der::public_element(SEQUENCE, &[identifier(key.algorithm()).unwrap_or_default()]);
+    let bits = der::public_element(BIT_STRING, &[&[0], key.raw()]);
+    der::public_element(SEQUENCE, &[&algorithm, &bits])
 }

@@ -54,11 +54,11 @@ impl PublicKey {
 
     /// Reads a SubjectPublicKeyInfo in PEM.
     pub fn from_pem(text: &str) -> Result<Self, Error> {
-        let block = pem::decode(text)?;
-        if block.label != pem::PUBLIC {
+        let (label, der) = pem::decode_public(text)?;
+        if label != pem::PUBLIC {
             return Err(Error::WrongHalf("a PEM block of a public key is expected"));
         }
-        spki::decode(&block.der)
+        spki::decode(&der)
     }
 
     /// Reads a public JSON Web Key.
@@ -77,7 +77,7 @@ impl PublicKey {
 
     /// The SubjectPublicKeyInfo in PEM.
     pub fn to_pem(&self) -> String {
-        std::mem::take(&mut *pem::encode(pem::PUBLIC, &self.to_spki_der()))
+        pem::encode_public(pem::PUBLIC, &self.to_spki_der())
     }
 
     /// The public JSON Web Key.

@@ -1,4 +1,4 @@
-//! PEM (RFC 7468) of certificates, lists and requests: one block or many, with text between them ignored.
+//! PEM (RFC 7468) of certificates, lists and requests, which are no secrets: one block or many, with text between them ignored.
 
 use crate::Error;
 use crate::encoding::pem;
@@ -21,7 +21,7 @@ pub struct Block {
 
 /// The block of some DER.
 pub fn encode(label: &str, der: &[u8]) -> String {
-    std::mem::take(&mut *pem::encode(label, der))
+    pem::encode_public(label, der)
 }
 
 /// Whether there is a block in these bytes.
@@ -38,8 +38,8 @@ pub fn blocks(text: &str) -> Result<Vec<Block>, Error> {
         let end = from.find(END).ok_or(UNENDED)?;
         let after = from.get(end + END.len()..).unwrap_or_default();
         let close = after.find(DASHES).ok_or(UNENDED)? + end + END.len() + DASHES.len();
-        let block = pem::decode(from.get(..close).unwrap_or_default())?;
-        blocks.push(Block { label: block.label.to_owned(), der: block.der.to_vec() });
+        let (label, der) = pem::decode_public(from.get(..close).unwrap_or_default())?;
+        blocks.push(Block { label: label.to_owned(), der });
         if blocks.len() > MAX_BLOCKS {
             return Err(Error::BadArgument("more PEM blocks than anybody needs"));
         }

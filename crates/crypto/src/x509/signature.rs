@@ -1,6 +1,6 @@
 //! Which signature algorithm belongs to which key, and how it is named.
 
-use der::asn1::{AnyRef, BitString, BitStringRef, ObjectIdentifier};
+use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier};
 use der::{Decode, Encode, Reader, Sequence, SliceReader};
 use x509_cert::spki::AlgorithmIdentifierRef;
 
@@ -8,6 +8,7 @@ use super::Malformed;
 use super::oid::known;
 use crate::Error;
 use crate::algorithm::Algorithm;
+use crate::encoding::der::{BIT_STRING, SEQUENCE, public_element};
 use crate::key::{PrivateKey, PublicKey};
 use crate::random::Random;
 
@@ -75,8 +76,8 @@ pub(super) fn canonical(read: &impl Encode, bytes: &[u8]) -> Result<(), Malforme
 pub(super) fn sign(inner: &[u8], key: &PrivateKey, random: &dyn Random) -> Result<Vec<u8>, Error> {
     let signature = key.sign(inner, random)?;
     let algorithm = identifier(key.algorithm())?.to_der().map_err(|_| Error::Provider)?;
-    let signature = BitString::from_bytes(&signature).and_then(|bits| bits.to_der()).map_err(|_| Error::Provider)?;
-    Ok(crate::encoding::der::element(crate::encoding::der::SEQUENCE, &[inner, &algorithm, &signature]).to_vec())
+    let signature = public_element(BIT_STRING, &[&[0], &signature]);
+    Ok(public_element(SEQUENCE, &[inner, &algorithm, &signature]))
 }
 
 /// Whether `signature`, named so, is the key's over `message`. A signature algorithm of another key type is never tried.
