@@ -218,23 +218,20 @@ fn is_uri(name: &AltName) -> bool {
 /// Checks names against both fences; gives the policy that grew, if it did.
 fn fenced(names: &[AltName], terms: &Terms<'_>) -> Result<Option<NamePolicy>, Refusal> {
     let may_learn = terms.learning == Learning::On && terms.policy.learning() == Learning::On;
-    let mut policy = terms.policy.clone();
+    let mut grown = None;
     let mut offending = Vec::new();
     for name in names {
+        let policy = grown.as_ref().unwrap_or(terms.policy);
         let allowed = match policy.standing(name) {
             Standing::Allowed => true,
-            Standing::Unknown if may_learn => policy.with(name).map(|grown| policy = grown).is_ok(),
+            Standing::Unknown if may_learn => policy.with(name).map(|learned| grown = Some(learned)).is_ok(),
             Standing::Unknown | Standing::Never => false,
         };
         if !allowed || !is_admitted(name, terms.admits) {
             offending.push(name.to_string());
         }
     }
-    if offending.is_empty() {
-        Ok(Some(policy).filter(|policy| policy != terms.policy))
-    } else {
-        Err(Refusal::Names(offending))
-    }
+    if offending.is_empty() { Ok(grown) } else { Err(Refusal::Names(offending)) }
 }
 
 fn usage(asked: KeyUsage, terms: &Terms<'_>, cuts: &mut Cuts) -> Result<KeyUsage, Refusal> {
