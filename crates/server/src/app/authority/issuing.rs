@@ -186,7 +186,7 @@ impl Authority {
             policy: &loaded.policy,
             issuer: &issuer,
             key: subject.public()?,
-            serial_number: SerialNumber::draw(&*self.core.entropy),
+            serial_number: SerialNumber::in_order(ctx.now().millis(), &*self.core.entropy),
             now_s: ctx.now().seconds(),
             admits: &|name| auth.admits_new(name),
             learning: if !auth.is_confined() { asked.learning } else { Learning::Off },
