@@ -24,13 +24,13 @@ impl SerialNumber {
 
     /// A new one among many: 16 octets, the milliseconds since the Unix epoch in the first six and 80 random bits after them,
     /// more than the 64 that the CA/Browser Forum's baseline asks for (section 7.1). Numbers drawn one after the other stand
-    /// beside each other in an index.
+    /// beside each other in an index. The second highest bit is set as in [`SerialNumber::draw`].
     pub fn in_order(millis: i64, random: &dyn Random) -> Self {
         let mut octets = [0; LENGTH];
         random.fill(&mut octets);
-        // A day in the year 6429 is the first whose number would be negative.
-        let millis = millis.clamp(1 << 40, (1 << 47) - 1).to_be_bytes();
-        for (octet, of_time) in octets.iter_mut().zip(millis.iter().skip(2)) {
+        // Until the year 4199.
+        let millis = millis.clamp(0, (1 << 46) - 1) | 1 << 46;
+        for (octet, of_time) in octets.iter_mut().zip(millis.to_be_bytes().iter().skip(2)) {
             *octet = *of_time;
         }
         Self(octets.into())

@@ -59,10 +59,13 @@ tables! {
         "intermediate" "$13", "not_before" "$14", "not_after" "$15", "active_from" "$16", "retires_at" "$17",
         "retired_at" "$18", "crl" "$19", "crl_number" "$20", "crl_spoilt" "$21", "crl_renew_at" "$22",
         "created_at" "$23";
-    "certificate" by "tenant, id": "tenant" "$1", "id" "$2", "ca" "$3", "serial" "$4", "state" "$5", "profile" "$6",
-        "algorithm" "$7", "subject" "$8", "names" "$9", "is_server_made" "$10", "not_before" "$11", "not_after" "$12",
-        "certificate" "$13", "requested_by" "$14", "renewed_from" "$15", "revoked_at" "$16", "reason" "$17",
-        "created_at" "$18";
+    "certificate_intent" by "n": "n" "$1", "tenant" "$2", "id" "$3", "ca" "$4", "serial" "$5", "is_abandoned" "$6",
+        "profile" "$7", "algorithm" "$8", "subject" "$9", "names" "$10", "is_server_made" "$11", "not_before" "$12",
+        "not_after" "$13", "requested_by" "$14", "renewed_from" "$15", "created_at" "$16";
+    "certificate" by "tenant, id": "tenant" "$1", "id" "$2", "ca" "$3", "serial" "$4", "profile" "$5",
+        "algorithm" "$6", "subject" "$7", "names" "$8", "is_server_made" "$9", "not_before" "$10", "not_after" "$11",
+        "certificate" "$12", "requested_by" "$13", "renewed_from" "$14", "revoked_at" "$15", "reason" "$16",
+        "created_at" "$17";
     "application" by "tenant, id": "tenant" "$1", "id" "$2", "client_id" "$3", "name" "$4", "kind" "$5",
         "environment" "$6", "state" "$7", "settings" "$8", "tokens_not_before" "$9", "grants_not_before" "$10",
         "ver" "$11", "created_at" "$12", "updated_at" "$13";

@@ -77,7 +77,7 @@ async fn an_empty_database_is_not_served() {
     let dir = tempfile::tempdir().unwrap();
     let store = store::Store::open_sqlite(dir.path(), store::Options::default()).await.unwrap();
     let refused: Error = migrate::check(&store).await.unwrap_err();
-    assert!(matches!(refused.reason::<Refused>(), Some(Refused::Behind { missing: 7 })), "{refused:?}");
+    assert!(matches!(refused.reason::<Refused>(), Some(Refused::Behind { missing: 8 })), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,9 +12,7 @@ use store::authorities::{
     StoredAuthority, StoredPolicy, advance_bundle, insert_authority, insert_policy, keep_crl, limit_authority,
     retire_authority, spoil_crl, update_policy,
 };
-use store::certificates::{
-    CertificateState, StoredCertificate, complete_certificate, insert_intent, revoke_certificate,
-};
+use store::certificates::{StoredCertificate, complete_certificate, insert_intent, revoke_certificate};
 use store::{Error, Stmt, Store};
 
 use super::bed::{Bed, store_suite};
@@ -96,7 +94,6 @@ fn certificate(id: u8, name: &str) -> StoredCertificate {
         id: CertificateId::from_bytes([id; 16]),
         ca: AuthorityId::from_bytes([1; 16]),
         serial: vec![id; 16],
-        state: CertificateState::Intended,
         profile: "service-mtls-24h".to_owned(),
         algorithm: "ML-DSA-65".to_owned(),
         subject: String::new(),
@@ -114,8 +111,9 @@ fn certificate(id: u8, name: &str) -> StoredCertificate {
 }
 
 async fn issue(store: &Store, row: &StoredCertificate) {
-    let statements = vec![insert_intent(&writer(), row).unwrap(), complete_certificate(&writer(), row.id, b"der")];
-    assert_eq!(touched(store, statements).await.unwrap(), [1, 1]);
+    let [record, clear] = complete_certificate(&writer(), row.id, b"der");
+    let statements = vec![insert_intent(&writer(), row).unwrap(), record, clear];
+    assert_eq!(touched(store, statements).await.unwrap(), [1, 1, 1]);
 }
 
 async fn one_of_many_replicas_makes_the_policy(bed: Bed) {
@@ -168,20 +166,21 @@ async fn a_certificate_counts_only_once_it_is_complete(bed: Bed) {
     touched(store, vec![insert_intent(&writer(), &row).unwrap()]).await.unwrap();
     assert!(store.certificate(&reader(), row.id).await.unwrap().is_none());
     assert_eq!(touched(store, vec![revoke_certificate(&writer(), row.id, NOW, "superseded")]).await.unwrap(), [0]);
-    let taken = StoredCertificate { id: CertificateId::from_bytes([9; 16]), ..row.clone() };
-    let taken = touched(store, vec![insert_intent(&writer(), &taken).unwrap()]).await;
+    let complete = |row: &StoredCertificate| complete_certificate(&writer(), row.id, b"der").to_vec();
+    assert_eq!(touched(store, [complete(&row), complete(&row)].concat()).await.unwrap(), [1, 1, 0, 0]);
+    let twin = StoredCertificate { id: CertificateId::from_bytes([9; 16]), ..row.clone() };
+    touched(store, vec![insert_intent(&writer(), &twin).unwrap()]).await.unwrap();
+    let taken = touched(store, complete(&twin)).await;
     assert!(matches!(taken, Err(Error::Unique)), "two certificates of one serial number: {taken:?}");
-    let complete = complete_certificate(&writer(), row.id, b"der");
-    assert_eq!(touched(store, vec![complete.clone(), complete]).await.unwrap(), [1, 0]);
     let found = store.certificate(&reader(), row.id).await.unwrap().unwrap();
     assert_eq!((found.certificate.as_deref(), found.names), (Some(b"der".as_slice()), row.names.clone()));
     // An intent that was given up cannot be completed any more.
     let late = certificate(2, "users-api");
     touched(store, vec![insert_intent(&writer(), &late).unwrap()]).await.unwrap();
-    assert_eq!(store.abandon_certificates(NOW.plus_millis(100)).await.unwrap(), 1);
-    assert_eq!(touched(store, vec![complete_certificate(&writer(), late.id, b"der")]).await.unwrap(), [0]);
+    assert_eq!(store.abandon_certificates(NOW.plus_millis(100)).await.unwrap(), 2);
+    assert_eq!(touched(store, complete(&late)).await.unwrap(), [0, 0]);
     assert_eq!(store.page_of_certificates(&reader(), 0, 10).await.unwrap().0, 1);
-    assert_eq!(store.forget_certificates(NOW.plus_millis(2 * DAY_MS)).await.unwrap(), 2);
+    assert_eq!(store.forget_certificates(NOW.plus_millis(2 * DAY_MS)).await.unwrap(), 3);
 }
 
 async fn a_certificate_outside_the_limits_is_absent(bed: Bed) {

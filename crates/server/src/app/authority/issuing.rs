@@ -13,7 +13,7 @@ use domain::pki::authority::Kind;
 use domain::pki::issuance::{IssuanceToken, Issuer, Refusal, Terms, prepare};
 use domain::pki::names::Learning;
 use domain::time::{SECOND_MS, Timestamp};
-use store::certificates::{CertificateState, StoredCertificate, complete_certificate, insert_intent};
+use store::certificates::{StoredCertificate, complete_certificate, insert_intent};
 
 use super::asking::Which;
 use super::loaded::{Loaded, LoadedAuthority};
@@ -150,7 +150,7 @@ impl Authority {
                     let event = self.learning_event(ctx, &loaded, policy)?;
                     self.core.change("learn names", ctx.tenant(), statements, event).await
                 }
-                None => self.write_one("intend certificate", intent, None).await,
+                None => self.write_ones("intend certificate", [intent], None).await,
             };
             match written {
                 Ok(()) => {
@@ -211,7 +211,7 @@ impl Authority {
         describe(entry, id, &statement, &asked, &subject);
         let event = self.core.trail.event(ctx, entry)?;
         let completion = complete_certificate(auth, id, &der);
-        self.write_one("complete certificate", completion, Some(event)).await?;
+        self.write_ones("complete certificate", completion, Some(event)).await?;
         entry.committed();
         let private = match subject {
             Subject::Ours(private) => Some(private),
@@ -220,13 +220,18 @@ impl Authority {
         Ok(Issued { id, der, statement, profile: asked.profile, warnings, private, loaded, issuer })
     }
 
-    /// One statement that touches one row, with its event. Nothing that replicas cache changes.
-    async fn write_one(&self, name: &'static str, statement: store::Stmt, event: Option<store::Stmt>) -> Outcome<()> {
-        let statement = Arc::new(statement);
+    /// Statements that touch one row each, with their event. Nothing that replicas cache changes.
+    async fn write_ones<const N: usize>(
+        &self,
+        name: &'static str,
+        statements: [store::Stmt; N],
+        event: Option<store::Stmt>,
+    ) -> Outcome<()> {
+        let statements = Arc::new(statements);
         let written = self.core.store.write(name, move |tx| {
-            let (statement, event) = (Arc::clone(&statement), event.clone());
+            let (statements, event) = (Arc::clone(&statements), event.clone());
             Box::pin(async move {
-                if tx.exec(&*statement).await? != 1 {
+                if tx.exec_all(&*statements).await? != [1; N] {
                     return Err(store::Error::Conflict);
                 }
                 if let Some(event) = event {
@@ -300,7 +305,6 @@ fn intent_row(
         id,
         ca,
         serial: statement.serial_number.as_bytes().to_vec(),
-        state: CertificateState::Intended,
         profile: asked.profile.to_ascii_lowercase(),
         algorithm: statement.key.algorithm().to_string(),
         subject: statement.subject.to_string(),
