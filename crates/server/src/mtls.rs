@@ -12,6 +12,7 @@ use crypto::x509::{AltName, KeyId, SerialNumber, TrustDomain};
 use domain::authz::{ManageTenants, on_behalf_of_the_platform};
 use domain::ids::TenantId;
 use domain::time::Timestamp;
+use store::epoch::Epochs;
 use tls::credentials::Credentials;
 use tls::handshake;
 use tls::mesh::{ServerAcceptor, ServerStream};
@@ -20,7 +21,7 @@ use tls::snapshot::{Live, Snapshot};
 use tls::trust::{Denied, Trust};
 use tls::whom::Whom;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::app::authority::Believed;
 use crate::app::authority::platforms::{Peer, PlatformKey};
@@ -34,11 +35,20 @@ use crate::problem::{Outcome, Problem};
 
 /// How often is looked without being told of a change: certificates end by themselves.
 const PERIOD: Duration = Duration::from_secs(1);
-/// How long changes are gathered.
+/// How long changes are gathered while nobody stands at the door.
 const GATHER: Duration = Duration::from_millis(250);
+/// How long somebody who stands at the door waits for what was changed before; then it is what it is.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Lets services in.
-pub struct Door(watch::Sender<Option<Arc<Open>>>);
+pub struct Door {
+    open: watch::Sender<Option<Arc<Open>>>,
+    epochs: Epochs,
+    /// The number of changes that were looked at.
+    looked: watch::Sender<u64>,
+    /// Somebody waits for changes to be looked at.
+    knock: Notify,
+}
 
 /// What the door opens with at one moment.
 struct Open {
@@ -80,12 +90,30 @@ impl Stay {
 }
 
 impl Door {
+    fn new(epochs: Epochs) -> Self {
+        Self { open: watch::Sender::new(None), epochs, looked: watch::Sender::new(0), knock: Notify::new() }
+    }
+
+    /// Waits until the door knows what was changed before now. A certificate of a name that was new comes with constraints of its
+    /// authority that are as new, and whoever holds it may be here sooner than the change; so may one that was just revoked.
+    async fn catch_up(&self) {
+        self.epochs.caught_up().await;
+        let changes = *self.epochs.changes().borrow();
+        let mut looked = self.looked.subscribe();
+        if *looked.borrow() < changes {
+            self.knock.notify_one();
+            // The sender is as old as `self`.
+            drop(looked.wait_for(|looked| *looked >= changes).await);
+        }
+    }
+
     /// Shakes hands on a fresh connection.
     pub async fn accept<IO>(&self, io: IO) -> Result<Entered<IO>, handshake::Error>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let open = self.0.borrow().clone().ok_or(handshake::Error::NoCredentials)?;
+        let _ended = tokio::time::timeout(PATIENCE, self.catch_up()).await;
+        let open = self.open.borrow().clone().ok_or(handshake::Error::NoCredentials)?;
         let (stream, peer) = open.acceptor.accept(io, &Whom::AnyService).await?;
         let issuer_key_id = KeyId::from_bytes(&peer.issuer_key_id);
         // Both come of one look at the tenants: who is believed has a tenant.
@@ -108,7 +136,7 @@ impl Door {
             stay: Stay {
                 lifetime: Duration::from_secs(u64::try_from(left_s).unwrap_or_default()),
                 peer,
-                open: self.0.subscribe(),
+                open: self.open.subscribe(),
             },
         })
     }
@@ -132,7 +160,7 @@ impl Keeper {
         let mut keeper = Self {
             platform: platform.clone(),
             names: config.names.clone(),
-            door: Arc::new(Door(watch::Sender::new(None))),
+            door: Arc::new(Door::new(platform.store.epochs().clone())),
             own: None,
             own_is_new: false,
             due: Timestamp::from_millis(0),
@@ -149,26 +177,36 @@ impl Keeper {
 
     /// Looks for what is new until the server stops.
     pub async fn keep(mut self, stop: watch::Receiver<bool>) {
-        let mut changes = self.platform.store.epochs().changes();
+        let door = self.door();
+        let mut changes = door.epochs.changes();
         let mut ticks = Ticks::new(PERIOD, stop);
         loop {
             let goes_on = tokio::select! {
                 goes_on = ticks.next() => goes_on,
                 Ok(()) = changes.changed() => true,
+                () = door.knock.notified() => true,
             };
             if !goes_on {
                 break;
             }
-            self.look().await;
-            tokio::time::sleep(GATHER).await;
+            // Whoever knocks while changes are gathered is not kept waiting for more. Nobody does once the server stops.
+            let mut knocked = true;
+            while knocked {
+                changes.borrow_and_update();
+                self.look().await;
+                knocked = tokio::time::timeout(GATHER, door.knock.notified()).await.is_ok();
+            }
         }
     }
 
     /// What cannot be had now is tried again; meanwhile the door stays as it is.
     async fn look(&mut self) {
+        // Counted before anything is read: what changes meanwhile is looked at again.
+        let changes = *self.door.epochs.changes().borrow();
         if let Err(error) = self.try_look().await {
             tracing::error!(error = format!("{error:#}"), "the listener for services is not up to date");
         }
+        self.door.looked.send_replace(changes);
     }
 
     async fn try_look(&mut self) -> anyhow::Result<()> {
@@ -178,7 +216,7 @@ impl Keeper {
         let Some(own) = self.own.clone().filter(|_| self.own_is_new || believed != self.believed) else {
             return Ok(());
         };
-        self.door.0.send_replace(Some(Arc::new(open(own, &believed)?)));
+        self.door.open.send_replace(Some(Arc::new(open(own, &believed)?)));
         (self.believed, self.own_is_new) = (believed, false);
         Ok(())
     }

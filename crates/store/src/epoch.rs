@@ -8,7 +8,7 @@
 //! and [`Epochs::freshness`] allows.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
@@ -60,7 +60,8 @@ struct Inner {
 enum Polled {
     /// Nobody else can write to a SQLite file: what this process has committed is all there is.
     Alone,
-    Since(Mutex<Option<Instant>>),
+    /// When the last successful poll began.
+    Since(watch::Sender<Option<Instant>>),
 }
 
 impl Epochs {
@@ -69,7 +70,7 @@ impl Epochs {
     }
 
     pub(crate) fn polled() -> Self {
-        Self::new(Polled::Since(Mutex::new(None)))
+        Self::new(Polled::Since(watch::Sender::new(None)))
     }
 
     fn new(polled: Polled) -> Self {
@@ -85,7 +86,7 @@ impl Epochs {
     pub fn age(&self) -> Option<Duration> {
         match &self.0.polled {
             Polled::Alone => Some(Duration::ZERO),
-            Polled::Since(since) => since.lock().unwrap_or_else(PoisonError::into_inner).map(|start| start.elapsed()),
+            Polled::Since(since) => since.borrow().map(|start| start.elapsed()),
         }
     }
 
@@ -95,6 +96,16 @@ impl Epochs {
             Some(age) if age <= BLIND => Freshness::Stale,
             _ => Freshness::Blind,
         }
+    }
+
+    /// Waits until all is known that any replica had committed when this was called. It does not end while the database is out of
+    /// reach: callers have a patience of their own.
+    pub async fn caught_up(&self) {
+        let Polled::Since(since) = &self.0.polled else { return };
+        let asked = Instant::now();
+        self.0.wake.notify_one();
+        // The sender is as old as `self`.
+        drop(since.subscribe().wait_for(|start| start.is_some_and(|start| start >= asked)).await);
     }
 
     /// A number that grows whenever any mark moves.
@@ -124,7 +135,7 @@ impl Epochs {
         loop {
             let start = Instant::now();
             match self.poll(&store).await {
-                Ok(()) => *since.lock().unwrap_or_else(PoisonError::into_inner) = Some(start),
+                Ok(()) => drop(since.send_replace(Some(start))),
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the epochs could not be read");
                 }
