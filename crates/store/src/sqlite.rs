@@ -31,7 +31,7 @@ pub(crate) struct Shape {
     pub readers: usize,
     /// Of the writer. A commit may look through all of it for pages behind the end of the file, which takes as long as it is large.
     pub writer_cache_kib: u32,
-    /// Of each reader.
+    /// Of each reader. What it has not, the operating system has; with all of them full, this is what an idle server keeps.
     pub reader_cache_kib: u32,
 }
 
@@ -50,12 +50,11 @@ impl File {
         let connection = connection::writer(path, shape.durability, shape.writer_cache_kib)?;
         let (dirty, checkpoints) = checkpoint::spawn(path)?;
         let (writer, writes) = writer::spawn(connection, path, shape, dirty, Arc::clone(lock))?;
-        let cache_kib = shape.reader_cache_kib;
         Ok(Self {
             path: path.to_path_buf(),
             writer,
-            readers: reader::Pool::open(path, shape.readers, cache_kib, reader::READ_STEPS)?,
-            scanners: reader::Pool::open(path, 2, cache_kib, reader::SCAN_STEPS)?,
+            readers: reader::Pool::open(path, shape.readers, shape.reader_cache_kib, reader::READ_STEPS)?,
+            scanners: reader::Pool::open(path, 2, reader::ONCE_CACHE_KIB, reader::SCAN_STEPS)?,
             threads: std::sync::Mutex::new(vec![writes, checkpoints]),
         })
     }

@@ -69,17 +69,12 @@ impl Store {
                 waking: Waking::Gathered,
                 readers: options.readers,
                 writer_cache_kib: 16_384,
-                reader_cache_kib: 8_192,
+                reader_cache_kib: 2_048,
             };
             // Batches are written once and read once, in order.
             let lane =
                 Shape { waking: Waking::AtOnce, readers: 1, writer_cache_kib: 4_096, reader_cache_kib: 512, ..main };
-            let index = Shape {
-                durability: Durability::Rebuildable,
-                writer_cache_kib: 16_384,
-                reader_cache_kib: 2_048,
-                ..lane
-            };
+            let index = Shape { durability: Durability::Rebuildable, ..lane };
             Ok((open("qapi.db", main)?, open("audit.db", lane)?, open("audit_index.db", index)?))
         });
         let (main, lane, index) = opened.await.map_err(Error::other)??;

@@ -17,8 +17,8 @@ use crate::stmt::{Stmt, sql};
 /// some 50 ms for a read, some seconds for a listing.
 pub(super) const READ_STEPS: u32 = 200;
 pub(super) const SCAN_STEPS: u32 = 20_000;
-/// A snapshot reads everything once.
-const SNAPSHOT_CACHE_KIB: u32 = 1024;
+/// Listings and snapshots read everything once.
+pub(super) const ONCE_CACHE_KIB: u32 = 512;
 const STEPS_PER_REPORT: i32 = 50_000;
 
 pub(super) struct Pool {
@@ -104,7 +104,7 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub fn open(path: &Path) -> Result<Self> {
-        let connection = connection::reader(path, SNAPSHOT_CACHE_KIB)?;
+        let connection = connection::reader(path, ONCE_CACHE_KIB)?;
         connection.execute_batch("BEGIN").map_err(connection::into_error)?;
         // The snapshot is taken by the first read, not by BEGIN.
         connection::rows(&connection, &sql("SELECT COUNT(*) FROM sqlite_schema"))?;

@@ -16,6 +16,7 @@ use domain::time::Timestamp;
 
 use super::refusal::{Answered, Refused};
 use super::site::Site;
+use super::tokens_read::must_be_shown_by;
 use super::{Kind, Oidc, bearer_hash, jws, on_behalf};
 use crate::app::tenants::DEFAULT_SLUG;
 use crate::ctx::Origin;
@@ -49,9 +50,8 @@ impl Oidc {
         let slug = self.slug_of(keyring, token).await?;
         let slug = Some(slug.as_str()).filter(|slug| *slug != DEFAULT_SLUG);
         let site = self.site(keyring, origin, slug, None).await?;
-        let known = self.alive(&site, token).await?;
-        known.must_be_shown_by(&site)?;
-        let claims = &known.claims;
+        let claims = &self.alive(&site, token).await?.claims()?;
+        must_be_shown_by(claims, &site)?;
         if !claims.aud.has(&site.issuer) && !claims.aud.has(&api_of(&site.issuer)) {
             return Err(Refused::token("for somebody else"));
         }

@@ -1,19 +1,17 @@
 //! What a token is worth (RFC 7662), giving one back (RFC 7009), and who it is about.
 
-use std::sync::Arc;
-
-use api::oauth::{Introspection, UserInfo};
+use api::oauth::UserInfo;
 use bytes::Bytes;
+use domain::identity::claims::AccessClaims;
 use domain::identity::grant::Ended;
 use domain::identity::oauth_scope::OPENID;
-use serde_json::{Map, Value};
 use store::access_tokens::insert_revoked;
 use store::grants::end_grant;
 
 use super::client_auth::Proved;
 use super::refusal::{Answered, OauthCode, Refused};
 use super::site::Site;
-use super::tokens_read::{Known, is_of};
+use super::tokens_read::{is_of, must_be_shown_by};
 use super::writing::Change;
 use super::{Kind, Oidc, bearer_hash, on_behalf};
 use crate::trail::{Entry, Scene};
@@ -26,14 +24,16 @@ impl Oidc {
         let client = &proved.client;
         let mut entry = Entry::new("TokenIntrospected", "identity", "Token");
         let answer = match self.alive(site, token).await {
-            Ok(known) if known.concerns(client.id(), &client.row.settings.resources) => {
-                entry.resource_id(&known.claims.jti).valid(true);
-                Ok(active(&known)?)
-            }
-            Ok(_) => {
-                entry.valid(false).note("the token does not concern the caller");
-                Ok(inactive())
-            }
+            Ok(known) => match known.told_to(client)? {
+                Some(told) => {
+                    entry.resource_id(&known.name).valid(true);
+                    Ok(told)
+                }
+                None => {
+                    entry.valid(false).note("the token does not concern the caller");
+                    Ok(inactive())
+                }
+            },
             Err(refused) if refused.code == OauthCode::InvalidToken => {
                 entry.valid(false).note(refused.cause.unwrap_or_default());
                 Ok(inactive())
@@ -89,20 +89,25 @@ impl Oidc {
     pub async fn userinfo(&self, site: &Site, token: Option<&str>) -> Answered<UserInfo> {
         let token = token.ok_or_else(Refused::nothing_shown)?;
         let mut entry = Entry::new("UserInfoRead", "identity", "Account");
-        let (client_id, result) = match self.alive(site, token).await {
-            Ok(known) => {
-                site.is_asked_by(&known.claims.client_id);
-                (known.claims.client_id.clone(), self.info(site, &known, &mut entry).await)
+        let claims = match self.alive(site, token).await {
+            Ok(known) => known.claims(),
+            Err(refused) => Err(refused),
+        };
+        let (client_id, result) = match claims {
+            Ok(claims) => {
+                site.is_asked_by(&claims.client_id);
+                let result = self.info(site, &claims, &mut entry).await;
+                (claims.client_id, result)
             }
             Err(refused) => (String::new(), Err(refused)),
         };
         self.conclude(Scene::application(&site.ctx, &client_id), entry, result).await
     }
 
-    async fn info(&self, site: &Site, known: &Arc<Known>, entry: &mut Entry) -> Answered<UserInfo> {
-        known.must_be_shown_by(site)?;
-        let scope = known.claims.scopes();
-        let account = known.claims.account().filter(|_| scope.has(OPENID));
+    async fn info(&self, site: &Site, claims: &AccessClaims, entry: &mut Entry) -> Answered<UserInfo> {
+        must_be_shown_by(claims, site)?;
+        let scope = claims.scopes();
+        let account = claims.account().filter(|_| scope.has(OPENID));
         let Some(account) = account else {
             return Err(Refused::scope(OPENID));
         };
@@ -117,20 +122,4 @@ impl Oidc {
 
 fn inactive() -> Bytes {
     Bytes::from_static(br#"{"active":false}"#)
-}
-
-/// What is said of a living token stands still as long as it is known, so it is written once.
-fn active(known: &Known) -> Answered<Bytes> {
-    if let Some(written) = known.introspection.get() {
-        return Ok(written.clone());
-    }
-    let mut claims = match serde_json::to_value(&known.claims)? {
-        Value::Object(claims) => claims,
-        _ => Map::new(),
-    };
-    claims.insert("token_type".to_owned(), "Bearer".into());
-    // An id of ours that means nothing elsewhere.
-    claims.remove("gid");
-    let written = Bytes::from(serde_json::to_vec(&Introspection { active: true, claims })?);
-    Ok(known.introspection.get_or_init(|| written).clone())
 }

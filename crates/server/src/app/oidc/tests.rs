@@ -16,7 +16,7 @@ use domain::identity::parameters::Parameters;
 use domain::identity::session::LiveSession;
 use domain::ids::{AccountId, ApplicationId, RequestId, SessionId};
 use domain::time::{HOUR_MS, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::accounts::{StoredAccount, insert_account};
 use store::applications::{StoredApplication, insert_application};
 use store::{Stmt, sql};
@@ -281,6 +281,30 @@ async fn happy_code() {
     // Signed in once, the next request needs nobody.
     let silent = answered(&bed.authorize("app", "&scope=openid&prompt=none", Some(&session)).await);
     assert!(silent.contains_key("code"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_remembered_of_a_token_is_all_that_it_says() {
+    let bed = Bed::new().await;
+    let app = bed.app("app", |_| {}).await;
+    bed.app("stranger", |_| {}).await;
+    bed.app("api", |settings| settings.resources = vec!["app".to_owned()]).await;
+    let session = bed.signed_in(app, "ada").await;
+    let token = bed.redeem("app", &bed.code("app", "openid", &session).await).await.unwrap().access_token;
+    let site = bed.site().await;
+    let known = bed.oidc.alive(&site, &token).await.unwrap();
+    let said: domain::identity::claims::AccessClaims = serde_json::from_value(claims(&token)).unwrap();
+    assert!(said.gid.is_some());
+    assert_eq!(known.claims().unwrap(), said);
+    // Whoever asks first is remembered, and nobody is told for that reason alone, nor told anything else.
+    for (name, is_told) in [("stranger", false), ("api", true), ("stranger", false), ("app", true), ("api", true)] {
+        let client = bed.oidc.client(&site, name).await.unwrap().unwrap();
+        let told = known.told_to(&client).unwrap();
+        assert_eq!(told.is_some(), is_told, "{name}");
+        let Some(told) = told else { continue };
+        let told: Value = serde_json::from_slice(&told).unwrap();
+        assert_eq!((&told["active"], &told["jti"], &told["gid"]), (&json!(true), &json!(said.jti), &Value::Null));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,33 +5,42 @@
 
 use std::sync::{Arc, OnceLock};
 
+use api::oauth::Introspection;
 use bytes::Bytes;
 use crypto::hash::sha256;
 use crypto::jose::Typ;
 use domain::identity::claims::AccessClaims;
 use domain::identity::liveness;
-use domain::ids::{AccountId, ApplicationId, GrantId};
+use domain::ids::{AccountId, ApplicationId, GrantId, TenantId};
+use domain::time::Timestamp;
+use serde_json::{Map, Value};
 use store::standing::HangsOn;
 
+use super::clients::Client;
 use super::refusal::{Answered, Refused};
 use super::site::Site;
 use super::tokens::claims_cell;
 use super::{Kind, Oidc, bearer_hash, jws, on_behalf};
 use crate::freshness::Stand;
 
-/// Tokens remembered at most; beyond it the memory starts anew. Each takes a kilobyte with its answer; one that is forgotten costs
-/// a look into the database.
+/// Tokens remembered at most; beyond it the memory starts anew. Each takes some 600 bytes; one that is forgotten costs a look into
+/// the database.
 const REMEMBERED: usize = 16_384;
 
-/// A token that was alive when it was read.
+/// A token that was alive when it was read. Thousands are remembered: what it says is kept once, in the form that is asked for most.
 pub struct Known {
-    /// What it says.
-    pub claims: AccessClaims,
+    /// What whoever it concerns is told of it, as JSON: all that it says but its grant.
+    told: Bytes,
+    grant: Option<GrantId>,
+    /// Its name, under which the trail has it.
+    pub name: Box<str>,
+    expires_at: Timestamp,
+    /// The first who asked and may know of it: most tokens are asked about by one and the same. It stands as long as the token is known,
+    /// because what an application may know of moves the epoch.
+    concerned: OnceLock<ApplicationId>,
     /// The tenant whose issuer read it.
-    tenant: domain::ids::TenantId,
+    tenant: TenantId,
     stand: Stand,
-    /// The answer to whoever may ask what it is worth, once somebody has.
-    pub(super) introspection: OnceLock<Bytes>,
 }
 
 impl Oidc {
@@ -43,11 +52,11 @@ impl Oidc {
         let cached = self.known.read().ok().and_then(|known| known.get(&key).map(Arc::clone));
         if let Some(known) = cached.filter(|known| known.tenant == site.tenant() && known.stand.holds(&stand)) {
             // The only end that moves no epoch.
-            return if known.claims.expires_at() > now { Ok(known) } else { Err(Refused::token("it expired")) };
+            return if known.expires_at > now { Ok(known) } else { Err(Refused::token("it expired")) };
         }
         let claims = self.read_claims(site, token).await?;
         self.must_live(site, &claims).await?;
-        let known = Arc::new(Known { claims, tenant: site.tenant(), stand, introspection: OnceLock::new() });
+        let known = Arc::new(Known::new(claims, site.tenant(), stand)?);
         if let Ok(mut all) = self.known.write() {
             if all.len() >= REMEMBERED {
                 all.clear();
@@ -112,23 +121,60 @@ impl Oidc {
 }
 
 impl Known {
-    /// Refuses a token that is bound to another certificate than the one that was shown.
-    pub fn must_be_shown_by(&self, site: &Site) -> Answered<()> {
-        let Some(bound) = &self.claims.cnf else { return Ok(()) };
-        let shown = site.service.as_ref().map(|service| super::client_auth::thumbprint_of(service));
-        if shown.as_ref() == Some(&bound.thumbprint) { Ok(()) } else { Err(Refused::token("another certificate's")) }
+    fn new(mut claims: AccessClaims, tenant: TenantId, stand: Stand) -> Answered<Self> {
+        // An id of ours that means nothing elsewhere.
+        let grant = claims.gid.take();
+        let mut told = match serde_json::to_value(&claims)? {
+            Value::Object(told) => told,
+            _ => Map::new(),
+        };
+        told.insert("token_type".to_owned(), "Bearer".into());
+        let told = serde_json::to_vec(&Introspection { active: true, claims: told })?;
+        Ok(Self {
+            // Without the room that it was written in.
+            told: told.into_boxed_slice().into(),
+            grant,
+            expires_at: claims.expires_at(),
+            name: claims.jti.into(),
+            concerned: OnceLock::new(),
+            tenant,
+            stand,
+        })
     }
 
-    /// Whether somebody who calls itself so may know of the token.
-    pub fn concerns(&self, client_id: &str, resources: &[String]) -> bool {
-        let claims = &self.claims;
-        claims.client_id == client_id
-            || claims.aud.has(client_id)
-            || resources.iter().any(|resource| claims.aud.has(resource))
+    /// What it says.
+    pub fn claims(&self) -> Answered<AccessClaims> {
+        let claims: AccessClaims = serde_json::from_slice(&self.told)?;
+        Ok(AccessClaims { gid: self.grant, ..claims })
+    }
+
+    /// What it is worth (RFC 7662), to a client that may know of it.
+    pub fn told_to(&self, client: &Client) -> Answered<Option<Bytes>> {
+        if self.concerned.get() == Some(&client.row.id) {
+            return Ok(Some(self.told.clone()));
+        }
+        let claims = self.claims()?;
+        let resources = &client.row.settings.resources;
+        let is_concerned = claims.client_id == client.id()
+            || claims.aud.has(client.id())
+            || resources.iter().any(|resource| claims.aud.has(resource));
+        if !is_concerned {
+            return Ok(None);
+        }
+        // Somebody else may have been the first.
+        let _first = self.concerned.set(client.row.id);
+        Ok(Some(self.told.clone()))
     }
 }
 
+/// Refuses a token that is bound to another certificate than the one that was shown.
+pub fn must_be_shown_by(claims: &AccessClaims, site: &Site) -> Answered<()> {
+    let Some(bound) = &claims.cnf else { return Ok(()) };
+    let shown = site.service.as_ref().map(|service| super::client_auth::thumbprint_of(service));
+    if shown.as_ref() == Some(&bound.thumbprint) { Ok(()) } else { Err(Refused::token("another certificate's")) }
+}
+
 /// An application by id, for rows that name it so.
-pub(super) fn is_of(application: ApplicationId, client: &super::clients::Client) -> bool {
+pub(super) fn is_of(application: ApplicationId, client: &Client) -> bool {
     client.row.id == application
 }

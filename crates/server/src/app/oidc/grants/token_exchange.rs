@@ -12,6 +12,7 @@ use super::Asked;
 use crate::app::oidc::Oidc;
 use crate::app::oidc::refusal::{Answered, OauthCode, Refused};
 use crate::app::oidc::tokens::About;
+use crate::app::oidc::tokens_read::must_be_shown_by;
 use crate::app::oidc::writing::Change;
 use crate::trail::Entry;
 
@@ -36,9 +37,8 @@ impl Oidc {
         if form.has("actor_token") != form.has("actor_token_type") {
             return Err(Refused::invalid("actor_token and actor_token_type belong together."));
         }
-        let known = self.alive(site, subject).await.map_err(into_grant)?;
-        known.must_be_shown_by(site).map_err(into_grant)?;
-        let claims = &known.claims;
+        let claims = &self.alive(site, subject).await.map_err(into_grant)?.claims()?;
+        must_be_shown_by(claims, site).map_err(into_grant)?;
         let client = &asked.proved.client;
         if !claims.aud.has(client.id()) && !claims.aud.names().any(|name| is_own(asked, name)) {
             return Err(Refused::grant("the token is not for the client that exchanges it"));
@@ -82,9 +82,9 @@ impl Oidc {
             if asked.form.get("actor_token_type") != Some(ACCESS_TOKEN) {
                 return Err(Refused::invalid("actor_token_type is that of access tokens."));
             }
-            let actor = self.alive(asked.site, token).await.map_err(into_grant)?;
+            let actor = self.alive(asked.site, token).await.map_err(into_grant)?.claims()?;
             // Nobody names somebody else as acting.
-            if actor.claims.client_id != client.id() || actor.claims.sub != client.id() {
+            if actor.client_id != client.id() || actor.sub != client.id() {
                 return Err(Refused::grant("the actor is another client"));
             }
         }
