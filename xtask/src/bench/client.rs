@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
@@ -9,6 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::load::Request;
+use super::process::{Running, credentials};
+
+/// Of everybody who has one.
+pub const PASSWORD: &str = "correct horse battery staple";
 
 /// One server and one credential; a connection for each call.
 pub struct Client {
@@ -19,6 +24,12 @@ pub struct Client {
 impl Client {
     pub fn new(address: &str, key: &str) -> Self {
         Self { address: address.to_owned(), key: key.to_owned() }
+    }
+
+    /// The administrator of what `qapid dev` runs over a data directory.
+    pub fn of(server: &Running, data: &Path) -> Result<Self> {
+        let key = credentials(data)?.remove("QUANTUMAPI_KEY").context("no key in dev.env")?;
+        Ok(Self { address: server.address.clone(), key })
     }
 
     pub fn create_secret(&self, name: &str, value: &str) -> Result<String> {
@@ -48,19 +59,42 @@ impl Client {
 
     /// A person who has a device to allow: the form by which they sign in for it. It works again and again until they say yes.
     pub fn create_login(&self) -> Result<Request> {
+        let device = self.create_device()?;
+        self.create_person(&device, "ada@bench.example", Some(PASSWORD))?;
+        Ok(self.sign_in(&device, "ada@bench.example", PASSWORD))
+    }
+
+    /// An installed application whose device waits to be allowed.
+    pub fn create_device(&self) -> Result<Device> {
         let app =
             json!({"name": "bench device", "applicationType": "NativeApp", "redirectUris": ["http://127.0.0.1/cb"]});
         let made = self.call("POST", "/api/v1/applications", &app.to_string())?;
         let text = |member: &str| made[member].as_str().with_context(|| format!("no {member} in {made}"));
-        let person =
-            json!({"email": "ada@bench.example", "displayName": "Ada", "password": "correct horse battery staple"});
-        self.call("POST", &format!("/api/v1/applications/{}/end-users", text("id")?), &person.to_string())?;
-        let origin = format!("http://{}", self.address);
         let asked = format!("client_id={}&scope=openid", text("clientId")?);
-        let device = self.ask(&Request::page("/oauth2/device_authorization", &origin, &asked))?;
-        let code = device["user_code"].as_str().with_context(|| format!("no user_code in {device}"))?;
-        let body = format!("user_code={code}&email=ada%40bench.example&password=correct+horse+battery+staple");
-        Ok(Request::page("/device", &origin, &body))
+        let waiting = self.ask(&Request::page("/oauth2/device_authorization", &self.origin(), &asked))?;
+        let code = waiting["user_code"].as_str().with_context(|| format!("no user_code in {waiting}"))?;
+        Ok(Device { people: format!("/api/v1/applications/{}/end-users", text("id")?), code: code.to_owned() })
+    }
+
+    /// An end user of the application of a device. Answers with their id.
+    pub fn create_person(&self, device: &Device, email: &str, password: Option<&str>) -> Result<String> {
+        let mut person = json!({"email": email, "displayName": "Ada"});
+        if let Some(password) = password {
+            person["password"] = password.into();
+        }
+        self.create(&device.people, &person)
+    }
+
+    /// The form by which somebody signs in for a device.
+    pub fn sign_in(&self, device: &Device, email: &str, password: &str) -> Request {
+        let (email, password) = (email.replace('@', "%40"), password.replace(' ', "+"));
+        let body = format!("user_code={}&email={email}&password={password}", device.code);
+        Request::page("/device", &self.origin(), &body)
+    }
+
+    /// What pages of the server come from.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// What a form is answered with.
@@ -82,6 +116,13 @@ impl Client {
         )?;
         answered(&mut stream, &format!("{method} {path}"))
     }
+}
+
+/// An application and its device that waits.
+pub struct Device {
+    /// Where its people are managed.
+    pub people: String,
+    code: String,
 }
 
 fn answered(stream: &mut TcpStream, what: &str) -> Result<Value> {

@@ -3,10 +3,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::client::Client;
-use super::process::{Running, credentials, release, scratch};
+use super::process::{Running, release, scratch};
 use super::{median, verdict, wanted};
 
 const STARTS: usize = 5;
@@ -31,7 +31,7 @@ pub fn run(rows: &[&str]) -> Result<()> {
     std::thread::sleep(Duration::from_secs(5));
     print_row("idle memory", server.resident_mib()?, "MiB", 60.0);
 
-    let client = Client::new(&server.address, credentials(&data)?.get("QUANTUMAPI_KEY").context("no key in dev.env")?);
+    let client = Client::of(&server, &data)?;
     let id = client.create_secret("bench/vault-get", "correct horse battery staple")?;
     print_row("qapi vault get", vault_get(&client, &id)?, "ms", 30.0);
 

@@ -8,6 +8,7 @@
 use std::cell::Cell;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -22,7 +23,7 @@ const WARM_UP: Duration = Duration::from_millis(700);
 /// A request that is sent again and again.
 #[derive(Clone)]
 pub struct Request {
-    bytes: Rc<[u8]>,
+    bytes: Arc<[u8]>,
 }
 
 impl Request {

@@ -37,6 +37,11 @@ impl Running {
         Self::start("qapid", &["dev", "--data-dir", &data, "--listen", "127.0.0.1:0"])
     }
 
+    /// The product as an operator runs it, with this configuration.
+    pub fn qapid_with(config: &Path) -> Result<Self> {
+        Self::start("qapid", &["serve", "--config", &config.display().to_string()])
+    }
+
     /// An agent with this configuration.
     pub fn agent(config: &Path) -> Result<Self> {
         Self::start("qapi-agent", &["--config", &config.display().to_string()])

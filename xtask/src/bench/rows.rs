@@ -1,13 +1,12 @@
 //! The rows of the throughput table: a request to the product, the peer it is compared with, and the bar.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::client::Client;
+use super::installation::{Engine, Installation};
 use super::load::{Measured, Plan, Request, drive};
-use super::process::{Running, certificate_request, credentials, primitive, scratch};
+use super::process::{Running, certificate_request, primitive};
 use super::{verdict, wanted};
 
 const ROUNDS: usize = 3;
@@ -36,7 +35,7 @@ enum Load {
 }
 
 struct Row {
-    name: &'static str,
+    name: String,
     connections: usize,
     /// How many things one request does.
     items: usize,
@@ -52,26 +51,48 @@ struct Row {
 }
 
 pub fn run(names: &[&str]) -> Result<()> {
-    let data = scratch("throughput")?;
-    let server = Running::qapid(&data)?;
     let bare = Running::bare()?;
-    let client = Client::new(&server.address, credentials(&data)?.get("QUANTUMAPI_KEY").context("no key in dev.env")?);
-    let mut rows = rows(&client, &data)?;
-    rows.retain(|row| wanted(names, row.name));
-    if rows.is_empty() {
-        return Ok(());
-    }
-    println!(
-        "| row | product/s | p50 ms | p99 ms | p99 ms at 70 % | CPU us | peer | peer/s | CPU us | ratio | bar | |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
-    for row in rows {
-        measure(&row, &server, &bare)?;
+    let mut rows_measured = 0;
+    for engine in Engine::ALL {
+        // A PostgreSQL is not started for nothing.
+        if engine == Engine::Postgres && !TOKEN_ROWS.iter().any(|name| wanted(names, &engine.row(name))) {
+            continue;
+        }
+        let installation = Installation::new(engine, "throughput")?;
+        let (server, client) = installation.start()?;
+        let mut rows = rows(engine, &client, &installation)?;
+        rows.retain(|row| wanted(names, &row.name));
+        for row in rows {
+            if rows_measured == 0 {
+                print_header();
+            }
+            rows_measured += 1;
+            measure(&row, &server, &bare)?;
+        }
     }
     Ok(())
 }
 
-fn rows(client: &Client, data: &Path) -> Result<Vec<Row>> {
+fn print_header() {
+    println!(
+        "| row | product/s | p50 ms | p99 ms | p99 ms at 70 % | CPU us | peer | peer/s | CPU us | ratio | bar | |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
+}
+
+fn rows(engine: Engine, client: &Client, installation: &Installation) -> Result<Vec<Row>> {
+    match engine {
+        Engine::Sqlite => {
+            let mut rows = vault_rows(client, installation)?;
+            rows.extend(token_rows(engine, client)?);
+            Ok(rows)
+        }
+        // What the database costs is told by what asks it most, and by what never asks it.
+        Engine::Postgres => Ok(token_rows(engine, client)?.into()),
+    }
+}
+
+fn vault_rows(client: &Client, installation: &Installation) -> Result<Vec<Row>> {
     let key = client.key.clone();
     let encryption = client.create_key("bench-encryption", "encryption", "ML-KEM-768")?;
     let signing = client.create_key("bench-signing", "signing", "ML-DSA-65")?;
@@ -84,9 +105,9 @@ fn rows(client: &Client, data: &Path) -> Result<Vec<Row>> {
     let batch = json!({"keyId": encryption, "mode": "fast", "items": items}).to_string();
     let sign = json!({"data": "UVVBUEk=", "keyId": signing, "algorithm": "ML-DSA-65"}).to_string();
     let csr = json!({"csr": certificate_request("bench.svc.cluster.local")?}).to_string();
-    let commits = data.join("commits").display().to_string();
+    let commits = installation.folder().join("commits").display().to_string();
     let post = |path: &str, body: &str| Load::Same(Request::new("POST", path, Some(&key), body));
-    let mut rows = vec![
+    Ok(vec![
         Row {
             peer: Some(Peer::Http(Request::new("POST", "/echo", None, &fast))),
             peer_name: "axum echo",
@@ -134,13 +155,14 @@ fn rows(client: &Client, data: &Path) -> Result<Vec<Row>> {
             at_least: Some(0.5),
             ..Row::new("secret write", Load::NewSecrets { key: key.clone() })
         },
-    ];
-    rows.extend(token_rows(client)?);
-    Ok(rows)
+    ])
 }
 
 /// What the identity provider does most.
-fn token_rows(client: &Client) -> Result<[Row; 3]> {
+const TOKEN_ROWS: [&str; 3] = ["tokens of client credentials", "introspection of an opaque token", "password logins"];
+
+fn token_rows(engine: Engine, client: &Client) -> Result<[Row; 3]> {
+    let [of_tokens, of_introspection, of_logins] = TOKEN_ROWS.map(|name| engine.row(name));
     let tokens = Request::form("/oauth2/token", &client.create_service("jwt")?, CLIENT_CREDENTIALS);
     let (introspection, introspected) = introspection(client)?;
     Ok([
@@ -149,21 +171,21 @@ fn token_rows(client: &Client) -> Result<[Row; 3]> {
             peer: Some(Peer::Primitive(vec!["sign".to_owned()])),
             peer_name: "ML-DSA-65 primitive",
             at_least: Some(0.5),
-            ..Row::new("tokens of client credentials", Load::Same(tokens))
+            ..Row::new(of_tokens, Load::Same(tokens))
         },
         Row {
             peer: Some(Peer::Http(Request::new("POST", "/echo", None, &introspected))),
             peer_name: "axum echo of the answer",
             at_least: Some(0.4),
             p99_at_most_ms: Some(10.0),
-            ..Row::new("introspection of an opaque token", Load::Same(introspection))
+            ..Row::new(of_introspection, Load::Same(introspection))
         },
         Row {
             connections: 16,
             peer: Some(Peer::Primitive(vec!["stretch".to_owned()])),
             peer_name: "Argon2id primitive",
             at_least: Some(0.9),
-            ..Row::new("password logins", Load::Same(client.create_login()?))
+            ..Row::new(of_logins, Load::Same(client.create_login()?))
         },
     ])
 }
@@ -180,9 +202,9 @@ fn introspection(client: &Client) -> Result<(Request, String)> {
 }
 
 impl Row {
-    fn new(name: &'static str, load: Load) -> Self {
+    fn new(name: impl Into<String>, load: Load) -> Self {
         Self {
-            name,
+            name: name.into(),
             connections: 64,
             items: 1,
             load,
