@@ -117,6 +117,17 @@ impl Site {
 const CLASSICAL: &str =
     "classical_certificate_file = \"FOLDER/classical.pem\"\nclassical_key_file = \"FOLDER/classical.key\"\n";
 
+/// Writes the certificate of the platform's own authority for peers that know no ML-DSA, and says where.
+pub fn classical_anchor(server: &Server, folder: &Path) -> PathBuf {
+    let authorities = server.client().get("/api/v1/cas").expect(200).json();
+    let classical = authorities["cas"].as_array().unwrap().iter().find(|ca| ca["algorithm"] == "ECDSA-P256");
+    let id = classical.expect("an authority for classical peers")["id"].as_str().unwrap();
+    let anchor = server.client().get(&format!("/api/v1/cas/{id}/certificate")).expect(200).text();
+    let file = folder.join("classical.pem");
+    std::fs::write(&file, anchor).expect("the folder can be written");
+    file
+}
+
 fn https(server: &Server) -> String {
     server.stdout.wait_for("https ", PATIENCE).expect("the HTTPS listener is announced")
 }

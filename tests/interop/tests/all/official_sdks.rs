@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::binaries::{peer, root};
+use crate::https::classical_anchor;
 use crate::program::{both, python, run, say};
 use crate::server::Server;
 
@@ -45,13 +46,8 @@ fn driven_over_https(command: &mut Command) -> String {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_dev_with(&folder.path().join("data"), &["--tls-listen", "127.0.0.1:0"]);
     let https = server.stdout.wait_for("https ", Duration::from_secs(30)).expect("the HTTPS listener is announced");
-    let authorities = server.client().get("/api/v1/cas").expect(200).json();
-    let classical = authorities["cas"].as_array().unwrap().iter().find(|ca| ca["algorithm"] == "ECDSA-P256");
-    let id = classical.expect("an authority for classical peers")["id"].as_str().unwrap();
-    let anchor = server.client().get(&format!("/api/v1/cas/{id}/certificate")).expect(200).text();
-    let file = folder.path().join("classical.pem");
-    std::fs::write(&file, anchor).unwrap();
-    let count = driven_at(&https, &server, command.env("SSL_CERT_FILE", file));
+    let anchor = classical_anchor(&server, folder.path());
+    let count = driven_at(&https, &server, command.env("SSL_CERT_FILE", anchor));
     assert!(server.metrics().contains(r#"qapi_tls_handshakes_total{certificate="ECDSA-P256""#));
     count
 }

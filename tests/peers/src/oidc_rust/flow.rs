@@ -1,23 +1,23 @@
 //! `openidconnect` as the client of an application with ES256, with a person: the code flow, the ID token, userinfo, refresh,
-//! introspection. Its list of algorithms ends before ML-DSA: what is signed so has to be refused, and is.
+//! introspection, revocation. Its list of algorithms ends before ML-DSA: what is signed so has to be refused, and is.
 
 use anyhow::{Context as _, Result, ensure};
 use openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreIdTokenClaims, CoreJwsSigningAlgorithm, CoreProviderMetadata,
-    CoreTokenResponse, CoreUserInfoClaims,
+    CoreRevocableToken, CoreTokenResponse, CoreUserInfoClaims,
 };
 use openidconnect::reqwest::{Client, redirect::Policy};
 use openidconnect::{
     AccessTokenHash, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet,
-    EndpointSet, IntrospectionUrl, IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, RedirectUrl, Scope,
-    TokenIntrospectionResponse as _, TokenResponse as _,
+    EndpointSet, IntrospectionUrl, IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, RedirectUrl,
+    RevocationUrl, Scope, TokenIntrospectionResponse as _, TokenResponse as _,
 };
 
 use crate::person::{Login, Person, parameter};
 use crate::place::{Checks, Place};
 
-/// An application that knows where to authorize, to introspect, and maybe all else.
-type Relying = CoreClient<EndpointSet, EndpointNotSet, EndpointSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+/// An application that knows where to authorize, to introspect, to revoke, and maybe all else.
+type Relying = CoreClient<EndpointSet, EndpointNotSet, EndpointSet, EndpointSet, EndpointMaybeSet, EndpointMaybeSet>;
 
 /// What a sign-in gave, and what it was asked with.
 struct SignedIn {
@@ -38,6 +38,7 @@ pub async fn run(place: &Place) -> Result<Checks> {
         .note("for another application or another nonce it is refused", is_for_nobody_else(place, &given, &http).await);
     checks.note("userinfo is about the same person", is_about(&relying, &given, person, &http).await);
     checks.note("a refresh gives others, and the spent one none", refreshes(&relying, &given, &http).await);
+    checks.note("what is revoked is over", revokes(place, &relying, person, &http).await);
     checks.note("tokens of ML-DSA are refused", is_closed(place, &http).await);
     Ok(checks)
 }
@@ -47,10 +48,12 @@ async fn relying(place: &Place, application: &str, http: &Client) -> Result<Rely
     let of = place.application(application)?;
     let secret = of.secret.clone().map(ClientSecret::new);
     let client = CoreClient::from_provider_metadata(metadata, ClientId::new(of.id.clone()), secret);
-    // Discovery of this library does not read where to introspect.
+    // Discovery of this library does not read where to introspect and to revoke.
     let introspection = IntrospectionUrl::new(format!("{}/oauth2/introspect", place.issuer))?;
+    let revocation = RevocationUrl::new(format!("{}/oauth2/revoke", place.issuer))?;
     let back = of.redirect_uri.clone().context("the application has no address of its own")?;
-    Ok(client.set_redirect_uri(RedirectUrl::new(back)?).set_introspection_url(introspection))
+    let client = client.set_introspection_url(introspection).set_revocation_url(revocation);
+    Ok(client.set_redirect_uri(RedirectUrl::new(back)?))
 }
 
 /// Asks for a code, has the person follow, and redeems it.
@@ -119,6 +122,23 @@ async fn refreshes(relying: &Relying, given: &SignedIn, http: &Client) -> Result
     ensure!(relying.exchange_refresh_token(first)?.request_async(http).await.is_err(), "it works again");
     // Whoever showed it ended everything that belongs to it.
     let active = relying.introspect(last.access_token()).request_async(http).await?.active();
+    ensure!(!active, "what came of it is active");
+    Ok(())
+}
+
+/// One access token by itself, then the refresh token, with which everything of that sign-in ends.
+async fn revokes(place: &Place, relying: &Relying, person: &Login, http: &Client) -> Result<()> {
+    let given = signed_in(place, relying, "classical", person, http).await?;
+    let revoked = given.tokens.access_token();
+    let refresh = given.tokens.refresh_token().context("no refresh token")?;
+    relying.revoke_token(CoreRevocableToken::from(revoked))?.request_async(http).await?;
+    ensure!(!relying.introspect(revoked).request_async(http).await?.active(), "the access token is active");
+    let next = relying.exchange_refresh_token(refresh)?.request_async(http).await?;
+    ensure!(relying.introspect(next.access_token()).request_async(http).await?.active(), "the next one is not active");
+    let refresh = next.refresh_token().context("no other refresh token")?;
+    relying.revoke_token(CoreRevocableToken::from(refresh))?.request_async(http).await?;
+    ensure!(relying.exchange_refresh_token(refresh)?.request_async(http).await.is_err(), "the refresh token works");
+    let active = relying.introspect(next.access_token()).request_async(http).await?.active();
     ensure!(!active, "what came of it is active");
     Ok(())
 }

@@ -4,6 +4,8 @@ use serde_json::json;
 
 use super::place::Place;
 use crate::fetched::client;
+use crate::https::classical_anchor;
+use crate::installation::{Engine, Installation};
 use crate::postgres::free_port;
 use crate::running::Running;
 
@@ -44,10 +46,21 @@ fn openidconnect_reads_metadata_and_keys_past_the_algorithms_it_does_not_know() 
     Place::new().with_web().with_classical().drive_rust("metadata", 1);
 }
 
+/// It revokes over HTTPS alone, and its TLS knows no ML-DSA: it is shown the classical chain.
 #[test]
-fn openidconnect_signs_people_in_to_a_classical_application() {
-    let place = Place::new().with_own_web().with_classical();
-    place.with_person("person", "web").with_person("classicalPerson", "classical").drive_rust("flow", 6);
+fn openidconnect_signs_people_in_to_a_classical_application_over_https() {
+    let installation = Installation::unattended(&Engine::Sqlite);
+    let address = format!("127.0.0.1:{}", free_port());
+    let issuer = format!("https://{address}");
+    let config = std::fs::read_to_string(installation.config()).expect("a configuration");
+    let config = config.replace("https://vault.example.com", &issuer);
+    let tls = format!("\n[tls]\nlisten = \"{address}\"\nnames = [\"127.0.0.1\"]\n");
+    std::fs::write(installation.config(), config + &tls).expect("the folder can be written");
+    let server = installation.serve();
+    let authority = classical_anchor(&server, installation.folder());
+    let place = Place::known_as(server, &issuer).with_own_web().with_classical();
+    let place = place.with_person("person", "web").with_person("classicalPerson", "classical");
+    place.drive_rust_over_https("flow", &authority, 7);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A server with applications, and the file that tells foreign clients about them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -30,11 +30,13 @@ impl Place {
 
     /// A server without applications.
     pub fn of(server: Server) -> Self {
-        let told = json!({
-            "issuer": server.base_url(),
-            "jwksUri": format!("{}/oauth2/jwks", server.base_url()),
-            "applications": {},
-        });
+        let issuer = server.base_url().to_owned();
+        Self::known_as(server, &issuer)
+    }
+
+    /// A server that its clients come to by another way than this test.
+    pub fn known_as(server: Server, issuer: &str) -> Self {
+        let told = json!({ "issuer": issuer, "jwksUri": format!("{issuer}/oauth2/jwks"), "applications": {} });
         Self { server, folder: tempfile::tempdir().unwrap(), told }
     }
 
@@ -149,6 +151,13 @@ impl Place {
     #[track_caller]
     pub fn drive_rust(&self, part: &str, checks: usize) {
         self.holds(Command::new(peer("oidc-rust")).arg(part).arg(self.file()), checks);
+    }
+
+    /// The same one, which believes the authority of this file.
+    #[track_caller]
+    pub fn drive_rust_over_https(&self, part: &str, authority: &Path, checks: usize) {
+        let mut command = Command::new(peer("oidc-rust"));
+        self.holds(command.arg(part).arg(self.file()).env("SSL_CERT_FILE", authority), checks);
     }
 
     #[track_caller]
