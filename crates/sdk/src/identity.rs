@@ -420,6 +420,7 @@ impl Renewable for Inner {
         });
         Ok(())
     }
+
     fn note(&self, failure: Failure, why: String) {
         self.status.send_modify(|status| {
             status.failures = failure.count;

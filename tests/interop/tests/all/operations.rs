@@ -209,7 +209,7 @@ fn requests_in_flight_are_answered_before_the_server_stops() {
         let callers: Vec<_> = (0..3)
             .map(|_| scope.spawn(|| client.request("POST", "/api/v1/encrypt/batch").json(&body).try_send()))
             .collect();
-        std::thread::sleep(std::time::Duration::from_millis(150));
+        std::thread::sleep(std::time::Duration::from_millis(300));
         assert!(server.stop().success());
         callers.into_iter().map(|caller| caller.join().unwrap()).collect()
     });

@@ -1,5 +1,6 @@
 //! The audit trail: what is listed, what an export proves, and what each kind of tampering is called.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -21,6 +22,12 @@ pub fn export(client: &Client) -> String {
         (answer.status != 503).then_some(answer)
     });
     answer.expect(200).text()
+}
+
+/// What the events of an export are about.
+pub fn resources(export: &str) -> HashSet<String> {
+    let lines = export.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter_map(|line| line["event"]["resourceId"].as_str().map(str::to_owned)).collect()
 }
 
 fn audit_verify(export: &str, arguments: &[&str]) -> Output {

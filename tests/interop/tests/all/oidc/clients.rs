@@ -54,7 +54,7 @@ fn openidconnect_signs_people_in_to_a_classical_application_over_https() {
     let issuer = format!("https://{address}");
     let config = std::fs::read_to_string(installation.config()).expect("a configuration");
     let config = config.replace("https://vault.example.com", &issuer);
-    let tls = format!("\n[tls]\nlisten = \"{address}\"\nnames = [\"127.0.0.1\"]\n");
+    let tls = format!("\n[tls]\nlisten = \"{address}\"\nnames = [\"localhost\", \"127.0.0.1\"]\n");
     std::fs::write(installation.config(), config + &tls).expect("the folder can be written");
     let server = installation.serve();
     let authority = classical_anchor(&server, installation.folder());
