@@ -120,8 +120,8 @@ impl Credential {
         let (status, now_s) = (identity.status(), identity.now_s());
         self.ready.set(if identity.is_ready() { 1.0 } else { 0.0 });
         self.seconds_left.set(status.seconds_left(now_s) as f64);
-        self.renewals.set(status.renewals as f64);
-        self.failures.set(status.failures_total as f64);
+        self.renewals.set(status.renewals.done as f64);
+        self.failures.set(status.renewals.failed as f64);
         self.sequence.set(status.bundle_sequence as f64);
         self.bundle_age.set((now_s - status.bundle_confirmed_s).max(0) as f64);
         self.denied.set(status.denied as f64);

@@ -49,7 +49,7 @@ pub use bundle::Unbelievable;
 pub use candidate::Unfit;
 pub use check::Refused;
 pub use serving::NoAnchors;
-pub use status::{Side, Status};
+pub use status::{Renewals, Side, Status};
 pub use term::{Over, Term};
 pub use wanted::{NotAName, Wanted};
 
@@ -258,10 +258,7 @@ impl Held {
             serial_number: self.credential.serial_number.clone(),
             window: self.credential.window,
             standing: Standing::Accepted,
-            renewals: 0,
-            failures_total: 0,
-            failures: 0,
-            last_failure: None,
+            renewals: Renewals::default(),
             bundle_sequence: self.trusted.sequence,
             bundle_confirmed_s: now_s,
             denied: self.trusted.denied,
@@ -414,19 +411,13 @@ impl Renewable for Inner {
             status.serial_number.clone_from(&held.credential.serial_number);
             status.window = held.credential.window;
             status.standing = Standing::Accepted;
-            status.renewals += 1;
-            status.failures = 0;
-            status.last_failure = None;
+            status.renewals.succeeded();
         });
         Ok(())
     }
 
     fn note(&self, failure: Failure, why: String) {
-        self.status.send_modify(|status| {
-            status.failures = failure.count;
-            status.failures_total += 1;
-            status.last_failure = Some(why);
-        });
+        self.status.send_modify(|status| status.renewals.failed(failure, why));
     }
 }
 

@@ -2,8 +2,8 @@
 //! by (see [`group`]), because under load a batch holds many events of few kinds.
 //!
 //! The index can be rebuilt at any time: groups are inserted once by their key, and the cursor of a lane moves by a guarded update,
-//! so two replicas at work do no harm. The lease only spares the second one the effort. Reading and grouping run on a blocking
-//! thread, so that requests wait for neither.
+//! so two replicas at work do no harm. The lease only spares the second one the effort. Reading and grouping run on the
+//! background thread, so that requests wait for neither.
 
 pub(crate) mod group;
 

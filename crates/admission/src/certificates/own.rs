@@ -54,7 +54,7 @@ pub fn wanted(own: &config::Own) -> anyhow::Result<Wanted> {
 }
 
 fn shown(status: &Status, told: &Told) {
-    match status.failures {
+    match status.renewals.failures {
         0 => told.shows(status.shown.iter().map(|shown| (shown.algorithm, Some(shown.window.not_after_s)))),
         _ => told.is_stale(),
     }

@@ -36,6 +36,7 @@ use super::check::Refused;
 use super::clock::{Clock, WallClock};
 use super::plan::{Failure, Standing, Window};
 use super::rotation::{self, Renewable};
+use super::status::Renewals;
 use super::wanted::{NotAName, dns_name};
 use super::{Failed, StartFailed};
 use crate::client::Client;
@@ -63,14 +64,8 @@ pub struct Serving {
 pub struct Status {
     /// What is shown, the quantum-safe one first.
     pub shown: Vec<Shown>,
-    /// Renewals since the start.
-    pub renewals: u64,
-    /// Renewals that failed since the start.
-    pub failures_total: u64,
-    /// Renewals that failed since the last one that did not.
-    pub failures: u32,
-    /// What the last of them said.
-    pub last_failure: Option<String>,
+    /// How renewing them went.
+    pub renewals: Renewals,
 }
 
 /// One certificate that is shown.
@@ -322,20 +317,12 @@ impl Renewable for Inner {
 
     async fn renew(&self) -> Result<(), Failed> {
         self.exchange().await?;
-        self.status.send_modify(|status| {
-            status.renewals += 1;
-            status.failures = 0;
-            status.last_failure = None;
-        });
+        self.status.send_modify(|status| status.renewals.succeeded());
         Ok(())
     }
 
     fn note(&self, failure: Failure, why: String) {
-        self.status.send_modify(|status| {
-            status.failures = failure.count;
-            status.failures_total += 1;
-            status.last_failure = Some(why);
-        });
+        self.status.send_modify(|status| status.renewals.failed(failure, why));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::plan::{Standing, Window};
+use super::plan::{Failure, Standing, Window};
 
 /// The identity at the last look.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,14 +16,8 @@ pub struct Status {
     pub window: Window,
     /// Whether peers with the current bundle accept it.
     pub standing: Standing,
-    /// Certificates that took the place of another since the start.
-    pub renewals: u64,
-    /// Renewals that failed since the start.
-    pub failures_total: u64,
-    /// Renewals that failed since the last one that did not.
-    pub failures: u32,
-    /// What the last of them said.
-    pub last_failure: Option<String>,
+    /// How renewing it went.
+    pub renewals: Renewals,
     /// The sequence of the trust bundle in use.
     pub bundle_sequence: i64,
     /// When the platform last confirmed it, in seconds since the Unix epoch.
@@ -48,6 +42,31 @@ impl Status {
     /// Whether the service can prove who it is.
     pub fn is_ready(&self, now_s: i64) -> bool {
         self.window.holds(now_s) && self.standing == Standing::Accepted
+    }
+}
+
+/// How renewing certificates went since the start.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Renewals {
+    /// Those that put something new in the place of what was there.
+    pub done: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Those that failed since the last one that did not.
+    pub failures: u32,
+    /// What the last of these said.
+    pub last_failure: Option<String>,
+}
+
+impl Renewals {
+    pub(super) fn succeeded(&mut self) {
+        *self = Self { done: self.done + 1, failed: self.failed, ..Self::default() };
+    }
+
+    pub(super) fn failed(&mut self, failure: Failure, why: String) {
+        self.failed += 1;
+        self.failures = failure.count;
+        self.last_failure = Some(why);
     }
 }
 

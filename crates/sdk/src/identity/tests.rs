@@ -74,7 +74,7 @@ async fn a_renewal_that_is_asked_for_does_not_wait_for_the_last_hours() {
     scene.identity.renew().await.unwrap();
     assert!(scene.serial() != serial && scene.key_in_use() != key);
     hours(19).await;
-    assert_eq!(scene.identity.status().renewals, 1, "the next is due by the new certificate");
+    assert_eq!(scene.identity.status().renewals.done, 1, "the next is due by the new certificate");
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,7 +101,7 @@ async fn a_certificate_is_renewed_with_four_hours_left_under_a_new_key() {
     assert_ne!(scene.key_in_use(), key);
     assert!(scene.identity.is_ready());
     hours(24 * 6).await;
-    assert_eq!(scene.identity.status().renewals, 8, "one about every twenty hours");
+    assert_eq!(scene.identity.status().renewals.done, 8, "one about every twenty hours");
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,12 +119,12 @@ async fn an_authority_that_is_away_for_a_day_costs_nothing_that_is_valid() {
     assert!(!scene.identity.is_ready(), "expired");
     hours(19).await;
     let status = scene.identity.status();
-    assert!(status.failures > 250, "it never gave up: {}", status.failures);
-    assert!(status.last_failure.unwrap().contains("asking the platform"));
+    assert!(status.renewals.failures > 250, "it never gave up: {}", status.renewals.failures);
+    assert!(status.renewals.last_failure.unwrap().contains("asking the platform"));
     scene.set_away(false);
     seconds(301).await;
     assert!(scene.identity.is_ready(), "recovered by itself");
-    assert_eq!((scene.identity.status().failures, scene.identity.status().renewals), (0, 1));
+    assert_eq!((scene.identity.status().renewals.failures, scene.identity.status().renewals.done), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +155,7 @@ async fn a_certificate_that_peers_would_refuse_never_takes_the_place_of_one_that
         *scene.authority.mischief.lock().unwrap() = mischief;
         hours(22).await;
         let status = scene.identity.status();
-        assert!(status.last_failure.clone().unwrap_or_default().contains(reason), "{mischief:?}: {status:?}");
+        assert!(status.renewals.last_failure.clone().unwrap_or_default().contains(reason), "{mischief:?}: {status:?}");
         assert_eq!((status.serial_number, scene.identity.is_ready()), (serial, true), "{mischief:?}");
     }
 }
@@ -260,7 +260,7 @@ async fn a_clock_that_is_set_back_takes_nothing_away_for_good() {
     assert!(scene.identity.is_ready());
     hours(21).await;
     assert!(scene.identity.is_ready());
-    assert!(scene.identity.status().renewals >= 1);
+    assert!(scene.identity.status().renewals.done >= 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -161,7 +161,7 @@ async fn both_are_renewed_together_four_hours_before_their_end() {
     hours(2).await;
     let second = scene.serials();
     assert!(second.iter().all(|serial| !first.contains(serial)), "{second:?}");
-    assert_eq!((scene.serving.status().renewals, scene.issuer.asked.lock().unwrap().len()), (1, 4));
+    assert_eq!((scene.serving.status().renewals.done, scene.issuer.asked.lock().unwrap().len()), (1, 4));
     hours(100).await;
     assert!(scene.is_valid());
 }
@@ -182,14 +182,14 @@ async fn what_clients_would_refuse_is_never_shown_and_takes_the_place_of_nothing
         scene.does(mischief);
         hours(22).await;
         let status = scene.serving.status();
-        assert!(status.last_failure.clone().unwrap_or_default().contains(reason), "{mischief:?}: {status:?}");
-        assert!(status.failures > 10 && scene.is_valid(), "{mischief:?}: {status:?}");
+        assert!(status.renewals.last_failure.clone().unwrap_or_default().contains(reason), "{mischief:?}: {status:?}");
+        assert!(status.renewals.failures > 10 && scene.is_valid(), "{mischief:?}: {status:?}");
         assert_eq!(scene.serials(), first, "{mischief:?}");
         hours(3).await;
         assert!(!scene.is_valid(), "{mischief:?}: nothing that has ended counts");
         scene.does(Mischief::None);
         hours(1).await;
-        assert!(scene.is_valid() && scene.serving.status().failures == 0, "{mischief:?}");
+        assert!(scene.is_valid() && scene.serving.status().renewals.failures == 0, "{mischief:?}");
     }
 }
 

@@ -155,7 +155,7 @@ fn a_server_of_the_sdk_closes_what_a_denied_client_has_open_and_nothing_else() {
     assert!(denied.closes_within(SECONDS), "the denied client's connection is open");
     assert!(other.ask(), "somebody else's connection was closed");
     // The identity has a new certificate by now, and is let in again.
-    eventually(PATIENCE, || Some(()).filter(|()| gateway.status().renewals > 0));
+    eventually(PATIENCE, || Some(()).filter(|()| gateway.status().renewals.done > 0));
     assert!(Open::to(address, &gateway, &scene.runtime).ask());
 }
 
