@@ -1,4 +1,4 @@
-//! A thread for work that no request waits for. It gets what requests leave of the processor, and a tenth of it when they leave nothing.
+//! A thread for work that no request waits for. It gets what requests leave of the processor, and a quarter of it when they leave nothing.
 //!
 //! The index and the chains of the audit trail are a tenth of a busy server's work, and come in bursts. At the rank of the others a
 //! burst takes half of a core, and every request that comes meanwhile queues behind it.
@@ -44,8 +44,9 @@ fn work(queue: &Receiver<Job>) {
     }
 }
 
-/// So much nicer than the others weighs a tenth of one of them, see `sched(7)`.
-const NICER: i32 = 10;
+/// So much nicer than the others weighs a third of one of them, see `sched(7)`: less than that, and a core that requests keep busy
+/// leaves the index behind, which has a second.
+const NICER: i32 = 5;
 
 /// Lets threads that requests wait for go before this one. Elsewhere than on Linux the nice value is the whole process's.
 pub(crate) fn give_way() {
