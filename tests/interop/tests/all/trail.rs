@@ -13,7 +13,7 @@ use crate::program::{both, run};
 use crate::server::{Server, eventually, list};
 
 /// How long an event may take to come to the list.
-const LISTED: Duration = Duration::from_secs(10);
+pub const LISTED: Duration = Duration::from_secs(10);
 
 pub fn export(client: &Client) -> String {
     // After a crash the events of mutations move on when the lease of the lost server has run out.

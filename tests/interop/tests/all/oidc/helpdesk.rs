@@ -14,6 +14,7 @@ use crate::client::Client;
 use crate::moved_clock::MovedClock;
 use crate::program::both;
 use crate::server::{Server, eventually};
+use crate::trail::LISTED;
 
 const ADA: &str = "ada@b.example";
 
@@ -161,6 +162,8 @@ fn a_tenants_own_administrator_says_whether_second_factors_are_asked_for() {
     let bad = qapi(&owner, &["users", "policy", "--second-factor", "sometimes"]);
     assert_eq!(bad.status.code(), Some(2), "{}", both(&bad));
     assert_eq!(signed_in(), 200);
-    let trail = owner.get("/api/v1/audit-logs?pageSize=100").expect(200).text();
-    assert!(trail.contains("SignInPolicyUpdated"), "{trail}");
+    eventually(LISTED, || {
+        let trail = owner.get("/api/v1/audit-logs?pageSize=100").expect(200).text();
+        trail.contains("SignInPolicyUpdated").then_some(())
+    });
 }
