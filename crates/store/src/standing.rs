@@ -32,11 +32,12 @@ impl Store {
                     p.state, p.tokens_not_before, p.grants_not_before, \
                     g.state, g.terms, g.created_at, g.expires_at, g.session, \
                     s.state, s.created_at, s.seen_at, s.idle_ms, s.expires_at, \
-                    r.revoked_at, x.state, x.not_before \
+                    r.revoked_at, x.state, x.not_before, o.state, o.tokens_not_before, o.grants_not_before \
                     FROM tenant t \
                     LEFT JOIN application a ON a.tenant = t.id AND a.client_id = $2 \
                     LEFT JOIN account p ON p.tenant = t.id AND p.id = $3 \
                     LEFT JOIN token_grant g ON g.tenant = t.id AND g.id = $4 \
+                    LEFT JOIN application o ON o.tenant = t.id AND o.id = g.application \
                     LEFT JOIN session s ON s.tenant = t.id AND s.id = g.session \
                     LEFT JOIN revoked_token r ON r.tenant = t.id AND r.token = $5 \
                     LEFT JOIN trust x ON x.tenant = t.id AND x.id = $6 \
@@ -59,6 +60,7 @@ fn nothing() -> Snapshot {
     Snapshot {
         is_tenant_active: false,
         application: On::Missing,
+        grantor: On::Missing,
         account: On::Missing,
         session: On::Missing,
         grant: On::Missing,
@@ -101,6 +103,7 @@ fn snapshot(row: &Row, of: &HangsOn<'_>) -> Result<Snapshot> {
     Ok(Snapshot {
         is_tenant_active: row.text(0)? == "active",
         application: party(1)?,
+        grantor: if of.grant.is_some() { party(20)? } else { On::Nothing },
         account: if of.account.is_some() { party(4)? } else { On::Nothing },
         session,
         grant: if of.grant.is_some() { grant } else { On::Nothing },

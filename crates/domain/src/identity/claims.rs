@@ -139,6 +139,16 @@ impl AccessClaims {
         Timestamp::from_millis(self.exp.saturating_mul(SECOND_MS))
     }
 
+    /// The applications beside its own that it hangs on, when it was exchanged: whoever acted before, and who it is about if that is not a
+    /// person.
+    pub fn behind(&self) -> impl Iterator<Item = &str> {
+        let is_about_application = self.gid.is_none() && self.trust.is_none();
+        let acting = std::iter::successors(self.act.as_ref(), |actor| actor.act.as_deref());
+        let named =
+            acting.map(|actor| actor.sub.as_str()).chain(Some(self.sub.as_str()).filter(|_| is_about_application));
+        named.filter(|name| *name != self.client_id)
+    }
+
     /// Under what it is revoked by itself.
     pub fn revocation_key(&self) -> Option<[u8; 16]> {
         self.jti_bytes()?.first_chunk().copied()
@@ -194,5 +204,12 @@ mod tests {
         let text = serde_json::to_string(&claims).unwrap();
         assert!(text.contains("\"aud\":\"api\"") && !text.contains("null"), "{text}");
         assert_eq!(serde_json::from_str::<AccessClaims>(&text).unwrap(), claims);
+        assert_eq!(claims.behind().count(), 0);
+        let before = Actor { sub: "gateway".into(), act: None };
+        let acting = Actor { sub: "app".into(), act: Some(Box::new(before)) };
+        let exchanged = AccessClaims { act: Some(acting), ..claims };
+        assert_eq!(exchanged.behind().collect::<Vec<_>>(), ["gateway"]);
+        let service = AccessClaims { gid: None, sub: "shop".into(), ..exchanged };
+        assert_eq!(service.behind().collect::<Vec<_>>(), ["gateway", "shop"]);
     }
 }

@@ -68,6 +68,8 @@ pub struct Snapshot {
     pub is_tenant_active: bool,
     /// Whose token or grant it is.
     pub application: On<Party>,
+    /// Whose grant it belongs to: another application than the one before when the token was exchanged for one of the other's.
+    pub grantor: On<Party>,
     /// Whom it is about.
     pub account: On<Party>,
     /// The session it began in.
@@ -118,7 +120,7 @@ pub fn token(snapshot: &Snapshot, issued_at: Timestamp, expires_at: Timestamp, n
         return Err(Dead::Revoked);
     }
     let recent = |party: &Party| issued_at >= party.tokens_not_before;
-    if !holds(&snapshot.application, recent) {
+    if !holds(&snapshot.application, recent) || !holds(&snapshot.grantor, recent) {
         return Err(Dead::Application);
     }
     if !holds(&snapshot.account, recent) {
@@ -144,13 +146,13 @@ pub fn grant(snapshot: &Snapshot, now: Timestamp) -> Result<(), Dead> {
     };
     let stands =
         |party: &Party| party.is_active && begun.is_none_or(|created_at| created_at >= party.grants_not_before);
-    if !holds(&snapshot.application, stands) {
+    if !holds(&snapshot.application, stands) || !holds(&snapshot.grantor, stands) {
         return Err(Dead::Application);
     }
     if !holds(&snapshot.account, stands) {
         return Err(Dead::Account);
     }
-    let is_open = |session: &Session| session.is_live && (is_offline || is_running(session, now));
+    let is_open = |session: &Session| session.is_live && (is_offline || session.end() > now);
     // A session that nobody ended and that was forgotten since ended by itself.
     match &snapshot.session {
         On::Missing if is_offline => Ok(()),
@@ -159,16 +161,29 @@ pub fn grant(snapshot: &Snapshot, now: Timestamp) -> Result<(), Dead> {
     }
 }
 
+/// When the grant or the session ends by itself that something hangs on, if it hangs on one. What was alive is alive until then, unless
+/// something is changed: changes are announced, and that time passes is not.
+pub fn end(snapshot: &Snapshot) -> Option<Timestamp> {
+    let On::Found(grant) = &snapshot.grant else { return None };
+    match &snapshot.session {
+        On::Found(session) if !grant.is_offline => Some(grant.expires_at.min(session.end())),
+        _ => Some(grant.expires_at),
+    }
+}
+
 /// Whether a session is alive: whether somebody is still signed in by it.
 pub fn session(session: &Session, account: &Party, now: Timestamp) -> Result<(), Dead> {
     if !account.is_active || session.created_at < account.grants_not_before {
         return Err(Dead::Account);
     }
-    if session.is_live && is_running(session, now) { Ok(()) } else { Err(Dead::Session) }
+    if session.is_live && session.end() > now { Ok(()) } else { Err(Dead::Session) }
 }
 
-fn is_running(session: &Session, now: Timestamp) -> bool {
-    session.expires_at > now && session.seen_at.plus_millis(session.idle_ms) > now
+impl Session {
+    /// When it ends by itself, if nobody is seen in it any more.
+    fn end(&self) -> Timestamp {
+        self.expires_at.min(self.seen_at.plus_millis(self.idle_ms))
+    }
 }
 
 fn holds<T>(on: &On<T>, test: impl Fn(&T) -> bool) -> bool {
@@ -194,6 +209,7 @@ mod tests {
         Snapshot {
             is_tenant_active: true,
             application: On::Found(party),
+            grantor: On::Found(party),
             account: On::Found(party),
             session: On::Found(session),
             grant: On::Found(Grant { is_live: true, is_offline: false, created_at: BEGUN, expires_at: LATER }),
@@ -212,7 +228,7 @@ mod tests {
 
     #[test]
     fn whatever_ends_ends_what_hangs_on_it() {
-        let rows: [(&str, Change, Option<Dead>); 17] = [
+        let rows: [(&str, Change, Option<Dead>); 19] = [
             ("nothing", |_| {}, None),
             ("revoked", |s| s.is_revoked = true, Some(Dead::Revoked)),
             ("tenant suspended", |s| s.is_tenant_active = false, Some(Dead::Tenant)),
@@ -223,6 +239,8 @@ mod tests {
                 |s| changed(&mut s.application, |a| a.tokens_not_before = NOW),
                 Some(Dead::Application),
             ),
+            ("grantor missing", |s| s.grantor = On::Missing, Some(Dead::Application)),
+            ("grantor cut off", |s| changed(&mut s.grantor, |a| a.grants_not_before = NOW), Some(Dead::Application)),
             ("account blocked", |s| changed(&mut s.account, |a| a.is_active = false), Some(Dead::Account)),
             ("roles changed", |s| changed(&mut s.account, |a| a.tokens_not_before = NOW), Some(Dead::Account)),
             ("password reset", |s| changed(&mut s.account, |a| a.grants_not_before = ISSUED), Some(Dead::Account)),
@@ -261,6 +279,25 @@ mod tests {
         assert_eq!(grant(&snapshot, NOW), Err(Dead::Session));
         snapshot.session = On::Missing;
         assert_eq!(grant(&snapshot, NOW), Ok(()));
+    }
+
+    #[test]
+    fn what_is_alive_ends_by_itself_when_it_is_said_to() {
+        let idle = Timestamp::from_millis(7_000);
+        let checked = |change: Change, expected: Option<Timestamp>| {
+            let mut snapshot = alive();
+            change(&mut snapshot);
+            assert_eq!(end(&snapshot), expected);
+            let Some(expected) = expected else { return };
+            assert_eq!(grant(&snapshot, Timestamp::from_millis(expected.millis() - 1)), Ok(()));
+            assert!(grant(&snapshot, expected).is_err());
+        };
+        checked(|_| {}, Some(idle));
+        checked(|s| changed(&mut s.session, |session| session.expires_at = NOW), Some(NOW));
+        checked(|s| changed(&mut s.grant, |grant| grant.expires_at = NOW), Some(NOW));
+        checked(|s| changed(&mut s.grant, |grant| grant.is_offline = true), Some(LATER));
+        checked(|s| s.session = On::Nothing, Some(LATER));
+        checked(|s| s.grant = On::Nothing, None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod confusion;
 mod crashes;
 mod devices;
 mod enumeration;
+mod exchanges;
 mod factors;
 mod helpdesk;
 mod issuer;

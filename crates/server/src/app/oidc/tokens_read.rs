@@ -1,7 +1,7 @@
 //! Reading tokens back: of either form, verified, and alive by the one function that says so.
 //!
 //! What was read of a token is remembered while the tenant's epoch stands still: everything that can end a token moves the
-//! epoch, and its own end is looked at every time.
+//! epoch, and what ends by itself is looked at every time.
 
 use std::sync::{Arc, OnceLock};
 
@@ -35,6 +35,8 @@ pub struct Known {
     /// Its name, under which the trail has it.
     pub name: Box<str>,
     expires_at: Timestamp,
+    /// When what it hangs on ends by itself, if nobody is seen until then: after that it is looked at anew.
+    stands_until: Timestamp,
     /// The first who asked and may know of it: most tokens are asked about by one and the same. It stands as long as the token is known,
     /// because what an application may know of moves the epoch.
     concerned: OnceLock<ApplicationId>,
@@ -50,13 +52,15 @@ impl Oidc {
         let stand = self.freshness.stand(site.tenant())?;
         let key = sha256(&[token.as_bytes()]);
         let cached = self.known.read().ok().and_then(|known| known.get(&key).map(Arc::clone));
-        if let Some(known) = cached.filter(|known| known.tenant == site.tenant() && known.stand.holds(&stand)) {
-            // The only end that moves no epoch.
-            return if known.expires_at > now { Ok(known) } else { Err(Refused::token("it expired")) };
+        // That time passes moves no epoch.
+        match cached.filter(|known| known.tenant == site.tenant() && known.stand.holds(&stand)) {
+            Some(known) if known.expires_at <= now => return Err(Refused::token("it expired")),
+            Some(known) if known.stands_until > now => return Ok(known),
+            _ => {}
         }
         let claims = self.read_claims(site, token).await?;
-        self.must_live(site, &claims).await?;
-        let known = Arc::new(Known::new(claims, site.tenant(), stand)?);
+        let stands_until = self.must_live(site, &claims).await?;
+        let known = Arc::new(Known::new(claims, site.tenant(), stand, stands_until)?);
         if let Ok(mut all) = self.known.write() {
             if all.len() >= REMEMBERED {
                 all.clear();
@@ -92,8 +96,8 @@ impl Oidc {
         Ok(serde_json::from_slice(opened.expose())?)
     }
 
-    /// Refuses a token that is not alive.
-    pub(super) async fn must_live(&self, site: &Site, claims: &AccessClaims) -> Answered<()> {
+    /// Refuses a token that is not alive. Answers with when that has to be asked again, if nothing changes until then.
+    async fn must_live(&self, site: &Site, claims: &AccessClaims) -> Answered<Timestamp> {
         let hangs_on = HangsOn {
             client_id: &claims.client_id,
             account: claims.account(),
@@ -101,9 +105,20 @@ impl Oidc {
             trust: claims.trust,
             token: Some(claims.revocation_key().ok_or_else(|| Refused::token("its name"))?),
         };
-        let snapshot = self.core.store.standing(&on_behalf(site.tenant()), &hangs_on).await?;
+        let stands_until = self.must_stand(site, &hangs_on, claims).await?;
+        // Of a token that was exchanged the others are as much a part as its own application.
+        for client_id in claims.behind() {
+            let hangs_on = HangsOn { client_id, account: None, grant: None, trust: None, token: None };
+            self.must_stand(site, &hangs_on, claims).await?;
+        }
+        Ok(stands_until)
+    }
+
+    async fn must_stand(&self, site: &Site, hangs_on: &HangsOn<'_>, claims: &AccessClaims) -> Answered<Timestamp> {
+        let snapshot = self.core.store.standing(&on_behalf(site.tenant()), hangs_on).await?;
         let alive = liveness::token(&snapshot, claims.issued_at(), claims.expires_at(), site.ctx.now());
-        alive.map_err(Refused::token)
+        alive.map_err(Refused::token)?;
+        Ok(liveness::end(&snapshot).unwrap_or_else(|| claims.expires_at()))
     }
 
     /// Refuses a grant that is not alive.
@@ -121,7 +136,7 @@ impl Oidc {
 }
 
 impl Known {
-    fn new(mut claims: AccessClaims, tenant: TenantId, stand: Stand) -> Answered<Self> {
+    fn new(mut claims: AccessClaims, tenant: TenantId, stand: Stand, stands_until: Timestamp) -> Answered<Self> {
         // An id of ours that means nothing elsewhere.
         let grant = claims.gid.take();
         let mut told = match serde_json::to_value(&claims)? {
@@ -135,6 +150,7 @@ impl Known {
             told: told.into_boxed_slice().into(),
             grant,
             expires_at: claims.expires_at(),
+            stands_until,
             name: claims.jti.into(),
             concerned: OnceLock::new(),
             tenant,

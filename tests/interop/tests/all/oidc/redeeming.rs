@@ -185,3 +185,27 @@ fn what_waits_too_long_is_over() {
     assert!(visitor.authorize(&app, &[]).starts_with("/login?"));
     assert!(!provider.is_active(&app, access));
 }
+
+/// A session that nobody uses ends by itself, which nobody announces: that its token was found alive a moment ago does not help it.
+#[test]
+fn a_token_that_was_seen_alive_ends_with_its_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = MovedClock::new(folder.path());
+    let provider = Provider { server: Server::start_dev_by(clock.qapid(), &folder.path().join("data"), &[]) };
+    let settings = json!({ "redirectUris": [CALLBACK], "consent": "skip", "sessionIdleSeconds": 60 });
+    let app = provider.app("WebApp", &settings);
+    provider.end_user(&app, ADA);
+    let code = Visitor::new(&provider).code(&app, ADA);
+    let tokens = redeem(&provider, &app, &code, |_| {}).expect(200).json();
+    let access = tokens["access_token"].as_str().unwrap();
+    let userinfo = || provider.form_with("/oauth2/userinfo", &[], Some(&format!("Bearer {access}")));
+    assert!(provider.is_active(&app, access));
+    userinfo().expect(200);
+    clock.set_ahead_s(50);
+    assert!(provider.is_active(&app, access));
+    clock.set_ahead_s(62);
+    assert!(!provider.is_active(&app, access), "a session is over, and its token is alive");
+    refused(&userinfo(), 401, "invalid_token");
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+    refused(&provider.by(&app, "/oauth2/token", &fields), 400, "invalid_grant");
+}

@@ -1,7 +1,7 @@
 //! A token for a token (RFC 8693): a service that was called by somebody goes on calling for them, and the token says that it does.
 //!
-//! Only a token that is for the service itself can be exchanged by it: nobody turns what they merely saw into something of their own. What comes out allows no more than
-//! what went in, lives no longer, and dies with its grant.
+//! Only a token that is for the service itself, or for an API among its own, can be exchanged by it: nobody turns what they merely saw into something of their own.
+//! What comes out allows no more than what went in, lives no longer, and dies with its grant and with everybody whom it names.
 
 use api::oauth::TokenAnswer;
 use domain::identity::claims::{ACTORS_MAX, AccessClaims, Actor};

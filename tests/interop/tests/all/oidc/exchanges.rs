@@ -1,0 +1,90 @@
+//! Tokens that were exchanged for others hang on everybody whom they name: whatever ends one of those ends them, at once and everywhere.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::provider::{App, Provider, part, refused};
+use super::visitor::{CALLBACK, PASSWORD, Visitor, parameter, sent};
+use crate::client::Answer;
+use crate::server::eventually;
+
+const ADA: &str = "ada@people.example";
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+/// What a revocation may take.
+const A_SECOND: Duration = Duration::from_secs(1);
+
+/// A service that exchanges tokens for the API that it is, for those of others.
+fn service(provider: &Provider, apis: &[&str]) -> App {
+    provider.service(&json!({ "grantTypes": ["client_credentials", GRANT], "resources": apis }))
+}
+
+fn exchange(provider: &Provider, by: &App, token: &str, more: &[(&str, &str)]) -> Answer {
+    let typ = "urn:ietf:params:oauth:token-type:access_token";
+    let fields = [&[("grant_type", GRANT), ("subject_token", token), ("subject_token_type", typ)], more].concat();
+    provider.by(by, "/oauth2/token", &fields)
+}
+
+/// A token of somebody who is signed in to an application, for an API.
+fn somebodys(provider: &Provider, app: &App, api: &str) -> String {
+    let visitor = Visitor::new(provider);
+    let page = visitor.authorize(app, &[("resource", api)]);
+    let code = parameter(&sent(&visitor.sign_in(&page, ADA, PASSWORD)), "code");
+    provider.redeem(app, &code).expect(200).text_of("access_token")
+}
+
+#[track_caller]
+fn ends(provider: &Provider, by: &App, token: &str, what: &str) {
+    println!("{what}");
+    eventually(A_SECOND, || (!provider.is_active(by, token)).then_some(()));
+    refused(&exchange(provider, by, token, &[]), 400, "invalid_grant");
+}
+
+#[test]
+fn what_ends_a_persons_grant_ends_what_its_tokens_were_exchanged_for() {
+    let provider = Provider::start();
+    let admin = provider.admin();
+    let orders = service(&provider, &["urn:orders"]);
+    for what in ["cut off", "application deleted", "person blocked", "signed out everywhere"] {
+        let shop = provider
+            .app("WebApp", &json!({ "redirectUris": [CALLBACK], "consent": "skip", "resources": ["urn:orders"] }));
+        let user = provider.end_user(&shop, ADA);
+        let exchanged = exchange(&provider, &orders, &somebodys(&provider, &shop, "urn:orders"), &[]);
+        let exchanged = exchanged.expect(200).text_of("access_token");
+        assert_eq!(part(&exchanged, 1)["sub"], user["id"]);
+        assert!(provider.is_active(&orders, &exchanged));
+        let place = format!("/api/v1/applications/{}", shop.id);
+        let person = format!("{place}/end-users/{}", user["id"].as_str().unwrap());
+        match what {
+            "cut off" => admin.post(&format!("{place}/revoke-tokens"), &json!({})).expect(204),
+            "application deleted" => admin.delete(&place).expect(204),
+            "person blocked" => admin.post(&format!("{person}/block"), &json!({ "reason": "test" })).expect(200),
+            _ => admin.delete(&format!("{person}/sessions")).expect(204),
+        };
+        ends(&provider, &orders, &exchanged, what);
+    }
+}
+
+#[test]
+fn what_ends_a_service_ends_what_its_tokens_were_exchanged_for() {
+    let provider = Provider::start();
+    let admin = provider.admin();
+    for what in ["cut off", "deleted", "the one between cut off", "the one between deleted"] {
+        let shop = service(&provider, &["urn:orders"]);
+        let (orders, stock) = (service(&provider, &["urn:orders", "urn:stock"]), service(&provider, &["urn:stock"]));
+        let fields = [("grant_type", "client_credentials"), ("resource", "urn:orders")];
+        let own = provider.token(&shop, &fields).expect(200).text_of("access_token");
+        let once = exchange(&provider, &orders, &own, &[("resource", "urn:stock")]).expect(200).text_of("access_token");
+        let twice = exchange(&provider, &stock, &once, &[]).expect(200).text_of("access_token");
+        let said = part(&twice, 1);
+        assert_eq!((&said["sub"], &said["act"]["act"]["sub"]), (&json!(shop.client_id), &json!(orders.client_id)));
+        assert!(provider.is_active(&stock, &twice));
+        let ended = if what.starts_with("the one between") { &orders } else { &shop };
+        let place = format!("/api/v1/applications/{}", ended.id);
+        match what.ends_with("deleted") {
+            true => admin.delete(&place).expect(204),
+            false => admin.post(&format!("{place}/revoke-tokens"), &json!({})).expect(204),
+        };
+        ends(&provider, &stock, &twice, what);
+    }
+}
