@@ -81,6 +81,13 @@ pub fn retire_token_key<A: Action>(
         .bind(published_until.millis())
 }
 
+/// Takes back that a successor takes over, because there is none any more. Touches no row of a key that was revoked.
+pub fn keep_token_key<A: Action>(auth: &Authorized<A>, id: TokenKeyId) -> Stmt {
+    sql("UPDATE token_key SET retired_at = NULL, published_until = NULL WHERE tenant = $1 AND id = $2 AND state = 'live'")
+        .bind(auth.tenant().as_bytes())
+        .bind(id.as_bytes())
+}
+
 /// Revokes a key: nothing it signed is believed any more. Its private half is forgotten.
 pub fn revoke_token_key<A: Action>(auth: &Authorized<A>, id: TokenKeyId, now: Timestamp) -> Stmt {
     sql("UPDATE token_key SET state = 'revoked', retired_at = $3, published_until = $3, sealed = $4 \

@@ -32,6 +32,7 @@ mod protocol_mtls;
 mod protocol_tokens;
 mod proxy;
 mod resource_servers;
+mod rotations;
 mod sign_in;
 mod tokens;
 mod trusts;

@@ -76,6 +76,15 @@ impl SigningKeys {
         self.keys.iter().find(|key| key.row.id == id)
     }
 
+    /// The keys that sign until a key takes over which waits for that; none when it waits no more.
+    pub fn before<'a>(&'a self, next: &'a SigningKey, now: Timestamp) -> impl Iterator<Item = &'a SigningKey> {
+        let waits = token_key::phase(&next.facts(), now) == token_key::Phase::Next;
+        let gives_way = |key: &&SigningKey| {
+            key.algorithm == next.algorithm && !key.row.is_revoked && key.row.retired_at == Some(next.row.active_from)
+        };
+        self.keys.iter().filter(move |_| waits).filter(gives_way)
+    }
+
     /// The keys whose tokens are believed.
     pub fn believed(&self, now: Timestamp) -> KeySet {
         let believed = self.keys.iter().filter(|key| is_published(&key.facts(), now));

@@ -10,7 +10,7 @@ use domain::identity::token_key::{
 use domain::ids::TokenKeyId;
 use domain::time::Timestamp;
 use store::Stmt;
-use store::token_keys::{insert_token_key, retire_token_key, revoke_token_key};
+use store::token_keys::{insert_token_key, keep_token_key, retire_token_key, revoke_token_key};
 
 use super::Oidc;
 use super::keys::{SigningKey, SigningKeys};
@@ -133,6 +133,7 @@ impl Oidc {
             let next = self.new_token_key(&site, key.algorithm, ctx.now()).map_err(into_problem)?;
             statements.push(insert_token_key(auth, &next));
         }
+        statements.extend(keys.before(key, ctx.now()).map(|key| keep_token_key(auth, key.row.id)));
         let event = self.core.trail.event(ctx, entry)?;
         self.core.change("revoke a token key", ctx.tenant(), statements, event).await?;
         entry.committed();
