@@ -185,7 +185,7 @@ impl Oidc {
                 acr: session.acr.parse().unwrap_or(Acr::One),
             }),
             hinted,
-            wants_two: self.wants_two(case, session).await?,
+            wants_two: self.wants_two(site, case.client, session).await?,
             lacks_consent: self.lacks_consent(case, session).await?,
             was_asked: case.was_asked,
             arrived_at: case.arrived_at,
@@ -205,12 +205,18 @@ impl Oidc {
 
     /// Whether the policy wants two factors of whoever is signed in. Somebody who has one may have come in by an application that does not
     /// ask for it.
-    async fn wants_two(&self, case: &Case<'_>, session: Option<&LiveSession>) -> Answered<bool> {
-        let policy = case.client.mfa_policy;
+    async fn wants_two(&self, site: &Site, client: &Client, session: Option<&LiveSession>) -> Answered<bool> {
+        let policy = client.mfa_policy;
         let session = session.filter(|session| policy == MfaPolicy::Optional && session.acr == Acr::One.as_str());
         let Some(session) = session else { return Ok(policy.asks(false)) };
-        let account = self.core.store.account(&on_behalf(case.site.tenant()), session.account).await?;
+        let account = self.core.store.account(&on_behalf(site.tenant()), session.account).await?;
         Ok(policy.asks(account.is_some_and(|account| account.has_second_factor)))
+    }
+
+    /// Whether a session is one of the application's people, and as sure as its policy wants it now: it may have begun under another.
+    pub async fn is_enough(&self, site: &Site, client: &Client, session: &LiveSession) -> Answered<bool> {
+        let is_sure = session.acr == Acr::Two.as_str() || !self.wants_two(site, client, Some(session)).await?;
+        Ok(is_sure && session.realm == realm_of(client))
     }
 
     async fn lacks_consent(&self, case: &Case<'_>, session: Option<&LiveSession>) -> Answered<bool> {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use store::device_codes::{DeviceState, StoredDevice, approve_device, deny_device, insert_device};
 use store::grants::{StoredGrant, insert_grant};
 
-use super::authorize::{Said, realm_of};
+use super::authorize::Said;
 use super::client_auth::Proved;
 use super::clients::Client;
 use super::refusal::{Answered, OauthCode, Refused};
@@ -140,7 +140,7 @@ impl Oidc {
         session: &LiveSession,
         said: Said,
     ) -> Answered<bool> {
-        if session.realm != realm_of(&device.client) {
+        if !self.is_enough(site, &device.client, session).await? {
             return Ok(false);
         }
         let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());

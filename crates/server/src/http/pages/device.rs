@@ -31,9 +31,11 @@ pub async fn show(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
     let Some(device) = oidc.waiting_device(&brought.site, code).await? else {
         return entry(&action, "No device waits with this code. Look at it again, or let the device show another.");
     };
-    match brought.session.as_ref().filter(|session| session.realm == realm_of(&device.client)) {
-        Some(session) => confirm(&people, &brought.site, session, &device, &action, code),
-        None => form(StatusCode::OK, &purpose(&device, action, code, ""), &Said::Nothing),
+    match &brought.session {
+        Some(session) if oidc.is_enough(&brought.site, &device.client, session).await? => {
+            confirm(&people, &brought.site, session, &device, &action, code)
+        }
+        _ => form(StatusCode::OK, &purpose(&device, action, code, ""), &Said::Nothing),
     }
 }
 

@@ -74,6 +74,31 @@ fn device_flow_allowed_denied_expired_and_reused() {
     assert_eq!(visitor.get(&format!("/device?user_code={}", late.code())).status, 400);
 }
 
+/// A session of one factor carries nobody past a policy that wants two since then: not at the page of devices either.
+#[test]
+fn a_policy_of_second_factors_holds_for_devices() {
+    let provider = Provider::start();
+    let app = provider.app("NativeApp", &json!({ "redirectUris": ["http://127.0.0.1/cb"] }));
+    provider.end_user(&app, ADA);
+    let visitor = Visitor::new(&provider);
+    let (before, after) = (Device::begin(&provider, &app), Device::begin(&provider, &app));
+    answered(&visitor, before.code(), "yes");
+    // The page was shown before the policy changed, and its form is sent afterwards.
+    let page = visitor.get(&format!("/device?user_code={}", after.code())).expect(200);
+    let token = hidden(&page, "token");
+    let place = format!("/api/v1/applications/{}", app.id);
+    provider.admin().put(&place, &json!({ "mfaPolicy": "required" })).expect(200);
+    let late = visitor.post("/device", &[("user_code", after.code()), ("answer", "yes"), ("token", &token)]);
+    assert_eq!(late.status, 400, "{}", late.text());
+    refused(&after.poll(), 400, "authorization_pending");
+    // Whoever looks again signs in, and then shows a second factor.
+    let page = visitor.get(&format!("/device?user_code={}", after.code())).expect(200);
+    assert!(page.text().contains("name=\"password\""), "{}", page.text());
+    let fields = [("user_code", after.code()), ("email", ADA), ("password", PASSWORD)];
+    let asked = visitor.post("/device", &fields).text();
+    assert!(!asked.contains("name=\"answer\""), "{asked}");
+}
+
 /// Twenty letters in eight places are 2.56 * 10^10 codes. Whoever guesses is stopped by the rate of their address: what one address may
 /// try in the ten minutes of a code, at a code of one waiting device, is far below one in a million.
 #[test]
