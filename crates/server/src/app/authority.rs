@@ -89,7 +89,9 @@ impl Authority {
 
     /// The context of what nobody asked for, in the tenant of a slug.
     pub async fn tenant_of_slug(&self, keyring: &Arc<Keyring>, origin: Origin, slug: &str) -> Outcome<Ctx> {
-        let tenant = self.core.store.tenant_of_slug(slug).await?.ok_or_else(|| Problem::not_found("tenant"))?;
+        let tenant = super::tenants::tenant_of_slug(&self.core.store, slug)
+            .await?
+            .ok_or_else(|| Problem::not_found("tenant"))?;
         let keys = keyring.tenant(&self.core.store, tenant).await?;
         Ok(Ctx::of_the_platform(origin, Arc::clone(keyring), keys))
     }

@@ -23,7 +23,7 @@ use crate::keyring::root::Root;
 use crate::keyring::{TenantKeys, new_tenant_keys};
 use crate::problem::Outcome;
 
-pub use managing::{DEFAULT_SLUG, Tenants};
+pub use managing::{DEFAULT_SLUG, Tenants, tenant_of_slug};
 
 /// A tenant to be made.
 pub struct NewTenant {

@@ -41,6 +41,11 @@ pub struct Origins {
 /// The longest name of an application.
 const CLIENT_ID_MAX: usize = 200;
 
+/// Whether a text could be the name of an application (RFC 6749, A.1). Nothing else is looked for.
+fn could_be_client_id(text: &str) -> bool {
+    (1..=CLIENT_ID_MAX).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
+}
+
 impl Client {
     /// What it calls itself.
     pub fn id(&self) -> &str {
@@ -98,7 +103,7 @@ fn reach<'a>(site: &'a Site, row: &'a StoredApplication) -> impl Iterator<Item =
 impl Oidc {
     /// The application that calls itself so, if it is there and its tenant is not suspended.
     pub async fn client(&self, site: &Site, client_id: &str) -> Answered<Option<Arc<Client>>> {
-        if client_id.is_empty() || client_id.len() > CLIENT_ID_MAX {
+        if !could_be_client_id(client_id) {
             return Ok(None);
         }
         let stand = self.freshness.stand(site.tenant())?;

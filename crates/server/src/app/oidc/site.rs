@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use domain::ids::TenantId;
 
 use super::Oidc;
-use crate::app::tenants::DEFAULT_SLUG;
+use crate::app::tenants::{DEFAULT_SLUG, tenant_of_slug};
 use crate::ctx::{Ctx, Origin, Service};
 use crate::keyring::Keyring;
 use crate::problem::{Outcome, Problem};
@@ -76,7 +76,7 @@ impl Oidc {
         if let Some(tenant) = known {
             return Ok(tenant);
         }
-        let found = self.core.store.tenant_of_slug(slug).await?.ok_or_else(|| Problem::not_found("issuer"))?;
+        let found = tenant_of_slug(&self.core.store, slug).await?.ok_or_else(|| Problem::not_found("issuer"))?;
         if let Ok(mut tenants) = self.tenants.write() {
             tenants.insert(slug.to_owned(), found);
         }

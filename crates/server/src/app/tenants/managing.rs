@@ -10,6 +10,7 @@ use domain::identity::application::MfaPolicy;
 use domain::ids::TenantId;
 use domain::name::KeyName;
 use domain::scope::{Scope, Scopes};
+use store::Store;
 use store::tenants::{Tenant, update_tenant};
 
 use super::{NewTenant, bytes, provision};
@@ -191,11 +192,19 @@ fn name(text: &str) -> Outcome<String> {
     Ok(KeyName::parse(text)?.as_str().to_owned())
 }
 
+/// The tenant of a slug, as an address brings it. What no tenant can be called is not looked for.
+pub async fn tenant_of_slug(store: &Store, slug: &str) -> Outcome<Option<TenantId>> {
+    if is_slug(slug) { Ok(store.tenant_of_slug(slug).await?) } else { Ok(None) }
+}
+
 /// Lower-case letters, digits and single hyphens inside: it stands in addresses for ever.
-fn checked_slug(slug: &str) -> Outcome<String> {
+fn is_slug(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let parts_ok = slug.split('-').all(|part| !part.is_empty() && part.bytes().all(plain));
-    if slug.len() > SLUG_CHARS || !parts_ok {
+    text.len() <= SLUG_CHARS && text.split('-').all(|part| !part.is_empty() && part.bytes().all(plain))
+}
+
+fn checked_slug(slug: &str) -> Outcome<String> {
+    if !is_slug(slug) {
         return Err(Problem::invalid(format!(
             "slug has 1 to {SLUG_CHARS} lower-case letters, digits and hyphens, with a hyphen only between two of the others."
         )));

@@ -177,7 +177,8 @@ pub fn basic(headers: &HeaderMap) -> Answered<Option<(String, String)>> {
     let text = String::from_utf8(bytes).map_err(|_| malformed())?;
     let (id, secret) = text.split_once(':').ok_or_else(malformed)?;
     let decoded = |text: &str| {
-        let read = Parameters::parse(&format!("v={text}"));
+        // What is encoded has no `&`: what follows one would be dropped.
+        let read = Parameters::parse(&format!("v={}", text.replace('&', "%26")));
         read.ok().and_then(|read| read.get("v").map(str::to_owned)).ok_or_else(malformed)
     };
     Ok(Some((decoded(id)?, decoded(secret)?)))
@@ -203,6 +204,8 @@ mod tests {
         let encoded = STANDARD.encode("my%20app:s%2Bx");
         let read = basic(&headers(&[&format!("Basic {encoded}")])).unwrap();
         assert_eq!(read, Some(("my app".to_owned(), "s+x".to_owned())));
+        let bare = STANDARD.encode("app:s&x=1");
+        assert_eq!(basic(&headers(&[&format!("Basic {bare}")])).unwrap(), Some(("app".to_owned(), "s&x=1".to_owned())));
         assert_eq!(basic(&headers(&[])).unwrap(), None);
         for wrong in [&["Basic !"][..], &["Basic YQ=="], &["Bearer x"]] {
             assert_eq!(basic(&headers(wrong)).unwrap_err().code, OauthCode::InvalidClient, "{wrong:?}");
