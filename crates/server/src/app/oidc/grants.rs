@@ -119,8 +119,10 @@ impl Asked<'_> {
         Ok(named)
     }
 
-    /// The part of what was granted that is asked for. Less may be asked for, never more.
+    /// The part of what was granted that is asked for. Less may be asked for, never more, and nothing that was taken from the application since.
     fn narrowed(&self, granted: &OauthScope, resources: &[String]) -> Answered<(OauthScope, Vec<String>)> {
+        let allowed = &self.proved.client.row.settings.allowed_scopes;
+        let granted = granted.among(|word| allowed.iter().any(|known| known == word));
         let scope = self.scope()?.unwrap_or_else(|| granted.clone());
         if !granted.covers(&scope) {
             return Err(Refused::new(OauthCode::InvalidScope, "More is asked for than was granted."));

@@ -55,6 +55,12 @@ fn refresh_rotate_raises_an_event_when_a_token_is_shown_again() {
     let scene = Scene::new("openid offline_access");
     let second = scene.refresh(scene.first(), &[]).expect(200).text_of("refresh_token");
     let third = scene.refresh(&second, &[]).expect(200).json();
+    // The same sign-in, told anew: all that belongs to it is the same but for the value of the request that began it.
+    let [was, is] = [&scene.tokens, &third].map(|tokens| part(tokens["id_token"].as_str().unwrap(), 1));
+    for claim in ["iss", "sub", "aud", "azp", "sid", "auth_time", "acr", "amr"] {
+        assert_eq!(is[claim], was[claim], "{claim}");
+    }
+    assert_eq!((&was["nonce"], is.get("nonce")), (&json!("n-1"), None));
     refused(&scene.refresh(scene.first(), &[]), 400, "invalid_grant");
     refused(&scene.refresh(third["refresh_token"].as_str().unwrap(), &[]), 400, "invalid_grant");
     assert!(!scene.provider.is_active(&scene.app, third["access_token"].as_str().unwrap()));
@@ -110,6 +116,18 @@ fn refresh_after_a_role_went_or_the_application_was_deleted() {
     assert!(roles(&less).as_array().is_none_or(Vec::is_empty), "{}", roles(&less));
     admin.delete(&format!("/api/v1/applications/{}", scene.app.id)).expect(204);
     refused(&scene.refresh(less["refresh_token"].as_str().unwrap(), &[]), 401, "invalid_client");
+}
+
+/// A grant of before is no way to a scope that the application may not have any more.
+#[test]
+fn refresh_after_a_scope_was_taken_from_the_application() {
+    let scene = Scene::new("openid offline_access orders:read orders:write");
+    let settings = json!({ "allowedScopes": ["openid", "offline_access", "orders:read"] });
+    scene.provider.admin().put(&format!("/api/v1/applications/{}", scene.app.id), &settings).expect(200);
+    refused(&scene.refresh(scene.first(), &[("scope", "openid orders:write")]), 400, "invalid_scope");
+    let less = scene.refresh(scene.first(), &[]).expect(200).json();
+    assert_eq!(less["scope"], "openid offline_access orders:read");
+    assert_eq!(part(less["access_token"].as_str().unwrap(), 1)["scope"], less["scope"]);
 }
 
 #[test]

@@ -27,7 +27,9 @@ impl Oidc {
         let row = self.refresh_row(asked, &hash).await?;
         entry.resource_id(row.grant).note("refresh_token");
         let grant = self.core.store.grant(&on_behalf(site.tenant()), row.grant).await?;
-        let grant = grant.ok_or_else(|| Refused::grant("the grant is gone"))?;
+        let mut grant = grant.ok_or_else(|| Refused::grant("the grant is gone"))?;
+        // It belonged to the sign-in, and a refresh is none (OpenID Connect Core, 12.2).
+        grant.terms.nonce = None;
         self.grant_must_live(site, asked.proved.client.id(), grant.account, grant.id).await?;
         let person = self.person(site, person_of(&grant)?).await?;
         if !row.is_live {
