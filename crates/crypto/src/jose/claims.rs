@@ -36,12 +36,13 @@ impl Claims {
         if !expected.audiences.iter().any(|ours| audience.contains(ours)) {
             return Err(Refusal::Audience);
         }
-        let latest = expected.now_s.saturating_add(expected.leeway_s);
-        if self.time_s("exp")?.ok_or(Refusal::Claim("exp"))?.saturating_add(expected.leeway_s) <= expected.now_s {
+        // A part of a second counts: what ends at half past has not ended on the second, and what begins then has not begun.
+        let (now, leeway) = (seconds(expected.now_s), seconds(expected.leeway_s));
+        if self.time("exp")?.ok_or(Refusal::Claim("exp"))? + leeway <= now {
             return Err(Refusal::Expired);
         }
         for name in ["nbf", "iat"] {
-            if self.time_s(name)?.is_some_and(|time_s| time_s > latest) {
+            if self.time(name)?.is_some_and(|time| time > now + leeway) {
                 return Err(Refusal::NotYetValid);
             }
         }
@@ -63,13 +64,14 @@ impl Claims {
 
     /// A NumericDate in whole seconds, between 1970 and the year 9999.
     pub fn time_s(&self, name: &'static str) -> Result<Option<u64>, Refusal> {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "its range was checked")]
+        Ok(self.time(name)?.map(|time| time as u64))
+    }
+
+    fn time(&self, name: &'static str) -> Result<Option<f64>, Refusal> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         let time = value.as_f64().ok_or(Refusal::Claim(name))?;
-        if !(0.0..=LATEST_S).contains(&time) {
-            return Err(Refusal::Claim(name));
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "its range was checked")]
-        Ok(Some(time as u64))
+        if (0.0..=LATEST_S).contains(&time) { Ok(Some(time)) } else { Err(Refusal::Claim(name)) }
     }
 
     /// Whom it is meant for: one text or several.
@@ -88,6 +90,12 @@ impl Claims {
     pub fn members(&self) -> &Map<String, Value> {
         &self.0
     }
+}
+
+/// Exact for every time that a clock shows.
+#[expect(clippy::cast_precision_loss, reason = "clocks are far below 2^53 seconds")]
+fn seconds(count: u64) -> f64 {
+    count as f64
 }
 
 /// The end of the year 9999.

@@ -214,7 +214,8 @@ fn claims(text: &str) -> Result<(), Refusal> {
 fn registered_claims_are_checked_in_every_form() {
     for fine in [
         r#"{"iss":"https://i","aud":"a","exp":1001}"#,
-        r#"{"iss":"https://i","aud":["c","b"],"exp":991,"nbf":1010,"iat":1010.5}"#,
+        r#"{"iss":"https://i","aud":["c","b"],"exp":991,"nbf":1010,"iat":1009.5}"#,
+        r#"{"iss":"https://i","aud":"a","exp":990.5}"#,
         r#"{"iss":"https://i","aud":"a","exp":1.1e3}"#,
     ] {
         assert_eq!(claims(fine), Ok(()), "{fine}");
@@ -233,6 +234,7 @@ fn registered_claims_are_checked_in_every_form() {
         (r#"{"iss":"https://i","aud":"a","exp":null}"#, Refusal::Claim("exp")),
         (r#"{"iss":"https://i","aud":"a","exp":990}"#, Refusal::Expired),
         (r#"{"iss":"https://i","aud":"a","exp":2000,"nbf":1011}"#, Refusal::NotYetValid),
+        (r#"{"iss":"https://i","aud":"a","exp":2000,"nbf":1010.5}"#, Refusal::NotYetValid),
         (r#"{"iss":"https://i","aud":"a","exp":2000,"iat":1011}"#, Refusal::NotYetValid),
         (r#"{"iss":"https://i","aud":"a","exp":2000,"sub":1}"#, Refusal::Claim("sub")),
     ] {
