@@ -33,6 +33,9 @@ const CLASSES: &[(&str, &str, &[&str])] = &[
         "CVE-2026-8922",
         &[
             "protocol_tokens::what_ends_an_application_ends_its_tokens",
+            "exchanges::what_ends_a_persons_grant_ends_what_its_tokens_were_exchanged_for",
+            "exchanges::what_ends_a_service_ends_what_its_tokens_were_exchanged_for",
+            "redeeming::a_token_that_was_seen_alive_ends_with_its_session",
             "people::refresh_after_a_block_a_reset_or_an_ended_session",
         ],
     ),
@@ -47,7 +50,10 @@ const CLASSES: &[(&str, &str, &[&str])] = &[
     (
         "a flow that was switched off was reached by state of before",
         "CVE-2026-7571",
-        &["attacks::what_was_taken_from_an_application_is_not_reached_by_a_request_of_before"],
+        &[
+            "attacks::what_was_taken_from_an_application_is_not_reached_by_a_request_of_before",
+            "refreshing::refresh_after_a_scope_was_taken_from_the_application",
+        ],
     ),
     (
         "PKCE was skipped by leaving something out",

@@ -89,6 +89,7 @@ const CHECKS: &[(u8, &str, &[&str])] = &[
         &[
             "protocol_clients::device_flow_pending_slow_down_and_strangers",
             "devices::device_flow_allowed_denied_expired_and_reused",
+            "devices::a_policy_of_second_factors_holds_for_devices",
             "devices::device_codes_are_not_guessed",
         ],
     ),
@@ -151,7 +152,14 @@ const CHECKS: &[(u8, &str, &[&str])] = &[
         ],
     ),
     (59, "tenant-wall", &["protocol_tokens::tenant_wall", "walls::management_calls_with_ids_of_another_tenant"]),
-    (60, "key-rotation-live", &["protocol_tokens::key_rotation_live"]),
+    (
+        60,
+        "key-rotation-live",
+        &[
+            "protocol_tokens::key_rotation_live",
+            "rotations::keys_change_under_load_and_nobody_who_keeps_the_set_notices",
+        ],
+    ),
     (61, "scope-dos", &["protocol_tokens::scope_dos"]),
     (62, "second-factors", &["factors::totp_replay_and_recovery_reuse"]),
 ];

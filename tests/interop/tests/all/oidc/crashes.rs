@@ -1,20 +1,22 @@
 //! Servers that end between any two steps of a flow, or in the middle of one, on both engines: no token lives that should not, and what works
 //! once worked once.
 
-use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::provider::{App, Provider, basic, form};
+use super::provider::{App, Provider, base64url, basic, form};
 use super::receiver::Receiver;
-use super::visitor::{CALLBACK, PASSWORD, VERIFIER, Visitor, parameter, sent};
-use crate::client::Client;
+use super::visitor::{CALLBACK, PASSWORD, VERIFIER, Visitor, hidden, parameter, sent};
+use crate::client::{Answer, Client};
 use crate::installation::{Engine, Installation};
 use crate::postgres::{Postgres, free_port};
+use crate::surface::encoded;
 
 const ADA: &str = "ada@people.example";
+/// The flows that are interrupted after every step.
+const FLOWS: [fn(&Engine); 3] = [every_step, every_step_of_a_pushed_request, every_step_of_a_device];
 
 /// A server that comes back to the same address, because its issuer is its address.
 struct Phoenix {
@@ -40,7 +42,25 @@ impl Phoenix {
         self.provider.server.kill();
         self.provider.server = self.installation.serve();
     }
+
+    /// Goes on with a browser, which outlives the server: its cookies are kept from step to step.
+    fn step<T>(&self, cookies: &mut Cookies, work: impl FnOnce(&Visitor<'_>) -> T) -> T {
+        let visitor = Visitor::new(&self.provider);
+        for (name, value) in cookies.iter() {
+            visitor.set_cookie(name, value);
+        }
+        let done = work(&visitor);
+        *cookies = visitor.cookies();
+        done
+    }
+
+    fn refresh(&self, app: &App, tokens: &Value) -> Answer {
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+        self.provider.by(app, "/oauth2/token", &fields)
+    }
 }
+
+type Cookies = Vec<(String, String)>;
 
 fn app(provider: &Provider, receiver: &Receiver) -> App {
     provider.app(
@@ -58,46 +78,112 @@ fn every_step(engine: &Engine) {
     let receiver = Receiver::start("");
     let app = app(&house.provider, &receiver);
     house.provider.end_user(&app, ADA);
-    let cookies: Mutex<Vec<(String, String)>> = Mutex::default();
-    // A browser outlives the server: only its cookies are kept from step to step.
-    let step = |house: &Phoenix, work: &dyn Fn(&Visitor<'_>) -> String| {
-        let visitor = Visitor::new(&house.provider);
-        let mut kept = cookies.lock().unwrap();
-        for (name, value) in kept.iter() {
-            visitor.set_cookie(name, value);
-        }
-        let answer = work(&visitor);
-        *kept = visitor.cookies();
-        answer
-    };
-    let page = step(&house, &|visitor| visitor.authorize(&app, &[("scope", "openid offline_access")]));
+    let mut cookies = Cookies::new();
+    let page = house.step(&mut cookies, |visitor| visitor.authorize(&app, &[("scope", "openid offline_access")]));
     house.kill();
-    let back = step(&house, &|visitor| sent(&visitor.sign_in(&page, ADA, PASSWORD)));
+    let back = house.step(&mut cookies, |visitor| sent(&visitor.sign_in(&page, ADA, PASSWORD)));
     let code = parameter(&back, "code");
     house.kill();
     // The interaction was spent by the sign-in.
-    assert_eq!(step(&house, &|visitor| visitor.sign_in(&page, ADA, PASSWORD).status.to_string()), "400");
+    assert_eq!(house.step(&mut cookies, |visitor| visitor.sign_in(&page, ADA, PASSWORD).status), 400);
     let first = house.provider.redeem(&app, &code).expect(200).json();
     house.kill();
-    let refresh = |house: &Phoenix, token: &str| {
-        let fields = [("grant_type", "refresh_token"), ("refresh_token", token)];
-        house.provider.by(&app, "/oauth2/token", &fields)
-    };
-    let second = refresh(&house, first["refresh_token"].as_str().unwrap()).expect(200).json();
+    let second = house.refresh(&app, &first).expect(200).json();
     house.kill();
     let alive = second["access_token"].as_str().unwrap();
     assert!(house.provider.is_active(&app, alive), "a crash ended a token");
     let hint = second["id_token"].as_str().unwrap().to_owned();
-    step(&house, &|visitor| visitor.post("/oauth2/logout", &[("id_token_hint", &hint)]).expect(200).text());
+    house.step(&mut cookies, |visitor| visitor.post("/oauth2/logout", &[("id_token_hint", &hint)]).expect(200));
     house.kill();
     // Everything that was ever handed out is dead, and the application hears of it.
-    assert!(step(&house, &|visitor| visitor.authorize(&app, &[])).starts_with("/login?"));
+    assert!(house.step(&mut cookies, |visitor| visitor.authorize(&app, &[])).starts_with("/login?"));
     for tokens in [&first, &second] {
         assert!(!house.provider.is_active(&app, tokens["access_token"].as_str().unwrap()));
-        assert_eq!(refresh(&house, tokens["refresh_token"].as_str().unwrap()).status, 400);
+        assert_eq!(house.refresh(&app, tokens).status, 400);
     }
     assert_eq!(house.provider.redeem(&app, &code).status, 400);
     receiver.wait_for(1);
+}
+
+/// A request that is pushed, a person who is asked, and an application that gives everything back.
+fn every_step_of_a_pushed_request(engine: &Engine) {
+    let mut house = Phoenix::on(engine);
+    let app = house.provider.app("WebApp", &json!({ "redirectUris": [CALLBACK], "consent": "ask" }));
+    house.provider.end_user(&app, ADA);
+    let challenge = base64url(&crypto::hash::sha256(&[VERIFIER.as_bytes()]));
+    let push = [
+        ("response_type", "code"),
+        ("redirect_uri", CALLBACK),
+        ("scope", "openid"),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ];
+    let uri = house.provider.by(&app, "/oauth2/par", &push).expect(201).text_of("request_uri");
+    house.kill();
+    let go = format!("/oauth2/authorize?client_id={}&request_uri={}", app.client_id, encoded(&uri));
+    let mut cookies = Cookies::new();
+    let page = house.step(&mut cookies, |visitor| sent(&visitor.get(&go)));
+    house.kill();
+    assert_eq!(house.step(&mut cookies, |visitor| visitor.get(&go).status), 400, "a pushed request was used twice");
+    let consent = house.step(&mut cookies, |visitor| sent(&visitor.sign_in(&page, ADA, PASSWORD)));
+    house.kill();
+    let shown = house.step(&mut cookies, |visitor| visitor.get(&consent).expect(200));
+    house.kill();
+    let back = house.step(&mut cookies, |visitor| sent(&visitor.answer(&shown, "yes")));
+    let code = parameter(&back, "code");
+    house.kill();
+    assert_eq!(house.step(&mut cookies, |visitor| visitor.answer(&shown, "yes").status), 400, "answered twice");
+    let tokens = house.provider.redeem(&app, &code).expect(200).json();
+    house.kill();
+    let (access, refresh) = (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
+    assert!(house.provider.is_active(&app, access));
+    house.provider.by(&app, "/oauth2/revoke", &[("token", refresh)]).expect(200);
+    house.kill();
+    assert!(!house.provider.is_active(&app, access));
+    assert_eq!(house.refresh(&app, &tokens).status, 400);
+}
+
+/// A device, its person, and a service that exchanges what the device shows it.
+fn every_step_of_a_device(engine: &Engine) {
+    let mut house = Phoenix::on(engine);
+    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+    let settings = json!({ "redirectUris": ["http://127.0.0.1/cb"], "resources": ["urn:orders"] });
+    let app = house.provider.app("NativeApp", &settings);
+    let settings = json!({ "grantTypes": ["client_credentials", exchange], "resources": ["urn:orders"] });
+    let orders = house.provider.service(&settings);
+    let user = house.provider.end_user(&app, ADA);
+    let id = ("client_id", app.client_id.as_str());
+    let ask = [id, ("scope", "openid"), ("resource", "urn:orders")];
+    let told = house.provider.form("/oauth2/device_authorization", &ask).expect(200).json();
+    house.kill();
+    let typed = told["user_code"].as_str().unwrap();
+    let mut cookies = Cookies::new();
+    let fields = [("user_code", typed), ("email", ADA), ("password", PASSWORD)];
+    let page = house.step(&mut cookies, |visitor| visitor.post("/device", &fields).expect(200));
+    house.kill();
+    let token = hidden(&page, "token");
+    let yes = [("user_code", typed), ("answer", "yes"), ("token", &token)];
+    house.step(&mut cookies, |visitor| visitor.post("/device", &yes).expect(200));
+    house.kill();
+    assert_eq!(house.step(&mut cookies, |visitor| visitor.post("/device", &yes).status), 400, "answered twice");
+    let grant = ("grant_type", "urn:ietf:params:oauth:grant-type:device_code");
+    let poll = [grant, id, ("device_code", told["device_code"].as_str().unwrap())];
+    let tokens = house.provider.form("/oauth2/token", &poll).expect(200).json();
+    house.kill();
+    assert_eq!(house.provider.form("/oauth2/token", &poll).status, 400, "a device code was redeemed twice");
+    let subject = tokens["access_token"].as_str().unwrap();
+    let typ = ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token");
+    let fields = [("grant_type", exchange), ("subject_token", subject), typ];
+    let exchanged = house.provider.by(&orders, "/oauth2/token", &fields).expect(200).text_of("access_token");
+    house.kill();
+    assert!(house.provider.is_active(&orders, &exchanged) && house.provider.is_active(&orders, subject));
+    let place = format!("/api/v1/applications/{}/end-users/{}", app.id, user["id"].as_str().unwrap());
+    house.provider.admin().post(&format!("{place}/block"), &json!({ "reason": "test" })).expect(200);
+    house.kill();
+    assert!(!house.provider.is_active(&orders, &exchanged) && !house.provider.is_active(&orders, subject));
+    assert_eq!(house.provider.by(&orders, "/oauth2/token", &fields).status, 400);
+    let refresh = [("grant_type", "refresh_token"), id, ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
+    assert_eq!(house.provider.form("/oauth2/token", &refresh).status, 400);
 }
 
 /// Many redeem one code while the server ends: one of them at most has tokens, before the crash and after it together.
@@ -141,13 +227,18 @@ fn redeemed(client: &Client, app: &App, code: &str) -> Option<String> {
 
 #[test]
 fn crash_between_any_two_steps_on_sqlite() {
-    every_step(&Engine::Sqlite);
+    for flow in FLOWS {
+        flow(&Engine::Sqlite);
+    }
 }
 
 #[test]
 fn crash_between_any_two_steps_on_postgresql() {
     let postgres = Postgres::start();
-    every_step(&Engine::Postgres(postgres.url("qapi")));
+    for (database, flow) in ["session", "pushed", "device"].into_iter().zip(FLOWS) {
+        postgres.create(database);
+        flow(&Engine::Postgres(postgres.url(database)));
+    }
 }
 
 #[test]

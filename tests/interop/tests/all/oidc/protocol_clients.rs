@@ -5,7 +5,7 @@ use crypto::jose::SigningKey;
 use crypto::random::Seeded;
 use serde_json::{Value, json};
 
-use super::provider::{App, Provider, basic, client_key, compact, now_s, refused};
+use super::provider::{App, Provider, basic, client_key, compact, now_s, refused, signed_by};
 use crate::client::Answer;
 use crate::surface::encoded;
 
@@ -120,15 +120,28 @@ fn assertion_replay_and_confusion() {
     let hs256 = compact(&head, &claims, &mac);
     let other = client_key(Algorithm::MlDsa65, b"somebody else");
     let by_other = other.sign("JWT", claims.to_string().as_bytes(), &Seeded::new(b"hedge")).unwrap();
+    // These the application's own key signed: what is wrong with them is their header alone.
+    let with = |name: &str, value: Value| {
+        let mut header = json!({ "alg": "ML-DSA-65", "typ": "JWT", "kid": jwk["kid"] });
+        header[name] = value;
+        signed_by(b"client", &header, &claims)
+    };
     let mut private = jwk.clone();
     private["priv"] = json!("AAAA");
-    let brings_key = compact(&json!({"alg": "ML-DSA-65", "jwk": private}), &claims, b"x");
-    for (what, assertion) in
-        [("none", unsigned), ("HS256", hs256), ("another key", by_other), ("a private key", brings_key)]
-    {
+    for (what, assertion) in [
+        ("none", unsigned),
+        ("HS256", hs256),
+        ("another key", by_other),
+        ("another algorithm", with("alg", json!("ML-DSA-44"))),
+        ("a public key", with("jwk", jwk.clone())),
+        ("a private key", with("jwk", private)),
+        ("an address of keys", with("jku", json!("https://evil.example/keys"))),
+        ("an extension", with("crit", json!(["exp"]))),
+    ] {
         let answer = keyed.ask(&assertion);
         assert_eq!((answer.status, answer.json()["error"].as_str()), (401, Some("invalid_client")), "{what}");
     }
+    keyed.ask(&with("typ", json!("JWT"))).expect(200);
     let grant = ("grant_type", "client_credentials");
     refused(&keyed.provider.form("/oauth2/token", &[grant, ("client_assertion", "x")]), 400, "invalid_request");
     let id = ("client_id", keyed.app.client_id.as_str());
@@ -343,6 +356,23 @@ fn device_flow_pending_slow_down_and_strangers() {
     refused(&provider.form("/oauth2/device_authorization", &[id, ("scope", "admin")]), 400, "invalid_scope");
     let service = provider.service(&json!({}));
     refused(&provider.by(&service, "/oauth2/device_authorization", &[]), 400, "unauthorized_client");
+}
+
+/// What nothing can be called is nobody's name, and not a failure of the server.
+#[test]
+fn names_that_nothing_can_have_are_unknown() {
+    let browser = web();
+    let anyone = browser.provider.admin().anonymous();
+    for name in ["\0", "a\0b", "\u{7f}", "\u{e4}", "a\nb"] {
+        page(&browser.with("client_id", name), name);
+        let grant = [("grant_type", "client_credentials"), ("client_id", name), ("client_secret", "x")];
+        refused(&browser.provider.form("/oauth2/token", &grant), 401, "invalid_client");
+        let name = encoded(name);
+        assert_eq!(anyone.get(&format!("/forgot?client_id={name}")).status, 200);
+        for path in ["oauth2/jwks", ".well-known/openid-configuration", "api/v1/ca/certificate", "login", "device"] {
+            assert_eq!(anyone.get(&format!("/t/{name}/{path}")).status, 404, "{name} {path}");
+        }
+    }
 }
 
 #[test]
