@@ -5,12 +5,12 @@ use domain::identity::oauth_scope::OauthScope;
 use domain::ids::{AccountId, ApplicationId};
 use domain::time::Timestamp;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::stmt::{Stmt, sql};
 use crate::store::Store;
 
 impl Store {
-    /// The scopes that a person allowed an application.
+    /// What a person allowed an application, in words: all that they ever said yes to, which may be more than one request can ask for.
     pub async fn consent<A: Action>(
         &self,
         auth: &Authorized<A>,
@@ -19,9 +19,14 @@ impl Store {
     ) -> Result<OauthScope> {
         let text = "SELECT scopes FROM consent WHERE tenant = $1 AND account = $2 AND application = $3 LIMIT 1";
         let statement = sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(application.as_bytes());
-        let Some(row) = self.read_one(statement).await? else { return Ok(OauthScope::default()) };
-        OauthScope::parse(row.text(0)?).map_err(|_| Error::corrupt("the scopes of a consent"))
+        let row = self.read_one(statement).await?;
+        Ok(words(row.as_ref().map(|row| row.text(0)).transpose()?.unwrap_or_default()))
     }
+}
+
+/// What stands in a row: no request, and so without a request's limits.
+pub(crate) fn words(text: &str) -> OauthScope {
+    OauthScope::of(text.split(' ').filter(|word| !word.is_empty()))
 }
 
 /// Keeps what a person allowed an application, in place of what they allowed before.

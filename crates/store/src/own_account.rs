@@ -6,7 +6,8 @@ use domain::identity::oauth_scope::OauthScope;
 use domain::ids::{AccountId, ApplicationId, SessionId};
 use domain::time::Timestamp;
 
-use crate::error::{Error, Result};
+use crate::consents::words;
+use crate::error::Result;
 use crate::logout_notices::tell_of_others;
 use crate::stmt::{Stmt, sql};
 use crate::store::Store;
@@ -37,7 +38,7 @@ impl Store {
             Ok(ListedConsent {
                 application: ApplicationId::from_bytes(row.array(0)?),
                 name: row.text(1)?.to_owned(),
-                scope: OauthScope::parse(row.text(2)?).map_err(|_| Error::corrupt("the scopes of a consent"))?,
+                scope: words(row.text(2)?),
             })
         };
         rows.iter().map(read).collect()

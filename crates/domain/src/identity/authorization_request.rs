@@ -40,6 +40,8 @@ words! {
 /// Bytes of `state` and of `nonce`.
 const ECHO_MAX: usize = 4 << 10;
 const HINT_MAX: usize = 320;
+/// What the name of an API begins with among the words of what a person is asked.
+const API: &str = "api:";
 /// Other ways to say what to ask, and what is answered to whoever uses them.
 const UNSUPPORTED: [(&str, &str); 3] = [
     ("request", "request_not_supported"),
@@ -186,6 +188,18 @@ pub fn read(parameters: &Parameters, client_id: &str, may: &Asking<'_>) -> Resul
     })
 }
 
+/// In words, what an application asks of a person that wants these scopes at these APIs. A scope that somebody allowed for one API is not
+/// allowed for another by that.
+pub fn wishes(scope: &OauthScope, resources: &[String]) -> OauthScope {
+    let apis: Vec<String> = resources.iter().map(|api| format!("{API}{api}")).collect();
+    OauthScope::of(scope.words().chain(apis.iter().map(String::as_str)))
+}
+
+/// The API that such a word is about.
+pub fn api_of_wish(word: &str) -> Option<&str> {
+    word.strip_prefix(API)
+}
+
 fn prompts(text: Option<&str>) -> Option<Vec<Prompt>> {
     let words = text.unwrap_or_default().split(' ').filter(|word| !word.is_empty());
     let prompts: Vec<Prompt> = words.map(|word| word.parse().ok()).collect::<Option<_>>()?;
@@ -210,6 +224,11 @@ impl AuthorizationRequest {
             && redirect_uri::is_registered(may.redirect_uris, &self.redirect_uri, may.is_installed)
             && self.scope.words().all(|word| may.allowed_scopes.iter().any(|allowed| allowed == word))
             && self.resources.iter().all(|resource| may.resources.contains(resource))
+    }
+
+    /// What the person is asked to allow: the scopes, and the APIs that are named with them.
+    pub fn wishes(&self) -> OauthScope {
+        wishes(&self.scope, &self.resources)
     }
 
     fn asks(&self, prompt: Prompt) -> bool {

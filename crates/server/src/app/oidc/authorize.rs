@@ -226,7 +226,7 @@ impl Oidc {
         let Some(session) = session else { return Ok(true) };
         let auth = on_behalf(case.site.tenant());
         let allowed = self.core.store.consent(&auth, session.account, case.client.row.id).await?;
-        Ok(!allowed.covers(&case.request.scope))
+        Ok(!allowed.covers(&case.request.wishes()))
     }
 
     /// The person that an ID token of ours names. It may have ended: it is a hint.
@@ -312,7 +312,7 @@ impl Oidc {
             return Ok(self.told(site, waiting.request.refused("access_denied", "The person said no."), &mut entry));
         }
         let before = self.core.store.consent(&auth, session.account, client.row.id).await?;
-        let all = OauthScope::of(before.words().chain(waiting.request.scope.words()));
+        let all = OauthScope::of(before.words().chain(waiting.request.wishes().words()));
         entry.note("yes");
         let event = self.event(site, client.id(), &entry)?;
         let keep = keep_consent(&auth, session.account, client.row.id, &all, site.ctx.now());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use api::oauth::DeviceAuthorization;
 use crypto::random::Random as _;
 use domain::identity::application::GrantType;
+use domain::identity::authorization_request::wishes;
 use domain::identity::grant::{DEVICE_INTERVAL_MS, DEVICE_MS, Kind as GrantKind};
 use domain::identity::oauth_scope::OauthScope;
 use domain::identity::parameters::Parameters;
@@ -39,10 +40,16 @@ struct DeviceRequest {
 pub struct WaitingDevice {
     /// Whose.
     pub client: Arc<Client>,
-    /// What it asks for.
-    pub scope: OauthScope,
+    scope: OauthScope,
     row: StoredDevice,
     resources: Vec<String>,
+}
+
+impl WaitingDevice {
+    /// What the person is asked to allow.
+    pub fn wishes(&self) -> OauthScope {
+        wishes(&self.scope, &self.resources)
+    }
 }
 
 impl Oidc {

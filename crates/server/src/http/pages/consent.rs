@@ -1,11 +1,14 @@
 //! Whether an application may, asked of the person.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::identity::application::Branding;
+use domain::identity::authorization_request::api_of_wish;
+use domain::identity::oauth_scope::OauthScope;
 use domain::identity::session::LiveSession;
 
 use super::frame::{Fault, Frame, Shown, leading_to, page};
@@ -20,7 +23,7 @@ use crate::http::oidc::page::sent;
 struct ConsentPage<'a> {
     frame: Frame,
     application: &'a str,
-    wishes: Vec<&'a str>,
+    wishes: Vec<Cow<'a, str>>,
     action: &'a str,
     carried: (&'static str, &'a str),
     token: &'a str,
@@ -38,7 +41,7 @@ pub async fn show(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
         &Wish {
             application: &waiting.client.row.name,
             branding: &waiting.client.row.settings.branding,
-            words: waiting.request.scope.words().collect(),
+            wishes: &waiting.request.wishes(),
             action: &action,
             carried: ("interaction", handle),
         },
@@ -60,7 +63,7 @@ pub async fn post(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
 pub struct Wish<'a> {
     pub application: &'a str,
     pub branding: &'a Branding,
-    pub words: Vec<&'a str>,
+    pub wishes: &'a OauthScope,
     pub action: &'a str,
     pub carried: (&'static str, &'a str),
 }
@@ -72,7 +75,7 @@ pub fn asked(people: &People, site: &Site, session: &LiveSession, wish: &Wish<'_
         &ConsentPage {
             frame: Frame::of(Some(wish.branding)),
             application: wish.application,
-            wishes: wish.words.iter().map(|word| in_words(word)).collect(),
+            wishes: wish.wishes.words().map(in_words).collect(),
             action: wish.action,
             carried: wish.carried,
             token: &people.token(site, session),
@@ -80,14 +83,15 @@ pub fn asked(people: &People, site: &Site, session: &LiveSession, wish: &Wish<'_
     )
 }
 
-/// What a scope means to a person. Those of the tenant's own APIs are shown as they are.
-pub fn in_words(scope: &str) -> &str {
-    match scope {
-        "openid" => "To know that it is you",
-        "profile" => "Your name and picture",
-        "email" => "Your e-mail address",
-        "phone" => "Your telephone number",
-        "offline_access" => "To go on while you are away",
-        other => other,
+/// What a wish means to a person. Scopes of the tenant's own APIs are shown as they are.
+pub fn in_words(wish: &str) -> Cow<'_, str> {
+    match (wish, api_of_wish(wish)) {
+        ("openid", _) => "To know that it is you".into(),
+        ("profile", _) => "Your name and picture".into(),
+        ("email", _) => "Your e-mail address".into(),
+        ("phone", _) => "Your telephone number".into(),
+        ("offline_access", _) => "To go on while you are away".into(),
+        (_, Some(api)) => format!("To act for you at {api}").into(),
+        (other, None) => other.into(),
     }
 }

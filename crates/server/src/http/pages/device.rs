@@ -103,7 +103,7 @@ fn confirm(
         &Wish {
             application: &device.client.row.name,
             branding: &device.client.row.settings.branding,
-            words: device.scope.words().collect(),
+            wishes: &device.wishes(),
             action,
             carried: ("user_code", code),
         },

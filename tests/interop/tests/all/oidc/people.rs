@@ -159,6 +159,35 @@ fn consent_is_asked_once_and_can_be_refused() {
     assert!(visitor.authorize(&app, &[("prompt", "consent")]).starts_with("/consent?"));
 }
 
+/// A yes to one API is none to another, and what was allowed over time may be more than one request can say.
+#[test]
+fn consent_is_asked_for_every_api_and_kept_however_much_it_is() {
+    let provider = Provider::start();
+    let scopes: Vec<String> = (0..90).map(|n| format!("{n}-{}", "s".repeat(60))).collect();
+    let allowed = [&["openid".to_owned()], &scopes[..]].concat();
+    let apis = ["https://orders.example", "https://payments.example"];
+    let settings = json!({ "redirectUris": [CALLBACK], "consent": "ask", "resources": apis, "allowedScopes": allowed });
+    let app = provider.app("WebApp", &settings);
+    provider.end_user(&app, ADA);
+    let visitor = Visitor::new(&provider);
+    let page = visitor.authorize(&app, &[("scope", "openid"), ("resource", "https://orders.example")]);
+    let consent = sent(&visitor.sign_in(&page, ADA, PASSWORD));
+    let shown = visitor.get(&consent).expect(200);
+    assert!(shown.text().contains("https://orders.example") && !shown.text().contains("https://payments.example"));
+    assert!(sent(&visitor.answer(&shown, "yes")).contains("code="));
+    let ask = |scope: &str, api: &str| visitor.authorize(&app, &[("scope", scope), ("resource", api)]);
+    assert!(ask("openid", "https://orders.example").contains("code="));
+    let again = ask("openid", "https://payments.example");
+    assert!(again.starts_with("/consent?"), "a yes to one API was taken for another: {again}");
+    for half in [&scopes[..45], &scopes[45..]] {
+        let consent = ask(&half.join(" "), "https://orders.example");
+        let shown = visitor.get(&consent).expect(200);
+        assert!(sent(&visitor.answer(&shown, "yes")).contains("code="));
+        assert!(ask(&half.join(" "), "https://orders.example").contains("code="));
+    }
+    assert!(visitor.get("/account").expect(200).text().contains("https://orders.example"));
+}
+
 #[test]
 fn csrf_login_clickjacking_and_fixation() {
     let provider = Provider::start();
