@@ -31,6 +31,7 @@ mod protocol_clients;
 mod protocol_mtls;
 mod protocol_tokens;
 mod proxy;
+mod replicas;
 mod resource_servers;
 mod rotations;
 mod sign_in;

@@ -21,6 +21,7 @@ const CLASSES: &[(&str, &str, &[&str])] = &[
             "people::code_race_has_one_winner",
             "refreshing::refresh_race_has_one_successor",
             "crashes::races_on_postgresql_have_one_winner",
+            "replicas::what_works_once_works_once_at_both_together",
         ],
     ),
     (
@@ -36,6 +37,7 @@ const CLASSES: &[(&str, &str, &[&str])] = &[
             "exchanges::what_ends_a_persons_grant_ends_what_its_tokens_were_exchanged_for",
             "exchanges::what_ends_a_service_ends_what_its_tokens_were_exchanged_for",
             "redeeming::a_token_that_was_seen_alive_ends_with_its_session",
+            "replicas::what_one_server_ends_the_other_refuses_within_a_second_at_every_endpoint",
             "people::refresh_after_a_block_a_reset_or_an_ended_session",
         ],
     ),

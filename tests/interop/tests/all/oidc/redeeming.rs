@@ -130,7 +130,8 @@ fn iss_in_response() {
     assert!(page.contains("name=\"iss\"") && page.contains("name=\"code\""), "{page}");
 }
 
-fn asked(app: &App) -> Vec<(&'static str, String)> {
+/// What an application asks with, in a browser's address or pushed.
+pub fn asked(app: &App) -> Vec<(&'static str, String)> {
     let challenge = super::provider::base64url(&crypto::hash::sha256(&[VERIFIER.as_bytes()]));
     vec![
         ("client_id", app.client_id.clone()),
