@@ -98,7 +98,9 @@ async fn metadata(State(oidc): Service, Visitor(site): Visitor) -> Answered<Resp
 async fn jwks(State(oidc): Service, Visitor(site): Visitor, headers: HeaderMap) -> Answered<Response> {
     let keys = oidc.published_keys(&site).await?;
     let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let is_known = known.is_some_and(|known| known == "*" || known.split(',').any(|tag| tag.trim() == keys.etag));
+    // Compared weakly (RFC 9110, 13.1.2): a proxy that compresses makes a weak tag of ours.
+    let is_ours = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag) == keys.etag;
+    let is_known = known.is_some_and(|known| known == "*" || known.split(',').map(str::trim).any(is_ours));
     let mut answer = published(if is_known { String::new() } else { keys.body.clone() }, Some(&keys.etag));
     if is_known {
         *answer.status_mut() = StatusCode::NOT_MODIFIED;

@@ -67,8 +67,11 @@ fn jwks_public_only() {
     let thumbprint = crypto::key::PublicKey::from_jwk(&keys[0].to_string()).unwrap().thumbprint();
     assert_eq!(key["kid"], thumbprint.as_str());
     let tag = first.header("etag").unwrap();
-    let again = provider.admin().anonymous().request("GET", "/oauth2/jwks").header("If-None-Match", tag).send();
-    assert_eq!((again.status, again.body.len()), (304, 0));
+    // A proxy that compresses makes a weak tag of it.
+    for tag in [tag.to_owned(), format!("W/{tag}"), format!("\"x\", {tag}")] {
+        let again = provider.admin().anonymous().request("GET", "/oauth2/jwks").header("If-None-Match", &tag).send();
+        assert_eq!((again.status, again.body.len()), (304, 0), "{tag}");
+    }
     assert_eq!(provider.admin().anonymous().get("/.well-known/jwks").expect(200).json(), first.json());
     // A classical key is there while an application uses it, and stands behind.
     provider.app("WebApp", &json!({ "idTokenAlg": "ES256", "redirectUris": ["https://app.example/cb"] }));
