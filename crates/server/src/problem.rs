@@ -113,6 +113,7 @@ impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         let (code, message) = match &error {
             store::Error::Unique => (ErrorCode::Conflict, "Something of that name or id exists already."),
+            store::Error::Nul => (ErrorCode::InvalidRequest, "A text holds a NUL, which none may."),
             store::Error::Conflict => {
                 (ErrorCode::Conflict, "Somebody else changed it at the same time; read it and try again.")
             }

@@ -25,6 +25,9 @@ pub enum Error {
     /// An earlier write failed on the disk; the store must be opened again before it can be trusted with another.
     #[error("the store is read-only since an earlier write failed")]
     ReadOnly,
+    /// A text holds a NUL: PostgreSQL keeps none, so nothing that is kept or looked for has one.
+    #[error("a text holds a NUL")]
+    Nul,
     #[error("the database refused a statement")]
     Other(#[source] Cause),
 }

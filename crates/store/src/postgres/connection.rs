@@ -239,6 +239,8 @@ pub(super) fn into_error(error: tokio_postgres::Error) -> Error {
     };
     match code.code() {
         "23505" => Error::Unique,
+        // The one text of Rust that no encoding of PostgreSQL takes.
+        "22021" => Error::Nul,
         "40001" | "40P01" => Error::Conflict,
         "55P03" | "57014" | "53300" => Error::Busy,
         "25006" => Error::ReadOnly,

@@ -131,7 +131,7 @@ fn prepare<'c>(connection: &'c Connection, statement: &Stmt) -> Result<CachedSta
         let value = statement.args.get(number - 1).ok_or_else(|| Error::other(Misuse::Count))?;
         highest = highest.max(number);
         if matches!(value, Value::Text(text) if text.contains('\0')) {
-            return Err(Error::other(Misuse::Nul));
+            return Err(Error::Nul);
         }
         prepared.raw_bind_parameter(index, value).map_err(into_error)?;
     }
@@ -171,8 +171,6 @@ enum Misuse {
     Parameter,
     #[error("the number of arguments differs from the number of parameters")]
     Count,
-    #[error("text holds a NUL")]
-    Nul,
 }
 
 /// Codes: <https://sqlite.org/rescode.html>.

@@ -273,6 +273,34 @@ fn long_passwords_and_deep_bodies_cost_nothing() {
 }
 
 #[test]
+fn a_nul_is_no_failure_of_the_server_wherever_it_stands() {
+    let provider = Provider::start();
+    let anonymous = provider.admin().anonymous();
+    for path in [
+        "/oauth2/authorize?client_id=a%00b",
+        "/oauth2/logout?client_id=%00",
+        "/t/%00/login",
+        "/t/a%00/.well-known/openid-configuration",
+        "/device?user_code=%00",
+        "/reset?code=%00",
+    ] {
+        assert!(anonymous.get(path).status < 500, "{path}");
+    }
+    let visitor = Visitor::new(&provider);
+    for (path, field) in [("/forgot", "client_id"), ("/login", "interaction"), ("/verify", "code")] {
+        assert!(visitor.post(path, &[(field, "\0")]).status < 500, "{path}");
+    }
+    let claims = json!({ "iss": "a\u{0}b", "sub": "a\u{0}b" });
+    let assertion = super::provider::compact(&json!({ "alg": "ML-DSA-65" }), &claims, &[0; 3309]);
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", &assertion),
+    ];
+    assert!((400..500).contains(&provider.form("/oauth2/token", &form).status));
+}
+
+#[test]
 fn names_are_text_on_every_page() {
     let provider = Provider::start();
     let markup = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'";
