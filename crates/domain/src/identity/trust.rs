@@ -42,6 +42,8 @@ const JWKS_MAX: usize = 65_536;
 const LIFETIME_S: std::ops::RangeInclusive<u32> = 60..=600;
 /// What a prefix may end with: a look-alike would have to bring the separator too.
 const SEPARATORS: [char; 4] = ['/', ':', '@', '#'];
+/// Claims that are checked without a rule, or that say when and not who (RFC 7519, 4.1).
+const SAYS_NOT_WHO: [&str; 6] = ["iss", "aud", "exp", "nbf", "iat", "jti"];
 
 /// What a trust is set to: the JSON of its row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,6 +124,52 @@ impl Kind {
         }
     }
 
+    /// Whether the issuer may be trusted as one of this kind: one that signs for everybody has to be pinned as its own kind is. Issuers
+    /// are addresses as tokens name them, compared byte for byte.
+    pub fn check_issuer(self, issuer: &str) -> Result<(), BadSetting> {
+        check_endpoint(issuer, Reach::Loopback).map_err(|reason| bad("issuer", reason))?;
+        match Self::of_issuer(issuer).filter(|system| *system != self) {
+            Some(system) => {
+                Err(bad("kind", format!("must be {system} for this issuer, which signs for everybody there")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The system whose issuer this is, where one issuer signs for everybody who uses the system.
+    fn of_issuer(issuer: &str) -> Option<Self> {
+        let host = issuer.split_once("://")?.1.split(['/', ':']).next()?;
+        match host {
+            "token.actions.githubusercontent.com" => Some(Self::Github),
+            "gitlab.com" => Some(Self::Gitlab),
+            "vstoken.dev.azure.com" => Some(Self::AzureDevops),
+            _ => None,
+        }
+    }
+
+    /// Whether a rule says whose job it is: by a claim that does, and with no value that fits everybody's.
+    fn is_pinned_by(self, rule: &Rule) -> bool {
+        let is_telling = match self.pins() {
+            [] => !SAYS_NOT_WHO.contains(&rule.claim.as_str()),
+            pins => pins.contains(&rule.claim.as_str()),
+        };
+        is_telling
+            && rule.any_of.iter().all(|value| value.strip_suffix('*').is_none_or(|prefix| self.is_narrow(prefix)))
+    }
+
+    /// Whether what begins so belongs to somebody: a namespace, a project, an owner.
+    fn is_narrow(self, prefix: &str) -> bool {
+        let (start, separator, names) = match self {
+            Self::Kubernetes => ("system:serviceaccount:", ':', 1),
+            Self::AzureDevops => ("sc://", '/', 2),
+            Self::Github | Self::Gitlab => ("", '/', 1),
+            Self::Oidc => return true,
+        };
+        let Some(rest) = prefix.strip_prefix(start) else { return false };
+        let whole = rest.split(separator).take_while(|name| !name.is_empty()).count();
+        whole >= names && rest.ends_with(SEPARATORS)
+    }
+
     /// What a trust of this kind usually asks, for people to fill in.
     pub fn template(self) -> &'static [&'static str] {
         match self {
@@ -173,11 +221,14 @@ impl Settings {
         for (place, rule) in self.rules.iter().enumerate() {
             rule.check().map_err(|reason| bad(format!("rules[{place}]"), reason))?;
         }
-        let pins = kind.pins();
-        if !pins.is_empty() && !self.rules.iter().any(|rule| pins.contains(&rule.claim.as_str())) {
-            return Err(bad("rules", format!("must pin whose job it is, by one of {}", pins.join(", "))));
+        if self.rules.iter().any(|rule| kind.is_pinned_by(rule)) {
+            return Ok(());
         }
-        Ok(())
+        let by = match kind.pins() {
+            [] => "a claim that is not the issuer, the audience or a time".to_owned(),
+            pins => format!("one of {}, with no value that fits everybody's", pins.join(", ")),
+        };
+        Err(bad("rules", format!("must pin whose job it is, by {by}")))
     }
 
     /// What a match may do.
@@ -259,11 +310,6 @@ pub fn check_trust_name(text: &str) -> Result<&str, BadSetting> {
     check_name(text)
 }
 
-/// An issuer: an address as tokens name it, compared byte for byte.
-pub fn check_issuer(text: &str) -> Result<(), BadSetting> {
-    check_endpoint(text, Reach::Loopback).map_err(|reason| bad("issuer", reason))
-}
-
 fn bad(field: impl Into<String>, reason: impl std::fmt::Display) -> BadSetting {
     BadSetting { field: field.into(), reason: reason.to_string() }
 }
@@ -339,9 +385,44 @@ mod tests {
         assert!(!check(Kind::Github, vec![]));
         assert!(!check(Kind::Gitlab, vec![rule("ref", &["main"])]));
         assert!(check(Kind::Kubernetes, vec![rule("sub", &["system:serviceaccount:prod:ci"])]));
+        for (kind, claim, value, is_narrow) in [
+            (Kind::Kubernetes, "sub", "system:serviceaccount:prod:*", true),
+            (Kind::Kubernetes, "sub", "system:serviceaccount:*", false),
+            (Kind::Kubernetes, "sub", "system:*", false),
+            (Kind::AzureDevops, "sub", "sc://acme/shop/*", true),
+            (Kind::AzureDevops, "sub", "sc://acme/*", false),
+            (Kind::AzureDevops, "sub", "sc:*", false),
+            (Kind::Github, "repository", "acme/*", true),
+            (Kind::Github, "repository", "/*", false),
+            (Kind::Github, "job_workflow_ref", "acme/shop/.github/workflows/deploy.yml@*", true),
+            (Kind::Gitlab, "project_path", "acme/*", true),
+            (Kind::Oidc, "aud", "https://id.example", false),
+            (Kind::Oidc, "exp", "1", false),
+            (Kind::Oidc, "sub", "team:*", true),
+        ] {
+            assert_eq!(check(kind, vec![rule(claim, &[value])]), is_narrow, "{kind} {claim} {value}");
+            // One value that fits everybody is enough to let everybody in.
+            assert!(is_narrow || !check(kind, vec![rule(claim, &["acme/shop", value])]), "{kind} {claim} {value}");
+        }
         for value in ["", "*", "acme*", "a*b", "acme/**", "*/shop"] {
             assert!(!check(Kind::Oidc, vec![rule("sub", &[value])]), "{value:?}");
         }
+    }
+
+    #[test]
+    fn an_issuer_that_signs_for_everybody_is_trusted_as_its_own_kind_alone() {
+        let check = |issuer: &str, kind: Kind| kind.check_issuer(issuer).is_ok();
+        for (issuer, kind) in [
+            ("https://token.actions.githubusercontent.com", Kind::Github),
+            ("https://token.actions.githubusercontent.com/acme", Kind::Github),
+            ("https://gitlab.com", Kind::Gitlab),
+            ("https://vstoken.dev.azure.com/7c1b", Kind::AzureDevops),
+        ] {
+            assert!(check(issuer, kind), "{issuer}");
+            assert!(!check(issuer, Kind::Oidc) && !check(issuer, Kind::Kubernetes), "{issuer}");
+        }
+        assert!(check("https://gitlab.acme.example", Kind::Gitlab) && check("https://id.acme.example", Kind::Oidc));
+        assert!(!check("http://id.acme.example", Kind::Oidc) && !check("https://a@b", Kind::Oidc));
     }
 
     #[test]

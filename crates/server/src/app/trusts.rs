@@ -8,7 +8,7 @@ use std::sync::Arc;
 use api::error::ErrorCode;
 use api::trusts::{CreateTrust, Trust as Shown, TrustList, TrustRule, UpdateTrust};
 use domain::authz::{Action, Authorized, ReadTrusts, WriteTrusts};
-use domain::identity::trust::{Kind, Rule, Settings, State, check_issuer, check_trust_name};
+use domain::identity::trust::{Kind, Rule, Settings, State, check_trust_name};
 use domain::ids::TrustId;
 use store::Stmt;
 use store::trusts::{StoredTrust, delete_trust, insert_trust, update_trust};
@@ -196,7 +196,7 @@ fn changed(ctx: &Ctx, mut row: StoredTrust, request: UpdateTrust) -> Outcome<Sto
 
 /// Refuses what no trust may be, and a trust that would give what its maker lacks.
 fn checked(ctx: &Ctx, row: &StoredTrust) -> Outcome<()> {
-    check_issuer(&row.issuer)?;
+    row.kind.check_issuer(&row.issuer)?;
     row.settings.check(row.kind)?;
     if let Some(jwks) = &row.settings.jwks {
         issuers::pinned(jwks).map_err(|refusal| Problem::invalid(format!("jwks: {refusal}.")))?;
