@@ -57,11 +57,17 @@ impl Client {
         Ok(format!("Basic {}", STANDARD.encode(pair)))
     }
 
-    /// A person who has a device to allow: the form by which they sign in for it. It works again and again until they say yes.
-    pub fn create_login(&self) -> Result<Request> {
+    /// The forms by which so many people sign in for a device; they work again and again until somebody says yes. Tries of one account at
+    /// once slow each other down.
+    pub fn create_logins(&self, people: usize) -> Result<Vec<Request>> {
         let device = self.create_device()?;
-        self.create_person(&device, "ada@bench.example", Some(PASSWORD))?;
-        Ok(self.sign_in(&device, "ada@bench.example", PASSWORD))
+        let emails = (0..people).map(|person| format!("person{person}@bench.example"));
+        emails
+            .map(|email| {
+                self.create_person(&device, &email, Some(PASSWORD))?;
+                Ok(self.sign_in(&device, &email, PASSWORD))
+            })
+            .collect()
     }
 
     /// An installed application whose device waits to be allowed.

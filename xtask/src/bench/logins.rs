@@ -22,26 +22,30 @@ pub fn run(rows: &[&str]) -> Result<()> {
         }
         let installation = Installation::new(engine, "logins")?;
         let (server, client) = installation.start()?;
-        let (token, login) = requests(&client)?;
+        let (token, logins) = requests(&client)?;
         let (mut alone, mut beside) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             alone.push(driven(&server.address, TOKENS, token.clone())?);
-            beside.push(both(&server.address, &token, &login)?);
+            beside.push(both(&server.address, &token, &logins)?);
         }
         print_row(&name, &alone, &beside);
     }
     Ok(())
 }
 
-fn requests(client: &Client) -> Result<(Request, Request)> {
+fn requests(client: &Client) -> Result<(Request, Vec<Request>)> {
     let service = client.create_service("jwt")?;
-    Ok((Request::form("/oauth2/token", &service, "grant_type=client_credentials"), client.create_login()?))
+    Ok((
+        Request::form("/oauth2/token", &service, "grant_type=client_credentials"),
+        client.create_logins(LOGINS.connections)?,
+    ))
 }
 
 /// Tokens, and the sign-ins beside them.
-fn both(address: &str, token: &Request, login: &Request) -> Result<(Measured, Measured)> {
+fn both(address: &str, token: &Request, logins: &[Request]) -> Result<(Measured, Measured)> {
     std::thread::scope(|threads| {
-        let logins = threads.spawn(|| driven(address, LOGINS, login.clone()));
+        let own = logins.to_vec();
+        let logins = threads.spawn(|| drive(address, LOGINS, move |place, _| own[place % own.len()].clone()));
         let tokens = driven(address, TOKENS, token.clone());
         Ok((tokens?, logins.join().map_err(|_| anyhow!("the sign-ins panicked"))?.context("signing in")?))
     })

@@ -30,6 +30,8 @@ enum Peer {
 enum Load {
     /// One request again and again.
     Same(Request),
+    /// Each connection its own again and again.
+    Own(Vec<Request>),
     /// A secret of a new name every time.
     NewSecrets { key: String },
 }
@@ -159,6 +161,8 @@ fn vault_rows(client: &Client, installation: &Installation) -> Result<Vec<Row>> 
 }
 
 /// What the identity provider does most.
+/// People who sign in at the same time.
+const LOGINS: usize = 16;
 const TOKEN_ROWS: [&str; 3] = ["tokens of client credentials", "introspection of an opaque token", "password logins"];
 
 fn token_rows(engine: Engine, client: &Client) -> Result<[Row; 3]> {
@@ -181,11 +185,11 @@ fn token_rows(engine: Engine, client: &Client) -> Result<[Row; 3]> {
             ..Row::new(of_introspection, Load::Same(introspection))
         },
         Row {
-            connections: 16,
+            connections: LOGINS,
             peer: Some(Peer::Primitive(vec!["stretch".to_owned()])),
             peer_name: "Argon2id primitive",
             at_least: Some(0.9),
-            ..Row::new(of_logins, Load::Same(client.create_login()?))
+            ..Row::new(of_logins, Load::Own(client.create_logins(LOGINS)?))
         },
     ])
 }
@@ -222,6 +226,7 @@ impl Load {
     fn request(&self, round: usize, connection: usize, turn: u64) -> Request {
         match self {
             Self::Same(request) => request.clone(),
+            Self::Own(requests) => requests[connection % requests.len()].clone(),
             Self::NewSecrets { key } => {
                 let name = format!("bench/write/{round}/{connection}/{turn}");
                 let body = json!({"name": name, "value": FIELD}).to_string();

@@ -47,8 +47,8 @@ pub fn run(rows: &[&str]) -> Result<()> {
 fn measure(engine: Engine) -> Result<f64> {
     let installation = Installation::new(engine, "sessions")?;
     let (server, client) = installation.start()?;
-    let login = client.create_login()?;
-    drive(&server.address, Plan { connections: 1, seconds: 3.0, rate: None }, move |_, _| login.clone())?;
+    let logins = client.create_logins(1)?;
+    drive(&server.address, Plan { connections: 1, seconds: 3.0, rate: None }, move |_, _| logins[0].clone())?;
     drop(server);
     installation.change(COPIES_SQLITE, COPIES_POSTGRES)?;
 

@@ -3,6 +3,7 @@
 //! Whoever signs in is told nothing but that it did not work: an address that nobody has costs the same work and gets the same answer.
 
 pub mod account;
+mod attempts;
 pub mod codes;
 pub mod cookies;
 pub mod factors;

@@ -5,7 +5,10 @@ use domain::identity::account::{AccountRealm, State};
 use domain::identity::application::{self, Environment, Kind, Settings};
 use domain::identity::grant::{self, Ended, Terms};
 use domain::identity::session::LiveSession;
-use domain::ids::{AccountId, ApplicationId, ApplicationSecretId, FactorId, GrantId, SessionId, TenantId};
+use domain::identity::throttle::Failures;
+use domain::ids::{
+    AccountId, ApplicationId, ApplicationSecretId, FactorId, GrantId, LoginEventId, SessionId, TenantId,
+};
 use domain::time::Timestamp;
 use store::account_factors::{
     ListedFactors, forget_factors, insert_recovery_code, insert_totp, spend_recovery_code, take_totp,
@@ -20,6 +23,7 @@ use store::grants::{StoredGrant, end_grants_of_session, insert_grant};
 use store::logout_notices::give_up_notice;
 use store::own_account::end_everything_but;
 use store::sessions::{NewSession, insert_session};
+use store::sign_ins::{Attempt, NewLogin, count_network_failure, forgive, insert_login};
 use store::{Error, Stmt, Store};
 
 use super::bed::{Bed, store_suite};
@@ -34,6 +38,9 @@ store_suite! {
     cutoffs_only_move_forward,
     whoever_was_granted_something_is_told_once_and_by_one_replica,
     second_factors_are_counted_by_their_kinds,
+    of_attempts_at_once_one_is_counted_and_what_was_none_is_taken_back,
+    a_network_is_forgiven_one_failure_after_the_other,
+    old_failures_and_old_history_are_forgotten,
 }
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -302,4 +309,66 @@ async fn second_factors_are_counted_by_their_kinds(bed: Bed) {
     assert_eq!(listed().await, [of("totp", 1), of("recovery", 2)]);
     touched(&bed.store, vec![forget_factors(&people(), row.id)]).await.unwrap();
     assert_eq!(listed().await, []);
+}
+
+const SUBJECT: [u8; 32] = [9; 32];
+
+fn attempt(seen: Option<Failures>, at: i64) -> Attempt {
+    Attempt { subject: SUBJECT, seen, counted: Failures::and_one(seen, Timestamp::from_millis(at)) }
+}
+
+async fn of_attempts_at_once_one_is_counted_and_what_was_none_is_taken_back(bed: Bed) {
+    let store = &bed.store;
+    let failures = async || store.failures(&people(), &SUBJECT).await.unwrap();
+    let first = attempt(None, 5);
+    assert!(store.count_attempt(&people(), &first).await.unwrap());
+    assert!(!store.count_attempt(&people(), &attempt(None, 5)).await.unwrap(), "seen before the first");
+    let second = attempt(failures().await, 6);
+    assert!(store.count_attempt(&people(), &second).await.unwrap());
+    assert!(!store.count_attempt(&people(), &attempt(Some(first.counted), 7)).await.unwrap());
+    // What was right is as if it had not been, and leaves what others did alone.
+    store.take_attempt_back(&people(), &second).await.unwrap();
+    assert_eq!(failures().await, Some(first.counted));
+    let (third, fourth) = (attempt(failures().await, 8), |seen| attempt(seen, 9));
+    assert!(store.count_attempt(&people(), &third).await.unwrap());
+    let fourth = fourth(failures().await);
+    assert!(store.count_attempt(&people(), &fourth).await.unwrap());
+    store.take_attempt_back(&people(), &third).await.unwrap();
+    assert_eq!(failures().await, Some(Failures { count: 2, last_at: Timestamp::from_millis(9) }));
+    // Whoever was forgiven meanwhile has nothing to take back, and no failure that somebody else remembers.
+    touched(store, vec![forgive(&people(), &SUBJECT)]).await.unwrap();
+    store.take_attempt_back(&people(), &fourth).await.unwrap();
+    assert!(!store.count_attempt(&people(), &attempt(Some(fourth.counted), 10)).await.unwrap());
+    assert_eq!(failures().await, None);
+}
+
+async fn a_network_is_forgiven_one_failure_after_the_other(bed: Bed) {
+    let at = Timestamp::from_millis;
+    let fails_at = |now| count_network_failure(&people(), &SUBJECT, at(now), 100);
+    for (now, forgiven) in [(1_000, 1_100), (1_000, 1_200), (1_050, 1_300), (5_000, 5_100)] {
+        touched(&bed.store, vec![fails_at(now)]).await.unwrap();
+        assert_eq!(bed.store.network_forgiven_at(&people(), &SUBJECT).await.unwrap(), Some(at(forgiven)));
+    }
+}
+
+async fn old_failures_and_old_history_are_forgotten(bed: Bed) {
+    let (now, account_id) = (Timestamp::from_millis(10_000), AccountId::from_bytes([1; 16]));
+    let login = |id: u8, at: i64| NewLogin {
+        id: LoginEventId::from_bytes([id; 16]),
+        account: account_id,
+        at: Timestamp::from_millis(at),
+        kind: "Login",
+        reason: None,
+        sealed: vec![1],
+    };
+    let history = vec![
+        insert_account(&people(), &account(1)),
+        insert_login(&people(), &login(1, 5_000)),
+        insert_login(&people(), &login(2, 9_000)),
+    ];
+    touched(&bed.store, history).await.unwrap();
+    assert!(bed.store.count_attempt(&people(), &attempt(None, 5)).await.unwrap());
+    assert_eq!(bed.store.forget_sign_ins(now, Timestamp::from_millis(6_000)).await.unwrap(), 2);
+    assert_eq!(bed.store.failures(&people(), &SUBJECT).await.unwrap(), None);
+    assert_eq!(bed.store.listed_logins(&people(), account_id, 10).await.unwrap().len(), 1);
 }

@@ -110,9 +110,8 @@ impl People {
         let auth = on_behalf(site.tenant());
         let row = self.accounts.core.store.account(&auth, session.account).await?;
         let row = row.ok_or_else(|| Problem::not_found("account"))?;
-        if !self.may_try(site, session.account).await? || !self.is_password(site, Some(session.account), old).await? {
+        if !self.knows(site, session, old).await? {
             entry.note("the old password was wrong, or tried too often");
-            self.count_wrong(site, session.account).await?;
             return Ok(Changed::WrongPassword);
         }
         let beside = if row.has_second_factor { Beside::SecondFactor } else { Beside::Nothing };

@@ -9,10 +9,8 @@ use api::secret::SecretText;
 use domain::identity::account::{AccountRealm, Email, State};
 use domain::identity::grant::Ended;
 use domain::identity::password_policy::{BadPassword, Beside};
-use domain::identity::throttle::{Counted, MEMORY_MS, wait_s};
 use store::account_codes::spend_code;
 use store::accounts::{StoredAccount, update_account};
-use store::sign_ins::count_failure;
 
 use super::{People, on_behalf};
 use crate::app::accounts::letters::Purpose;
@@ -152,16 +150,15 @@ impl People {
     }
 
     async fn send_reset_now(&self, site: &Site, realm: AccountRealm, email: &Email, entry: &mut Entry) -> Outcome<()> {
-        let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
+        let (auth, store) = (on_behalf(site.tenant()), &self.accounts.core.store);
         let hash = sealed::email_hash(&site.ctx, realm, email);
         let subject = site.ctx.keyring.root.token_hash("throttle-letters", &hash);
-        let store = &self.accounts.core.store;
-        if wait_s(Counted::Account, store.failures(&auth, &subject).await?, now).is_some() {
+        if self.attempt(site, subject).await?.is_err() {
             entry.note("asked too often");
             return Ok(());
         }
         let row = store.account_by_email(&auth, realm, &hash).await?.filter(|row| row.state == State::Active);
-        let mut follow = vec![count_failure(&auth, &subject, now, now.plus_millis(-MEMORY_MS))];
+        let mut follow = Vec::new();
         match row {
             Some(row) => {
                 entry.resource_id(row.id);

@@ -1,4 +1,4 @@
-//! What browsers keep: a session, and a mark that somebody has signed in with this device before.
+//! What browsers keep: a session, and a mark of who has signed in with this device before.
 
 use crypto::hash::ct_eq;
 use domain::ids::AccountId;
@@ -10,6 +10,9 @@ use crate::app::oidc::jws::base64url;
 const DEVICE_S: u32 = 365 * 24 * 60 * 60;
 /// A device's own name, in characters of base64url.
 const DEVICE_LEN: usize = 22;
+/// How many people a device is remembered for, and the longest mark that they make.
+const PEOPLE: usize = 8;
+const MARK_MAX: usize = DEVICE_LEN + PEOPLE * 44;
 const SECURE_PREFIX: &str = "__Host-";
 
 /// The name of the session's cookie. Each tenant has its own, so that two of them on one host never meet.
@@ -52,18 +55,32 @@ fn set(site: &Site, name: &str, value: &str, end: &str) -> String {
     format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{end}")
 }
 
-/// The mark of a device for a person: the device's own name, and a keyed hash of both.
-pub fn device_mark(site: &Site, account: AccountId, device: &[u8; 16]) -> String {
-    let device = base64url(device);
-    let proof = device_proof(site, account, &device);
-    format!("{device}.{proof}")
+/// The mark of a device once somebody has signed in with it: the device's own name, and for each of the last people who did a keyed
+/// hash of both. `fresh` names a device that has no mark yet.
+pub fn device_mark(site: &Site, account: AccountId, mark: Option<&str>, fresh: &[u8; 16]) -> String {
+    let Some((device, proofs)) = mark.and_then(parts) else {
+        let device = base64url(fresh);
+        let proof = device_proof(site, account, &device);
+        return format!("{device}.{proof}");
+    };
+    let own = device_proof(site, account, device);
+    let others = proofs.split('.').filter(|proof| *proof != own).take(PEOPLE - 1);
+    let proofs: Vec<&str> = std::iter::once(own.as_str()).chain(others).collect();
+    format!("{device}.{}", proofs.join("."))
 }
 
 /// The device of a mark, if somebody has signed in as this person with it.
 pub fn known_device<'m>(site: &Site, account: AccountId, mark: &'m str) -> Option<&'m str> {
-    let (device, proof) = mark.split_once('.')?;
-    let is_theirs = ct_eq(proof.as_bytes(), device_proof(site, account, device).as_bytes());
-    (device.len() == DEVICE_LEN && is_theirs).then_some(device)
+    let (device, proofs) = parts(mark)?;
+    let own = device_proof(site, account, device);
+    proofs.split('.').any(|proof| ct_eq(proof.as_bytes(), own.as_bytes())).then_some(device)
+}
+
+/// A mark's device and the proofs behind it. Whatever else a browser keeps under the name is no mark.
+fn parts(mark: &str) -> Option<(&str, &str)> {
+    let is_plain = |c: u8| c.is_ascii_alphanumeric() || b"-_.".contains(&c);
+    let (device, proofs) = mark.split_once('.').filter(|_| mark.len() <= MARK_MAX && mark.bytes().all(is_plain))?;
+    (device.len() == DEVICE_LEN).then_some((device, proofs))
 }
 
 fn device_proof(site: &Site, account: AccountId, device: &str) -> String {

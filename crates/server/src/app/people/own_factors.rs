@@ -186,16 +186,15 @@ impl People {
         row.ok_or_else(|| Problem::not_found("account"))
     }
 
-    /// Whether somebody who is signed in knows their password. A wrong one counts.
-    async fn knows(&self, site: &Site, session: &LiveSession, password: &SecretText) -> Outcome<bool> {
-        if !self.may_try(site, session.account).await? {
-            return Ok(false);
+    /// Whether somebody who is signed in knows their password, and has not tried too often.
+    pub(super) async fn knows(&self, site: &Site, session: &LiveSession, password: &SecretText) -> Outcome<bool> {
+        let Ok(attempt) = self.own_attempt(site, session.account).await? else { return Ok(false) };
+        let is_right = self.is_password(site, Some(session.account), password).await;
+        match is_right {
+            Ok(false) => self.tell_wrong(site, session.account).await?,
+            _ => self.give_back(site, &attempt).await?,
         }
-        if self.is_password(site, Some(session.account), password).await? {
-            return Ok(true);
-        }
-        self.count_wrong(site, session.account).await?;
-        Ok(false)
+        is_right
     }
 
     /// The factor that somebody who is signed in shows. A wrong one counts like a wrong password.
@@ -206,13 +205,12 @@ impl People {
         row: &StoredAccount,
         code: &str,
     ) -> Outcome<Option<super::factors::Proven>> {
-        if !self.may_try(site, session.account).await? {
-            return Ok(None);
+        let Ok(attempt) = self.own_attempt(site, session.account).await? else { return Ok(None) };
+        let proven = self.proves(site, row, code).await;
+        match proven {
+            Ok(None) => self.tell_wrong(site, session.account).await?,
+            _ => self.give_back(site, &attempt).await?,
         }
-        let proven = self.proves(site, row, code).await?;
-        if proven.is_none() {
-            self.count_wrong(site, session.account).await?;
-        }
-        Ok(proven)
+        proven
     }
 }

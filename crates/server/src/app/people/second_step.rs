@@ -9,13 +9,11 @@ use domain::identity::account::{AccountRealm, State};
 use domain::identity::authorization_request::Acr;
 use domain::identity::password_policy::{BadPassword, Beside};
 use domain::identity::session::LiveSession;
-use domain::identity::throttle::MEMORY_MS;
 use domain::ids::AccountId;
 use domain::time::MINUTE_MS;
 use store::account_codes::spend_code;
 use store::accounts::StoredAccount;
 use store::letters::{NewCode, insert_code};
-use store::sign_ins::count_failure;
 
 use super::factors::Enrolment;
 use super::sign_in::{Begun, Entering};
@@ -166,22 +164,38 @@ impl People {
     }
 
     async fn try_second_step(&self, site: &Site, shown: &Second<'_>, entry: &mut Entry) -> Outcome<Stepped> {
-        let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
         let Some(account) = self.halved(site, shown.half, shown.realm).await? else { return Ok(Stepped::Over) };
         entry.resource_id(account.id);
-        if let Some(seconds) = self.wait_of(site, account.id, shown.device).await? {
-            entry.note("slowed down");
-            return Ok(Stepped::Wait(seconds));
+        let attempt = match self.attempt(site, self.subject_of(site, account.id, shown.device)).await? {
+            Ok(attempt) => attempt,
+            Err(seconds) => {
+                entry.note("slowed down");
+                return Ok(Stepped::Wait(seconds));
+            }
+        };
+        let ended = self.step(site, shown, &account, entry).await;
+        match &ended {
+            Ok(Stepped::Wrong) => self.refuse_second(site, account.id, entry).await?,
+            Ok(Stepped::In(_)) => {}
+            _ => self.give_back(site, &attempt).await?,
         }
+        ended
+    }
+
+    async fn step(
+        &self,
+        site: &Site,
+        shown: &Second<'_>,
+        account: &StoredAccount,
+        entry: &mut Entry,
+    ) -> Outcome<Stepped> {
+        let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
         let hash = half_hash(site, shown.half);
         if !self.accounts.core.store.count_try(&auth, &hash, HALF_TRIES, now).await? {
             entry.note("too many tries");
             return Ok(Stepped::Over);
         }
-        let Some(mut proven) = self.proves(site, &account, shown.code).await? else {
-            self.refuse_second(site, account.id, shown.device, entry).await?;
-            return Ok(Stepped::Wrong);
-        };
+        let Some(mut proven) = self.proves(site, account, shown.code).await? else { return Ok(Stepped::Wrong) };
         let mut exact = vec![spend_code(&auth, &hash, HALF, now)];
         exact.append(&mut proven.exact);
         if account.must_change_password {
@@ -193,7 +207,7 @@ impl People {
             entry.note("chose a new password");
         }
         if proven.is_first {
-            let profile = sealed::open(&site.ctx, &account)?;
+            let profile = sealed::open(&site.ctx, account)?;
             proven.follow.push(self.notice(site, &profile, "An authenticator was added to your account")?);
         }
         let entering = Entering {
@@ -209,20 +223,9 @@ impl People {
         Ok(Stepped::In(Box::new(begun)))
     }
 
-    /// A wrong second factor: it is counted, and stands in the history.
-    async fn refuse_second(
-        &self,
-        site: &Site,
-        account: AccountId,
-        device: Option<&str>,
-        entry: &mut Entry,
-    ) -> Outcome<()> {
-        let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
-        let subject = self.subject_of(site, account, device);
-        let follow = vec![
-            count_failure(&auth, &subject, now, now.plus_millis(-MEMORY_MS)),
-            self.login(site, account, "LoginFailed", Some("wrong second factor"))?,
-        ];
+    /// A wrong second factor stands in the history.
+    async fn refuse_second(&self, site: &Site, account: AccountId, entry: &mut Entry) -> Outcome<()> {
+        let follow = vec![self.login(site, account, "LoginFailed", Some("wrong second factor"))?];
         let mut failed = Entry::new("SignInFailed", "identity", "Account");
         failed.resource_id(account).note("wrong second factor");
         self.accounts.commit(&site.ctx, "refuse a second factor", Vec::new(), follow, &mut failed).await?;

@@ -10,21 +10,21 @@ use domain::identity::authorization_request::Acr;
 use domain::identity::grant::Ended;
 use domain::identity::password_policy::{BadPassword, Beside};
 use domain::identity::session::LiveSession;
-use domain::identity::throttle::{Counted, MEMORY_MS, wait_s};
+use domain::identity::throttle::{NETWORK_FORGIVES_MS, network_wait_s};
 use domain::ids::{AccountId, LoginEventId};
 use store::Stmt;
 use store::accounts::StoredAccount;
 use store::grants::{end_grants_of_session, end_session};
 use store::sessions::insert_session;
-use store::sign_ins::{NewLogin, count_failure, count_sign_in, forgive, insert_login};
+use store::sign_ins::{NewLogin, count_network_failure, count_sign_in, forgive, insert_login};
 
-use super::cookies::{device_mark, known_device};
+use super::attempts::{Subjects, subjects};
+use super::cookies::device_mark;
 use super::sessions::Beginning;
 use super::{People, on_behalf};
 use crate::app::accounts::sealed;
 use crate::app::oidc::Site;
 use crate::app::tenants::bytes;
-use crate::credentials::counted_as;
 use crate::keyring::cells::Cell;
 use crate::problem::Outcome;
 use crate::trail::Entry;
@@ -84,8 +84,7 @@ impl People {
     }
 
     async fn try_sign_in(&self, site: &Site, shown: &Shown<'_>, entry: &mut Entry) -> Outcome<SignedIn> {
-        let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
-        let store = &self.accounts.core.store;
+        let (auth, store) = (on_behalf(site.tenant()), &self.accounts.core.store);
         // An address that is none is nobody's, after the same work.
         let hash = match Email::parse(shown.email) {
             Ok(email) => sealed::email_hash(&site.ctx, shown.realm, &email),
@@ -93,19 +92,47 @@ impl People {
         };
         let account = store.account_by_email(&auth, shown.realm, &hash).await?;
         let subjects = subjects(site, &hash, account.as_ref().map(|account| account.id), shown.device);
-        for (counted, subject) in [(Counted::Account, &subjects.account), (Counted::Network, &subjects.network)] {
-            if let Some(seconds) = wait_s(counted, store.failures(&auth, subject).await?, now) {
+        if let Some(seconds) = self.network_waits(site, &subjects).await? {
+            entry.note("slowed down");
+            return Ok(SignedIn::Wait(seconds));
+        }
+        let attempt = match self.attempt(site, subjects.account).await? {
+            Ok(attempt) => attempt,
+            Err(seconds) => {
                 entry.note("slowed down");
                 return Ok(SignedIn::Wait(seconds));
             }
+        };
+        let ended = self.look(site, shown, account, entry).await;
+        match &ended {
+            Ok(SignedIn::No) => self.refuse(site, &hash, shown.realm, &subjects, entry).await?,
+            Ok(SignedIn::Yes(_)) => {}
+            _ => self.give_back(site, &attempt).await?,
         }
+        ended
+    }
+
+    /// How long the network has to wait. Others in it do not slow down whoever comes with a device that the account knows.
+    async fn network_waits(&self, site: &Site, subjects: &Subjects) -> Outcome<Option<u64>> {
+        if subjects.is_known_device {
+            return Ok(None);
+        }
+        let forgiven_at =
+            self.accounts.core.store.network_forgiven_at(&on_behalf(site.tenant()), &subjects.network).await?;
+        Ok(network_wait_s(forgiven_at, site.ctx.now()))
+    }
+
+    async fn look(
+        &self,
+        site: &Site,
+        shown: &Shown<'_>,
+        account: Option<StoredAccount>,
+        entry: &mut Entry,
+    ) -> Outcome<SignedIn> {
         let is_right = self.is_password(site, account.as_ref().map(|account| account.id), shown.password).await?;
         match account.filter(|account| is_right && account.state == State::Active) {
             Some(account) => self.admit(site, shown, account, entry).await,
-            None => {
-                self.refuse(site, &hash, shown.realm, &subjects, entry).await?;
-                Ok(SignedIn::No)
-            }
+            None => Ok(SignedIn::No),
         }
     }
 
@@ -182,15 +209,11 @@ impl People {
         exact.push(self.login(site, entering.account, "Login", None)?);
         follow.push(forgive(&auth, &self.subject_of(site, entering.account, entering.device)));
         self.accounts.commit(&site.ctx, "sign in", exact, follow, entry).await?;
-        let known = entering.device.filter(|mark| known_device(site, entering.account, mark).is_some());
-        let device = match known {
-            Some(mark) => mark.to_owned(),
-            None => device_mark(site, entering.account, &bytes(&*self.accounts.core.entropy)),
-        };
+        let device = device_mark(site, entering.account, entering.device, &bytes(&*self.accounts.core.entropy));
         Ok(Begun { session: live, cookie, device })
     }
 
-    /// Something was wrong: it is counted, and stands in the history of whoever has the address.
+    /// Something was wrong: it is counted for the network too, and stands in the history of whoever has the address.
     async fn refuse(
         &self,
         site: &Site,
@@ -200,9 +223,7 @@ impl People {
         entry: &mut Entry,
     ) -> Outcome<()> {
         let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
-        let forgotten = now.plus_millis(-MEMORY_MS);
-        let mut follow: Vec<Stmt> =
-            [&subjects.account, &subjects.network].map(|subject| count_failure(&auth, subject, now, forgotten)).into();
+        let mut follow = vec![count_network_failure(&auth, &subjects.network, now, NETWORK_FORGIVES_MS)];
         if let Some(account) = self.accounts.core.store.account_by_email(&auth, realm, email).await? {
             follow.push(self.login(site, account.id, "LoginFailed", Some("wrong password or not admitted"))?);
             entry.resource_id(account.id);
@@ -212,35 +233,6 @@ impl People {
         self.accounts.commit(&site.ctx, "refuse a sign-in", Vec::new(), follow, &mut failed).await?;
         entry.committed();
         Ok(())
-    }
-
-    /// Whether somebody who is signed in may try their password now.
-    pub(super) async fn may_try(&self, site: &Site, account: AccountId) -> Outcome<bool> {
-        let subject = subjects(site, &[0; 32], Some(account), None).account;
-        let failures = self.accounts.core.store.failures(&on_behalf(site.tenant()), &subject).await?;
-        Ok(wait_s(Counted::Account, failures, site.ctx.now()).is_none())
-    }
-
-    /// Counts a wrong password of somebody who is signed in.
-    pub(super) async fn count_wrong(&self, site: &Site, account: AccountId) -> Outcome<()> {
-        let now = site.ctx.now();
-        let subject = subjects(site, &[0; 32], Some(account), None).account;
-        let count = count_failure(&on_behalf(site.tenant()), &subject, now, now.plus_millis(-MEMORY_MS));
-        let mut entry = Entry::new("PasswordRefused", "identity", "Account");
-        entry.resource_id(account);
-        self.accounts.commit(&site.ctx, "count a wrong password", Vec::new(), vec![count], &mut entry).await
-    }
-
-    /// What failures of an account are counted for, on this device.
-    pub(super) fn subject_of(&self, site: &Site, account: AccountId, device: Option<&str>) -> [u8; 32] {
-        subjects(site, &[0; 32], Some(account), device).account
-    }
-
-    /// How many seconds to wait before somebody may try again on this device.
-    pub(super) async fn wait_of(&self, site: &Site, account: AccountId, device: Option<&str>) -> Outcome<Option<u64>> {
-        let subject = self.subject_of(site, account, device);
-        let failures = self.accounts.core.store.failures(&on_behalf(site.tenant()), &subject).await?;
-        Ok(wait_s(Counted::Account, failures, site.ctx.now()))
     }
 
     pub(super) fn login(&self, site: &Site, account: AccountId, kind: &str, reason: Option<&str>) -> Outcome<Stmt> {
@@ -260,23 +252,4 @@ pub(super) struct Entering<'a> {
     pub idle_s: Option<u32>,
     pub device: Option<&'a str>,
     pub session: Option<&'a LiveSession>,
-}
-
-/// What failures are counted for.
-struct Subjects {
-    account: [u8; 32],
-    network: [u8; 32],
-}
-
-/// One account on a device that it knows, or on all that it does not; and the network. Somebody who unlocks an account forgives the
-/// strange devices.
-fn subjects(site: &Site, email: &[u8; 32], account: Option<AccountId>, device: Option<&str>) -> Subjects {
-    let root = &site.ctx.keyring.root;
-    let device = account.zip(device).and_then(|(account, mark)| known_device(site, account, mark)).unwrap_or_default();
-    let whose = account.map_or(email.as_slice().to_vec(), |account| account.as_bytes().to_vec());
-    let network = counted_as(site.ctx.origin.address).to_string();
-    Subjects {
-        account: root.token_hash("throttle-account", &[&whose, device.as_bytes()].concat()),
-        network: root.token_hash("throttle-network", network.as_bytes()),
-    }
 }

@@ -8,6 +8,7 @@ use super::provider::{Provider, refused};
 use super::visitor::{CALLBACK, PASSWORD, Visitor, hidden, parameter, sent};
 
 const ADA: &str = "ada@people.example";
+const OTHER: &str = "nine lanterns beside the quarry";
 
 #[test]
 fn happy_code() {
@@ -245,6 +246,95 @@ fn lockout_dos() {
     assert_eq!(stranger.sign_in(&page, ADA, PASSWORD).status, 429);
     let page = own.authorize(&app, &[("prompt", "login")]);
     assert!(sent(&own.sign_in(&page, ADA, PASSWORD)).contains("code="));
+}
+
+/// One account is tried by everybody at once. What is looked at is no more than what is free.
+#[test]
+fn guesses_that_are_made_at_once_are_counted_like_those_that_are_not() {
+    let provider = Provider::start();
+    let app = provider.web();
+    provider.end_user(&app, ADA);
+    let tried: Vec<u16> = std::thread::scope(|threads| {
+        let begun: Vec<_> = (0..24)
+            .map(|n| {
+                let (provider, app) = (&provider, &app);
+                threads.spawn(move || {
+                    let visitor = Visitor::new(provider);
+                    let page = visitor.authorize(app, &[]);
+                    visitor.sign_in(&page, ADA, &format!("a wrong password {n}")).status
+                })
+            })
+            .collect();
+        begun.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let looked_at = tried.iter().filter(|status| **status == 400).count();
+    assert!((5..=7).contains(&looked_at), "{looked_at} were looked at: {tried:?}");
+    assert!(tried.iter().all(|status| [400, 429].contains(status)), "{tried:?}");
+}
+
+/// Whoever shares a network with somebody who guesses goes on, with every account that they use there.
+#[test]
+fn a_network_full_of_failures_stops_strangers_and_not_whoever_is_known() {
+    let provider = Provider::start();
+    let apps = [provider.web(), provider.web()];
+    let own = Visitor::new(&provider);
+    for app in &apps {
+        provider.end_user(app, ADA);
+        own.code(app, ADA);
+    }
+    let stranger = Visitor::new(&provider);
+    let page = stranger.authorize(&apps[0], &[]);
+    let tried: Vec<u16> =
+        (0..64).map(|n| stranger.sign_in(&page, &format!("nobody{n}@b.example"), PASSWORD).status).collect();
+    assert!(tried[..50].iter().all(|status| *status == 400) && tried[63] == 429, "{tried:?}");
+    for app in &apps {
+        let page = own.authorize(app, &[("prompt", "login")]);
+        assert!(sent(&own.sign_in(&page, ADA, PASSWORD)).contains("code="));
+    }
+}
+
+/// Whoever is signed in changes their password however many strangers try to sign in as them.
+#[test]
+fn strangers_do_not_keep_somebody_from_their_own_password() {
+    let provider = Provider::start();
+    let app = provider.web();
+    provider.end_user(&app, ADA);
+    let own = Visitor::new(&provider);
+    own.code(&app, ADA);
+    let stranger = Visitor::new(&provider);
+    let page = stranger.authorize(&app, &[]);
+    while stranger.sign_in(&page, ADA, "a wrong password").status != 429 {}
+    let token = hidden(&own.get("/account").expect(200), "token");
+    let change = |old: &str| {
+        let fields = [("token", token.as_str()), ("do", "password"), ("password", old), ("new_password", OTHER)];
+        own.post("/account", &fields)
+    };
+    change("not the password").expect(400);
+    change(PASSWORD).expect(200);
+    // Wrong ones count here too.
+    let tried: Vec<String> = (0..6).map(|_| change("not the password").expect(400).text()).collect();
+    assert!(tried[5].contains("too often"), "{}", tried[5]);
+}
+
+/// Whoever comes to the account page by themselves signs in there, as somebody of the application that the link names or of the tenant.
+#[test]
+fn the_account_page_signs_in_whoever_comes_to_it_and_says_where_they_are() {
+    let provider = Provider::start();
+    let app = provider.web();
+    let user = provider.end_user(&app, ADA);
+    let visitor = Visitor::new(&provider);
+    let link = format!("/account?client_id={}", app.client_id);
+    let client_id = hidden(&visitor.get(&link).expect(401), "client_id");
+    let signs_in =
+        |client_id: &str| visitor.post("/account", &[("client_id", client_id), ("email", ADA), ("password", PASSWORD)]);
+    let of_the_tenant = hidden(&visitor.get("/account").expect(401), "client_id");
+    assert!(signs_in(&of_the_tenant).expect(400).text().contains("is wrong"));
+    assert_eq!(sent(&signs_in(&client_id)), "/account");
+    let shown = visitor.get("/account").expect(200).text();
+    assert!(shown.contains(ADA) && shown.contains("From 127.0.0.1"), "{shown}");
+    let path = format!("/api/v1/applications/{}/end-users/{}/sessions", app.id, user["id"].as_str().unwrap());
+    let sessions = provider.admin().get(&path).expect(200).json();
+    assert_eq!((&sessions[0]["state"], &sessions[0]["ipAddress"]), (&json!("live"), &json!("127.0.0.1")), "{sessions}");
 }
 
 #[test]
