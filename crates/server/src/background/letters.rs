@@ -1,11 +1,16 @@
-//! Letters leave while the platform is unsealed; those that cannot be delivered, and codes that have ended, are forgotten.
+//! Letters leave while the platform is unsealed; those that cannot be delivered, codes that have ended, wrong passwords and old history
+//! are forgotten.
 
 use domain::identity::mail::KEPT_MS;
+use domain::identity::throttle::MEMORY_MS;
 use domain::time::DAY_MS;
 
 use super::{Ticks, note};
 use crate::clock;
 use crate::platform::Platform;
+
+/// How long it is known when and from where somebody signed in.
+const HISTORY_MS: i64 = 400 * DAY_MS;
 
 /// Sends until the server stops.
 pub async fn run(platform: Platform, mut ticks: Ticks) {
@@ -24,5 +29,7 @@ pub async fn forget(platform: Platform, mut ticks: Ticks) {
         let (letters, codes) = (now.plus_millis(-KEPT_MS), now.plus_millis(-DAY_MS));
         note("logout notices", platform.store.forget_dead_notices(letters).await);
         note("letters and codes", platform.store.forget_letters_and_codes(letters, codes).await);
+        let (failures, history) = (now.plus_millis(-MEMORY_MS), now.plus_millis(-HISTORY_MS));
+        note("sign-ins", platform.store.forget_sign_ins(failures, history).await);
     }
 }
