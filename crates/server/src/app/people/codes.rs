@@ -4,8 +4,10 @@
 //! a letter is told the same whether somebody has the address or not, before anything is looked up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::secret::SecretText;
+use crypto::random::Random as _;
 use domain::identity::account::{AccountRealm, Email, State};
 use domain::identity::grant::Ended;
 use domain::identity::password_policy::{BadPassword, Beside};
@@ -19,6 +21,9 @@ use crate::app::oidc::Site;
 use crate::problem::Outcome;
 use crate::trail::Entry;
 
+/// A letter is written at some moment within this time. Written at once, it would slow down what its asker asks for next, and so tell
+/// that somebody has the address.
+const LETTER_WITHIN_MS: u16 = 2_000;
 /// The longest text that can be a code.
 const CODE_MAX: usize = 64;
 
@@ -141,12 +146,19 @@ impl People {
         let Ok(email) = Email::parse(email) else { return };
         let (people, site) = (Arc::clone(self), site.clone());
         tokio::spawn(async move {
+            tokio::time::sleep(people.letter_pause()).await;
             let mut entry = Entry::new("PasswordResetAsked", "identity", "Account");
             let result = people.send_reset_now(&site, realm, &email, &mut entry).await;
             if let Err(problem) = people.accounts.core.trail.conclude(&site.ctx, entry, result).await {
                 tracing::warn!(error.cause = ?problem.cause, "a letter was not written: {}", problem.message);
             }
         });
+    }
+
+    fn letter_pause(&self) -> Duration {
+        let mut random = [0; 2];
+        self.accounts.core.entropy.fill(&mut random);
+        Duration::from_millis((u16::from_le_bytes(random) % LETTER_WITHIN_MS).into())
     }
 
     async fn send_reset_now(&self, site: &Site, realm: AccountRealm, email: &Email, entry: &mut Entry) -> Outcome<()> {
