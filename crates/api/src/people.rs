@@ -273,10 +273,14 @@ pub struct Session {
     pub created_at: WireTime,
     /// When it was last used, within a minute.
     pub last_seen_at: WireTime,
-    /// When it ends at the latest.
+    /// When it ends if it is not used any more.
     pub expires_at: WireTime,
     /// When it ended.
     pub ended_at: Option<WireTime>,
+    /// From where it began.
+    pub ip_address: Option<String>,
+    /// With what: the browser's own words.
+    pub user_agent: Option<String>,
 }
 
 /// What an application was allowed on somebody's behalf: the family of its tokens.

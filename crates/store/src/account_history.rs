@@ -11,7 +11,7 @@ use crate::row::Row;
 use crate::stmt::{Stmt, sql};
 use crate::store::Store;
 
-/// A session as it is shown.
+/// A session as it is shown. Address and device are in `sealed`.
 #[derive(Clone, Debug)]
 pub struct ListedSession {
     pub id: SessionId,
@@ -24,8 +24,10 @@ pub struct ListedSession {
     pub authenticated_at: Timestamp,
     pub created_at: Timestamp,
     pub seen_at: Timestamp,
-    pub expires_at: Timestamp,
+    /// When it ends at the latest, or would if it were not used any more.
+    pub runs_out_at: Timestamp,
     pub ended_at: Option<Timestamp>,
+    pub sealed: Vec<u8>,
 }
 
 /// An event of somebody's history. Address and device are in `sealed`.
@@ -48,7 +50,7 @@ impl Store {
         auth: &Authorized<A>,
         account: AccountId,
     ) -> Result<Vec<ListedSession>> {
-        let text = "SELECT id, state, reason, acr, amr, authenticated_at, created_at, seen_at, expires_at, ended_at FROM session \
+        let text = "SELECT id, state, reason, acr, amr, authenticated_at, created_at, seen_at, expires_at, ended_at, idle_ms, sealed FROM session \
                     WHERE tenant = $1 AND account = $2 ORDER BY created_at DESC, id DESC LIMIT $3";
         let statement = sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(MOST_SESSIONS);
         self.scan(statement).await?.iter().map(session).collect()
@@ -107,8 +109,9 @@ fn session(row: &Row) -> Result<ListedSession> {
         authenticated_at: at(5)?,
         created_at: at(6)?,
         seen_at: at(7)?,
-        expires_at: at(8)?,
+        runs_out_at: at(8)?.min(at(7)?.plus_millis(row.int(10)?)),
         ended_at: row.opt_int(9)?.map(Timestamp::from_millis),
+        sealed: row.blob(11)?.to_vec(),
     })
 }
 

@@ -60,7 +60,12 @@ async fn list(inputs: &ListInputs, client: &sdk::Client, printer: &mut Printer) 
         Person::EndUser { app, id } => client.end_user_sessions(app, id).await?,
     };
     sessions.retain(|session| inputs.all || session.state == "live");
-    printer.list("sessions", &sessions, &["ID", "STATE", "BY", "BEGAN", "LAST SEEN", "ENDS", "WHY IT ENDED"], row)
+    printer.list(
+        "sessions",
+        &sessions,
+        &["ID", "STATE", "BY", "FROM", "BEGAN", "LAST SEEN", "ENDS", "WHY IT ENDED"],
+        row,
+    )
 }
 
 fn row(session: &Browser) -> Vec<String> {
@@ -68,6 +73,7 @@ fn row(session: &Browser) -> Vec<String> {
         session.id.to_string(),
         session.state.clone(),
         session.amr.join(" "),
+        or_empty(&session.ip_address),
         session.created_at.to_string(),
         session.last_seen_at.to_string(),
         session.ended_at.unwrap_or(session.expires_at).to_string(),

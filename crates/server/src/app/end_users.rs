@@ -310,7 +310,7 @@ impl EndUsers {
     /// The sessions of somebody.
     pub async fn sessions(&self, ctx: &Ctx, auth: &Authorized<ReadEndUsers>, whom: Whom) -> Outcome<Vec<Session>> {
         let mut entry = entry("EndUserSessionsRead");
-        let result = self.accounts.sessions(auth, of(whom), &mut entry).await;
+        let result = self.accounts.sessions(ctx, auth, of(whom), &mut entry).await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 

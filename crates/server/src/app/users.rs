@@ -194,7 +194,7 @@ impl Users {
     /// Their sessions.
     pub async fn sessions(&self, ctx: &Ctx, auth: &Authorized<ReadUsers>, id: AccountId) -> Outcome<Vec<Session>> {
         let mut entry = entry("UserSessionsRead");
-        let result = self.accounts.sessions(auth, (REALM, id), &mut entry).await;
+        let result = self.accounts.sessions(ctx, auth, (REALM, id), &mut entry).await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 

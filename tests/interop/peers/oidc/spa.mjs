@@ -85,7 +85,7 @@ await check('who signs out there is signed out here', async () => {
     inPage(({ settings: own }) => void new window.oidc.UserManager(own).signoutRedirect()),
   ])
   await tab.goto(`${place.issuer}/account`)
-  await tab.getByText('not signed in').waitFor()
+  await tab.getByText('Sign in to your account').waitFor()
 })
 
 await chromium.close()

@@ -20,6 +20,8 @@ use crate::trail::Entry;
 
 const LOGINS_DEFAULT: u32 = 50;
 const LOGINS_MAX: u32 = 100;
+/// Why a session is over that nobody ended.
+const RAN_OUT: &str = "ran_out";
 
 /// From where and with what somebody came; sealed beside the event.
 #[derive(Default, Serialize, Deserialize)]
@@ -29,6 +31,14 @@ pub struct Whence {
     pub ip_address: Option<String>,
     /// The device.
     pub user_agent: Option<String>,
+}
+
+impl Whence {
+    /// What a row holds of it. What cannot be read is not known: the event or the session is there all the same.
+    fn of(ctx: &Ctx, cell: Cell<'_>, sealed: &[u8]) -> Self {
+        let opened = ctx.keys.cells.open(cell, sealed).ok();
+        opened.and_then(|bytes| serde_json::from_slice(bytes.expose()).ok()).unwrap_or_default()
+    }
 }
 
 impl Accounts {
@@ -64,12 +74,14 @@ impl Accounts {
     /// The sessions of somebody, the newest first.
     pub async fn sessions<A: Action>(
         &self,
+        ctx: &Ctx,
         auth: &Authorized<A>,
         (realm, id): (AccountRealm, AccountId),
         entry: &mut Entry,
     ) -> Outcome<Vec<Session>> {
         self.load(auth, realm, id, entry).await?;
-        Ok(self.core.store.listed_sessions(auth, id).await?.into_iter().map(session).collect())
+        let rows = self.core.store.listed_sessions(auth, id).await?;
+        Ok(rows.into_iter().map(|row| session(ctx, row)).collect())
     }
 
     /// Ends one session of somebody, and what was granted in it.
@@ -199,26 +211,30 @@ fn factor(row: ListedFactors) -> Factor {
     }
 }
 
-fn session(row: ListedSession) -> Session {
+/// What is known of a session. One that ran out is over, though nobody ended it.
+fn session(ctx: &Ctx, row: ListedSession) -> Session {
+    let whence =
+        Whence::of(ctx, Cell { table: "session", row: row.id.as_bytes(), column: "sealed", version: 0 }, &row.sealed);
+    let is_over = row.state == "live" && row.runs_out_at <= ctx.now();
     Session {
         id: row.id.uuid(),
-        state: row.state,
-        reason: row.reason,
+        state: if is_over { "ended".to_owned() } else { row.state },
+        reason: if is_over { Some(RAN_OUT.to_owned()) } else { row.reason },
         acr: row.acr,
         amr: row.amr.split_whitespace().map(str::to_owned).collect(),
         authenticated_at: row.authenticated_at.into(),
         created_at: row.created_at.into(),
         last_seen_at: row.seen_at.into(),
-        expires_at: row.expires_at.into(),
-        ended_at: row.ended_at.map(Into::into),
+        expires_at: row.runs_out_at.into(),
+        ended_at: row.ended_at.or(is_over.then_some(row.runs_out_at)).map(Into::into),
+        ip_address: whence.ip_address,
+        user_agent: whence.user_agent,
     }
 }
 
-/// What is known of an event. One whose sealed part cannot be read is still an event.
 fn login(ctx: &Ctx, account: AccountId, row: ListedLogin) -> Login {
     let cell = Cell { table: "login_event", row: row.id.as_bytes(), column: "sealed", version: 0 };
-    let opened = ctx.keys.cells.open(cell, &row.sealed).ok();
-    let whence: Whence = opened.and_then(|bytes| serde_json::from_slice(bytes.expose()).ok()).unwrap_or_default();
+    let whence = Whence::of(ctx, cell, &row.sealed);
     Login {
         id: row.id.uuid(),
         end_user_id: account.uuid(),

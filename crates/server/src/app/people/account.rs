@@ -1,13 +1,12 @@
 //! What somebody sees and changes of their own account.
 
-use api::people::Login;
+use api::people::{Login, Session};
 use api::secret::SecretText;
 use domain::identity::account::Profile;
 use domain::identity::grant::Ended;
 use domain::identity::password_policy::{BadPassword, Beside};
 use domain::identity::session::LiveSession;
 use domain::ids::{ApplicationId, SessionId};
-use store::account_history::ListedSession;
 use store::consents::forget_consent;
 use store::own_account::{ListedConsent, end_everything_but, end_grants_to};
 
@@ -22,7 +21,7 @@ pub struct Seen {
     /// Who they are.
     pub profile: Profile,
     /// Where they are signed in.
-    pub sessions: Vec<ListedSession>,
+    pub sessions: Vec<Session>,
     /// What they have allowed.
     pub consents: Vec<ListedConsent>,
     /// What happened.
@@ -51,16 +50,20 @@ impl People {
         let whom = (session.realm, session.account);
         let mut entry = Entry::new("AccountRead", "identity", "Account");
         let history = self.accounts.logins(&site.ctx, &auth, whom, Some(MOST_HISTORY), &mut entry).await?;
-        let sessions = store.listed_sessions(&auth, session.account).await?;
+        let sessions = self.accounts.sessions(&site.ctx, &auth, whom, &mut entry).await?;
         Ok(Seen {
             profile: sealed::open(&site.ctx, &row)?,
-            sessions: sessions
-                .into_iter()
-                .filter(|one| one.state == "live" && one.expires_at > site.ctx.now())
-                .collect(),
+            sessions: sessions.into_iter().filter(|one| one.state == "live").collect(),
             consents: store.listed_consents(&auth, session.account).await?,
             history,
         })
+    }
+
+    /// Under which address somebody is signed in.
+    pub async fn address(&self, site: &Site, session: &LiveSession) -> Outcome<String> {
+        let row = self.accounts.core.store.account(&on_behalf(site.tenant()), session.account).await?;
+        let row = row.ok_or_else(|| Problem::not_found("account"))?;
+        Ok(sealed::open(&site.ctx, &row)?.email)
     }
 
     /// Ends one of somebody's own sessions.
@@ -124,7 +127,8 @@ impl People {
                 return Ok(Changed::Bad(bad));
             }
         };
-        let follow = end_everything_but(&auth, session.account, session.id, Ended::PasswordChanged, site.ctx.now());
+        let mut follow = end_everything_but(&auth, session.account, session.id, Ended::PasswordChanged, site.ctx.now());
+        follow.push(self.notice(site, &profile, "Your password was changed")?);
         self.accounts.commit(&site.ctx, "change password", vec![statement], follow, entry).await?;
         Ok(Changed::Yes)
     }

@@ -6,14 +6,21 @@ use api::secret::SecretText;
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
+use domain::identity::authorization_request::Acr;
 use domain::identity::session::LiveSession;
 use domain::time::Timestamp;
 
 use super::frame::{Fault, Frame, Message, Shown, page, with_cookie};
+use super::sign_in::{Purpose, Said, begun_with, form, tried};
 use super::{Posted, Seen};
+use crate::app::applications::BUILT_IN;
+use crate::app::oidc::authorize::{Sent, realm_of};
+use crate::app::oidc::clients::Client;
 use crate::app::oidc::{Oidc, Site};
 use crate::app::people::account::Changed;
 use crate::app::people::{People, cookies};
+use crate::http::oidc::form::Brought;
+use crate::http::oidc::page::sent;
 
 #[derive(Template)]
 #[template(path = "pages/account.html")]
@@ -32,6 +39,8 @@ struct AccountPage<'a> {
 
 struct SessionRow {
     id: String,
+    device: String,
+    whence: String,
     since: String,
     seen: String,
     is_this: bool,
@@ -50,12 +59,15 @@ struct EventRow {
 }
 
 pub async fn show(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People>>, Seen(brought): Seen) -> Shown {
-    let session = brought.session.as_ref().ok_or_else(Fault::nobody)?;
+    let Some(session) = &brought.session else { return sign_in(&oidc, &brought).await };
     shown(&oidc, &people, &brought.site, session, "", String::new()).await
 }
 
 pub async fn post(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People>>, Posted(brought): Posted) -> Shown {
     let (site, parameters) = (&brought.site, &brought.parameters);
+    if parameters.get("do").is_none_or(|wish| wish == "mail") {
+        return signed_in(&oidc, &people, &brought).await;
+    }
     let session = brought.session.as_ref().ok_or_else(Fault::nobody)?;
     if !people.is_token(site, session, parameters.get("token")) {
         return Err(Fault::elsewhere());
@@ -81,7 +93,15 @@ pub async fn post(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
             match people.change_password(site, session, &text("password"), &text("new_password")).await? {
                 Changed::Yes => shown(&oidc, &people, site, session, "Your password is changed.", String::new()).await,
                 Changed::WrongPassword => {
-                    shown(&oidc, &people, site, session, "", "That is not your password.".to_owned()).await
+                    shown(
+                        &oidc,
+                        &people,
+                        site,
+                        session,
+                        "",
+                        "That is not your password, or it was tried too often.".to_owned(),
+                    )
+                    .await
                 }
                 Changed::Bad(bad) => shown(&oidc, &people, site, session, "", format!("The new password {bad}.")).await,
             }
@@ -90,14 +110,56 @@ pub async fn post(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
     }
 }
 
+/// The sign-in page in the place of the account's: of an application's people where one is named, or of the tenant's own.
+pub async fn sign_in(oidc: &Oidc, brought: &Brought) -> Shown {
+    let client = whose(oidc, brought).await?;
+    form(StatusCode::UNAUTHORIZED, &purpose(oidc, brought, &client), &Said::Nothing)
+}
+
+/// Somebody signs in to look at their account, and at nothing else.
+async fn signed_in(oidc: &Oidc, people: &People, brought: &Brought) -> Shown {
+    let client = whose(oidc, brought).await?;
+    match tried(people, brought, &purpose(oidc, brought, &client)).await? {
+        Ok(begun) => {
+            let to = brought.site.path("/account", oidc.origin());
+            Ok(begun_with(&brought.site, sent(Sent::To(to)), &begun))
+        }
+        Err(answer) => Ok(answer),
+    }
+}
+
+async fn whose(oidc: &Oidc, brought: &Brought) -> Result<Arc<Client>, Fault> {
+    let client_id = brought.parameters.get("client_id").filter(|text| !text.is_empty()).unwrap_or(BUILT_IN);
+    oidc.client(&brought.site, client_id).await?.ok_or_else(Fault::nobody)
+}
+
+fn purpose<'a>(oidc: &Oidc, brought: &'a Brought, client: &'a Client) -> Purpose<'a> {
+    let settings = &client.row.settings;
+    Purpose {
+        application: "your account",
+        client_id: client.id(),
+        branding: &settings.branding,
+        realm: realm_of(client),
+        idle_s: settings.session_idle_s,
+        acr: Acr::One,
+        mfa_policy: client.mfa_policy,
+        action: brought.site.path("/account", oidc.origin()),
+        carried: ("client_id", client.id()),
+        email: brought.parameters.get("email").unwrap_or_default(),
+        leads_to: None,
+    }
+}
+
 async fn shown(oidc: &Oidc, people: &People, site: &Site, session: &LiveSession, done: &str, problem: String) -> Shown {
     let seen = people.own(site, session).await?;
     let status = if problem.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let sessions = seen.sessions.iter().map(|one| SessionRow {
         id: one.id.to_string(),
-        since: minute(one.created_at),
-        seen: minute(one.seen_at),
-        is_this: one.id == session.id,
+        device: device_in_words(one.user_agent.as_deref().unwrap_or_default()),
+        whence: one.ip_address.clone().unwrap_or_default(),
+        since: minute(one.created_at.into()),
+        seen: minute(one.last_seen_at.into()),
+        is_this: one.id == session.id.uuid(),
     });
     let grants = seen.consents.iter().map(|one| GrantRow {
         id: one.application.to_string(),
@@ -132,6 +194,36 @@ fn minute(at: Timestamp) -> String {
     format!("{} UTC", text.get(..16).unwrap_or(&text).replace('T', " "))
 }
 
+/// What somebody calls the browser and the machine that a `User-Agent` is of. Browsers name others before themselves, so the order counts.
+fn device_in_words(agent: &str) -> String {
+    const BROWSERS: [(&str, &str); 7] = [
+        ("Edg", "Edge"),
+        ("OPR/", "Opera"),
+        ("SamsungBrowser/", "Samsung Internet"),
+        ("Firefox/", "Firefox"),
+        ("FxiOS/", "Firefox"),
+        ("Chrom", "Chrome"),
+        ("Safari/", "Safari"),
+    ];
+    const MACHINES: [(&str, &str); 7] = [
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("CrOS", "ChromeOS"),
+        ("Macintosh", "a Mac"),
+        ("Linux", "Linux"),
+    ];
+    let named = |known: &[(&'static str, &'static str)]| {
+        known.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name)
+    };
+    match (named(&BROWSERS), named(&MACHINES)) {
+        (Some(browser), Some(machine)) => format!("{browser} on {machine}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => "Another program".to_owned(),
+    }
+}
+
 fn in_words(event: &str) -> &str {
     match event {
         "Login" => "Signed in",
@@ -139,5 +231,31 @@ fn in_words(event: &str) -> &str {
         "PasswordReset" => "Password was set anew",
         "Logout" => "Signed out",
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_are_called_as_people_call_them() {
+        const CHROME: &str = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0";
+        for (agent, expected) in [
+            (format!("Mozilla/5.0 (X11; Linux x86_64) {CHROME} Safari/537.36"), "Chrome on Linux"),
+            (format!("Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME} Safari/537.36 Edg/140.0"), "Edge on Windows"),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 14.6; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(),
+                "Firefox on a Mac",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1"
+                    .to_owned(),
+                "Safari on iPhone",
+            ),
+            ("curl/8.5.0".to_owned(), "Another program"),
+        ] {
+            assert_eq!(device_in_words(&agent), expected, "{agent}");
+        }
     }
 }

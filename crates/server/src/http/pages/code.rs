@@ -56,7 +56,7 @@ fn words(purpose: Purpose) -> Words {
             title: "You are invited",
             text: "Choose a password to come in with.",
             button: "Come in",
-            done: "You are one of us.",
+            done: "Welcome.",
             then: "You can sign in with your address and the password now.",
         },
         Purpose::Verification => Words {

@@ -24,6 +24,8 @@ struct ConsentPage<'a> {
     frame: Frame,
     application: &'a str,
     wishes: Vec<Cow<'a, str>>,
+    email: String,
+    device_code: Option<&'a str>,
     action: &'a str,
     carried: (&'static str, &'a str),
     token: &'a str,
@@ -42,10 +44,12 @@ pub async fn show(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
             application: &waiting.client.row.name,
             branding: &waiting.client.row.settings.branding,
             wishes: &waiting.request.wishes(),
+            device_code: None,
             action: &action,
             carried: ("interaction", handle),
         },
-    )?;
+    )
+    .await?;
     Ok(leading_to(asked, &waiting.request.redirect_uri))
 }
 
@@ -64,18 +68,23 @@ pub struct Wish<'a> {
     pub application: &'a str,
     pub branding: &'a Branding,
     pub wishes: &'a OauthScope,
+    /// What the device shows that asks, so that nobody allows another's (RFC 8628, 5.4).
+    pub device_code: Option<&'a str>,
     pub action: &'a str,
     pub carried: (&'static str, &'a str),
 }
 
 /// Asks.
-pub fn asked(people: &People, site: &Site, session: &LiveSession, wish: &Wish<'_>) -> Shown {
+pub async fn asked(people: &People, site: &Site, session: &LiveSession, wish: &Wish<'_>) -> Shown {
+    let email = people.address(site, session).await?;
     page(
         StatusCode::OK,
         &ConsentPage {
             frame: Frame::of(Some(wish.branding)),
             application: wish.application,
             wishes: wish.wishes.words().map(in_words).collect(),
+            email,
+            device_code: wish.device_code,
             action: wish.action,
             carried: wish.carried,
             token: &people.token(site, session),

@@ -33,7 +33,7 @@ pub async fn show(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
     };
     match &brought.session {
         Some(session) if oidc.is_enough(&brought.site, &device.client, session).await? => {
-            confirm(&people, &brought.site, session, &device, &action, code)
+            confirm(&people, &brought.site, session, &device, &action, code).await
         }
         _ => form(StatusCode::OK, &purpose(&device, action, code, ""), &Said::Nothing),
     }
@@ -49,7 +49,7 @@ pub async fn post(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
             Ok(begun) => begun,
             Err(answer) => return Ok(answer),
         };
-        let answer = confirm(&people, &brought.site, &begun.session, &device, &action, code)?;
+        let answer = confirm(&people, &brought.site, &begun.session, &device, &action, code).await?;
         return Ok(begun_with(&brought.site, answer, &begun));
     };
     let session = brought.session.as_ref().ok_or_else(Fault::nobody)?;
@@ -88,7 +88,7 @@ fn purpose<'a>(device: &'a WaitingDevice, action: String, code: &'a str, email: 
     }
 }
 
-fn confirm(
+async fn confirm(
     people: &People,
     site: &Site,
     session: &LiveSession,
@@ -104,8 +104,10 @@ fn confirm(
             application: &device.client.row.name,
             branding: &device.client.row.settings.branding,
             wishes: &device.wishes(),
+            device_code: Some(code),
             action,
             carried: ("user_code", code),
         },
     )
+    .await
 }

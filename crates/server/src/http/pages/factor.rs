@@ -132,7 +132,7 @@ pub async fn tried(
 }
 
 pub async fn show(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People>>, Seen(brought): Seen) -> Shown {
-    let session = brought.session.as_ref().ok_or_else(Fault::nobody)?;
+    let Some(session) = &brought.session else { return super::account::sign_in(&oidc, &brought).await };
     shown(&oidc, &people, &brought.site, session, Told::default()).await
 }
 

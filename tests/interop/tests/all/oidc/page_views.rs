@@ -110,7 +110,7 @@ fn of_signing_in(house: &House, apps: &Apps) -> Vec<Value> {
         ),
         page("sign-out", "e", Some("/oauth2/logout"), 200, &[], "want to sign out"),
         page("signed out", "e", None, 200, &[json!({"press": "Sign out"})], "You are signed out"),
-        page("nobody", "e", Some("/account"), 401, &[], "not signed in"),
+        page("nobody", "e", Some("/account"), 401, &[], "Sign in to your account"),
     ]
 }
 
