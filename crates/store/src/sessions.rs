@@ -53,7 +53,35 @@ impl Store {
         let row = self.read_one(sql(text).bind(auth.tenant().as_bytes()).bind(hash)).await?;
         row.as_ref().map(found).transpose()
     }
+
+    /// Forgets sessions that cannot have been alive since `before`, unless there is a grant of theirs still. Answers with how many.
+    ///
+    /// Whoever was signed out keeps what says so: an offline grant outlives a session that is not there any more, and must not outlive
+    /// one that somebody ended.
+    pub async fn forget_sessions(&self, before: Timestamp) -> Result<u64> {
+        let mut forgotten = 0;
+        loop {
+            let forget = sql("DELETE FROM session WHERE (tenant, id) IN (SELECT s.tenant, s.id FROM session s \
+                              WHERE s.expires_at < $1 AND NOT EXISTS \
+                              (SELECT 1 FROM token_grant g WHERE g.tenant = s.tenant AND g.session = s.id) LIMIT $2)")
+            .bind(before.millis())
+            .bind(FORGOTTEN_AT_ONCE);
+            let batch = self
+                .write("forget sessions", move |tx| {
+                    let forget = forget.clone();
+                    Box::pin(async move { tx.exec(forget).await })
+                })
+                .await?;
+            forgotten += batch;
+            if batch < u64::from(FORGOTTEN_AT_ONCE) {
+                return Ok(forgotten);
+            }
+        }
+    }
 }
+
+/// Sessions that one transaction forgets: others write too.
+const FORGOTTEN_AT_ONCE: u32 = 500;
 
 /// Adds a session.
 pub fn insert_session<A: Action>(auth: &Authorized<A>, new: &NewSession) -> Stmt {

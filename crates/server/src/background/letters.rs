@@ -1,5 +1,5 @@
-//! Letters leave while the platform is unsealed; those that cannot be delivered, codes that have ended, wrong passwords and old history
-//! are forgotten.
+//! Letters leave while the platform is unsealed; those that cannot be delivered, codes and sessions that have ended, wrong passwords and
+//! old history are forgotten.
 
 use domain::identity::mail::KEPT_MS;
 use domain::identity::throttle::MEMORY_MS;
@@ -11,6 +11,8 @@ use crate::platform::Platform;
 
 /// How long it is known when and from where somebody signed in.
 const HISTORY_MS: i64 = 400 * DAY_MS;
+/// How long a session that is over is shown; that somebody signed in then stays in the history.
+const SESSIONS_MS: i64 = 30 * DAY_MS;
 
 /// Sends until the server stops.
 pub async fn run(platform: Platform, mut ticks: Ticks) {
@@ -31,5 +33,6 @@ pub async fn forget(platform: Platform, mut ticks: Ticks) {
         note("letters and codes", platform.store.forget_letters_and_codes(letters, codes).await);
         let (failures, history) = (now.plus_millis(-MEMORY_MS), now.plus_millis(-HISTORY_MS));
         note("sign-ins", platform.store.forget_sign_ins(failures, history).await);
+        note("sessions", platform.store.forget_sessions(now.plus_millis(-SESSIONS_MS)).await);
     }
 }

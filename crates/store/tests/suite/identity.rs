@@ -19,7 +19,7 @@ use store::applications::{
     StoredApplication, StoredApplicationSecret, delete_application, expire_application_secrets, insert_application,
     insert_application_secret, update_application,
 };
-use store::grants::{StoredGrant, end_grants_of_session, insert_grant};
+use store::grants::{StoredGrant, end_grants_of_session, end_session, insert_grant};
 use store::logout_notices::give_up_notice;
 use store::own_account::end_everything_but;
 use store::sessions::{NewSession, insert_session};
@@ -41,6 +41,7 @@ store_suite! {
     of_attempts_at_once_one_is_counted_and_what_was_none_is_taken_back,
     a_network_is_forgiven_one_failure_after_the_other,
     old_failures_and_old_history_are_forgotten,
+    sessions_that_ended_are_forgotten_when_no_grant_of_theirs_is_left,
 }
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -214,28 +215,42 @@ async fn cutoffs_only_move_forward(bed: Bed) {
     assert_eq!((found.tokens_not_before, found.grants_not_before, found.revision), (NOW, NOW, 3));
 }
 
-/// A session of somebody and what was granted in it to an application.
-fn signed_in(session: u8, account: u8, application: u8) -> Vec<Stmt> {
-    let id = SessionId::from_bytes([session; 16]);
+/// A session of somebody.
+fn session(id: SessionId, sid: String, account: u8) -> NewSession {
     let live = LiveSession {
         id,
-        sid: format!("sid-{session}"),
+        sid,
         account: AccountId::from_bytes([account; 16]),
         realm: realm(),
         acr: "urn:qapi:acr:1".to_owned(),
         amr: vec!["pwd".to_owned()],
         authenticated_at: NOW,
     };
-    let new = NewSession {
+    let mut hash = [0; 32];
+    hash[..16].copy_from_slice(id.as_bytes());
+    NewSession {
         live,
-        hash: [session; 32],
+        hash,
         created_at: NOW,
         idle_ms: 1_000_000,
         expires_at: NOW.plus_millis(1_000_000),
         sealed: b"sealed".to_vec(),
-    };
+    }
+}
+
+/// One of many sessions of the same person, in which nothing was granted.
+fn another_session(number: u16) -> Stmt {
+    let mut id = [0xff; 16];
+    id[..2].copy_from_slice(&number.to_be_bytes());
+    insert_session(&people(), &session(SessionId::from_bytes(id), format!("another-{number}"), 1))
+}
+
+/// A session of somebody and what was granted in it to an application.
+fn signed_in(number: u8, account: u8, application: u8) -> Vec<Stmt> {
+    let id = SessionId::from_bytes([number; 16]);
+    let new = session(id, format!("sid-{number}"), account);
     let grant = StoredGrant {
-        id: GrantId::from_bytes([session; 16]),
+        id: GrantId::from_bytes([number; 16]),
         application: ApplicationId::from_bytes([application; 16]),
         account: Some(AccountId::from_bytes([account; 16])),
         session: Some(id),
@@ -371,4 +386,23 @@ async fn old_failures_and_old_history_are_forgotten(bed: Bed) {
     assert_eq!(bed.store.forget_sign_ins(now, Timestamp::from_millis(6_000)).await.unwrap(), 2);
     assert_eq!(bed.store.failures(&people(), &SUBJECT).await.unwrap(), None);
     assert_eq!(bed.store.listed_logins(&people(), account_id, 10).await.unwrap().len(), 1);
+}
+
+async fn sessions_that_ended_are_forgotten_when_no_grant_of_theirs_is_left(bed: Bed) {
+    let (person, end) = (AccountId::from_bytes([1; 16]), NOW.plus_millis(1_000_000));
+    // One without a grant, one that was ended, one whose grant is left, and more than are forgotten at once.
+    let mut statements = vec![insert_account(&people(), &account(1))];
+    statements.extend(signed_in(1, 1, 1).into_iter().take(1));
+    statements.extend(signed_in(2, 1, 1).into_iter().take(1));
+    statements.push(end_session(&people(), SessionId::from_bytes([2; 16]), Ended::Revoked, NOW));
+    statements.extend(signed_in(3, 1, 1));
+    statements.extend((0..600).map(another_session));
+    touched(&bed.store, statements).await.unwrap();
+    let left = async || bed.store.listed_sessions(&people(), person).await.unwrap().len();
+    assert_eq!(bed.store.forget_sessions(end).await.unwrap(), 0, "none of them ran out before");
+    assert_eq!(bed.store.forget_sessions(end.plus_millis(1)).await.unwrap(), 602);
+    assert_eq!(left().await, 1, "an offline grant stands by what its session was");
+    bed.store.forget_ended_tokens(end.plus_millis(1)).await.unwrap();
+    assert_eq!(bed.store.forget_sessions(end.plus_millis(1)).await.unwrap(), 1);
+    assert_eq!(left().await, 0);
 }

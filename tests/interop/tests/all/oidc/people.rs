@@ -6,6 +6,8 @@ use serde_json::json;
 
 use super::provider::{Provider, refused};
 use super::visitor::{CALLBACK, PASSWORD, Visitor, hidden, parameter, sent};
+use crate::moved_clock::MovedClock;
+use crate::server::Server;
 
 const ADA: &str = "ada@people.example";
 const OTHER: &str = "nine lanterns beside the quarry";
@@ -397,4 +399,28 @@ fn the_account_page_shows_and_ends_what_there_is() {
     let end = [("do", "end"), ("session", session.as_str()), ("token", token.as_str())];
     visitor.post("/account", &end).expect(200);
     assert_eq!(visitor.get("/account").status, 401);
+}
+
+/// What is looked at once an hour is looked at once more when a server stops.
+#[test]
+fn a_session_that_is_over_is_forgotten_after_a_month() {
+    const DAY_S: i64 = 24 * 60 * 60;
+    let folder = tempfile::tempdir().unwrap();
+    let (clock, data) = (MovedClock::new(folder.path()), folder.path().join("data"));
+    let start = || Provider { server: Server::start_dev_by(clock.qapid(), &data, &[]) };
+    let mut provider = start();
+    let app = provider.web();
+    let user = provider.end_user(&app, ADA)["id"].as_str().unwrap().to_owned();
+    let visitor = Visitor::new(&provider);
+    let fields = [("client_id", app.client_id.as_str()), ("email", ADA), ("password", PASSWORD)];
+    assert_eq!(sent(&visitor.post("/account", &fields)), "/account");
+    let place = format!("/api/v1/applications/{}/end-users/{user}", app.id);
+    for (days, left) in [(29, 1), (32, 0)] {
+        clock.set_ahead_s(days * DAY_S);
+        provider.server.stop();
+        provider = start();
+        let count =
+            |what: &str| provider.admin().get(&format!("{place}/{what}")).expect(200).json().as_array().unwrap().len();
+        assert_eq!((count("sessions"), count("logins")), (left, 1), "after {days} days");
+    }
 }
