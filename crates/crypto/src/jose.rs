@@ -72,7 +72,7 @@ pub enum Refusal {
     /// Its time has not come.
     #[error("not valid yet")]
     NotYetValid,
-    /// A key set that holds what no public key set may hold, or what is no key.
+    /// A key set that holds what no public key set may hold, or that is none.
     #[error("the key set is refused: {0}")]
     KeySet(&'static str),
 }

@@ -2,11 +2,12 @@
 //! one place where RSA is believed (RFC 7518, 3.3). Our own kinds of key are taken as well. Nothing is ever signed here.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 
 use super::compact::Parts;
-use super::jwk::{self, Jwk};
+use super::jwk::{self, Jwk, Unusable};
 use super::set::select;
 use super::{Refusal, SignatureAlgorithm, Typ, Verified, VerifyingKey};
 
@@ -29,11 +30,12 @@ struct Rsa {
 }
 
 impl OutsideKeys {
-    /// Reads a JWK set. Keys of unknown kinds, for encryption, too short or of other algorithms are passed over.
+    /// Reads a JWK set. Keys of unknown kinds, for encryption, too short, of other algorithms or malformed are passed over; a private
+    /// one is refused with the whole set.
     pub fn read(text: &str) -> Result<Self, Refusal> {
         let mut keys: Vec<OutsideKey> = Vec::new();
         for jwk in jwk::read(text)? {
-            let Some(key) = OutsideKey::of(&jwk)? else { continue };
+            let Ok(key) = OutsideKey::of(&jwk) else { continue };
             let is_taken = |other: &OutsideKey| other.kid() == key.kid() && other.algorithm() == key.algorithm();
             if key.kid().is_some() && keys.iter().any(is_taken) {
                 return Err(Refusal::KeySet("two keys of one name"));
@@ -66,11 +68,8 @@ impl OutsideKeys {
 }
 
 impl OutsideKey {
-    fn of(jwk: &Jwk) -> Result<Option<Self>, Refusal> {
-        if jwk.kind()? == "RSA" {
-            return Ok(Rsa::of(jwk)?.map(Self::Rsa));
-        }
-        Ok(jwk.verifying_key()?.map(Self::Ours))
+    fn of(jwk: &Jwk) -> Result<Self, Unusable> {
+        if jwk.kind()? == "RSA" { Rsa::of(jwk).map(Self::Rsa) } else { jwk.verifying_key().map(Self::Ours) }
     }
 
     fn kid(&self) -> Option<&str> {
@@ -102,18 +101,16 @@ impl fmt::Debug for OutsideKey {
 }
 
 impl Rsa {
-    fn of(jwk: &Jwk) -> Result<Option<Self>, Refusal> {
-        if jwk.text("alg")?.is_some_and(|alg| alg != RS256) {
-            return Ok(None);
-        }
+    fn of(jwk: &Jwk) -> Result<Self, Unusable> {
         let (modulus, exponent) = (jwk.bytes("n")?, jwk.bytes("e")?);
-        let bits = bit_len(&modulus).ok_or(NUMBERS)?;
-        let exponent_bits = bit_len(&exponent).ok_or(NUMBERS)?;
+        let is_within = |number: &[u8], bits: RangeInclusive<usize>| bit_len(number).is_some_and(|n| bits.contains(&n));
         let is_odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
-        if !is_odd(&modulus) || !is_odd(&exponent) || !EXPONENT_BITS.contains(&exponent_bits) {
-            return Err(NUMBERS);
-        }
-        Ok(MODULUS_BITS.contains(&bits).then_some(Self { modulus, exponent, kid: jwk.kid()? }))
+        let is_usable = jwk.text("alg")?.is_none_or(|alg| alg == RS256)
+            && is_within(&modulus, MODULUS_BITS)
+            && is_within(&exponent, EXPONENT_BITS)
+            && is_odd(&modulus)
+            && is_odd(&exponent);
+        if is_usable { Ok(Self { modulus, exponent, kid: jwk.kid()? }) } else { Err(Unusable) }
     }
 
     fn is_valid(&self, message: &[u8], signature: &[u8]) -> bool {
@@ -129,7 +126,6 @@ fn bit_len(number: &[u8]) -> Option<usize> {
 }
 
 const RS256: &str = "RS256";
-const NUMBERS: Refusal = Refusal::KeySet("an RSA key is malformed");
-const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+const MODULUS_BITS: RangeInclusive<usize> = 2048..=8192;
 /// 3 to 2^33 - 1, as the provider takes them.
-const EXPONENT_BITS: std::ops::RangeInclusive<usize> = 2..=33;
+const EXPONENT_BITS: RangeInclusive<usize> = 2..=33;

@@ -15,11 +15,12 @@ impl KeySet {
         Self(keys)
     }
 
-    /// Reads a JWK set (RFC 7517). Keys of unknown kinds, for encryption, or of algorithms that are not ours are passed over.
+    /// Reads a JWK set (RFC 7517). Keys of unknown kinds, for encryption, of algorithms that are not ours, or malformed are
+    /// passed over (section 5); a private one is refused with the whole set.
     pub fn read(text: &str) -> Result<Self, Refusal> {
         let mut keys: Vec<VerifyingKey> = Vec::new();
         for jwk in jwk::read(text)? {
-            let Some(key) = jwk.verifying_key()? else { continue };
+            let Ok(key) = jwk.verifying_key() else { continue };
             let is_taken = |other: &VerifyingKey| other.kid() == key.kid() && other.algorithm() == key.algorithm();
             if key.kid().is_some() && keys.iter().any(is_taken) {
                 return Err(Refusal::KeySet("two keys of one name"));

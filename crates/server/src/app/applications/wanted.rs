@@ -7,6 +7,7 @@ use domain::identity::application::{Branding, GrantType, Settings, check_name};
 use domain::ids::TrustId;
 use store::applications::StoredApplication;
 
+use crate::app::oidc::jws;
 use crate::problem::{Outcome, Problem};
 
 /// The tenant's default, where a setting can follow it.
@@ -21,10 +22,14 @@ pub fn changed(old: &StoredApplication, request: UpdateApplication) -> Outcome<S
     if let Some(environment) = word("environment", request.environment.as_deref())? {
         row.environment = environment;
     }
+    let has_new_keys = request.jwks.is_some();
     change_lists(&mut row.settings, &request);
     change_words(&mut row.settings, &request)?;
     change_client(&mut row.settings, request);
     row.settings.check(row.kind, row.environment)?;
+    if let Some(jwks) = row.settings.jwks.as_ref().filter(|_| has_new_keys) {
+        jws::read_set(&jwks.to_string()).map_err(|refusal| Problem::invalid(format!("jwks: {refusal}.")))?;
+    }
     Ok(row)
 }
 

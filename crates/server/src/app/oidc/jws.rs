@@ -14,9 +14,10 @@ pub fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The keys of a client.
+/// The keys of a client: one that is usable at least.
 pub fn read_set(jwks: &str) -> Result<KeySet, Refusal> {
-    KeySet::read(jwks)
+    let keys = KeySet::read(jwks)?;
+    if keys.keys().is_empty() { Err(Refusal::KeySet("no key of it is usable here")) } else { Ok(keys) }
 }
 
 /// The claims of a token that a key of a client's set signed.

@@ -69,6 +69,22 @@ impl Keyed {
 }
 
 #[test]
+fn keys_that_are_none_are_passed_over_and_a_set_of_them_alone_is_refused() {
+    let provider = Provider::start();
+    let key = client_key(Algorithm::MlDsa65, b"client");
+    let others = [json!({"kty": "AKP", "alg": "ML-DSA-65", "pub": "AA"}), json!({"kty": "of the future"})];
+    let settings = |keys: &[Value]| json!({"clientAuth": "private_key_jwt", "jwks": {"keys": keys}});
+    let app = provider.service(&settings(&[&others[..], &[key.public().to_jwk()]].concat()));
+    let keyed = Keyed { provider, app, key };
+    keyed.ask(&keyed.sign(&keyed.claims("one"))).expect(200);
+    let place = format!("/api/v1/applications/{}", keyed.app.id);
+    for keys in [&others[..], &[json!({"kty": "oct"}), keyed.key.public().to_jwk()]] {
+        let answer = keyed.provider.admin().put(&place, &settings(keys));
+        assert!(answer.status == 400 && answer.text().contains("jwks: the key set is refused"), "{}", answer.text());
+    }
+}
+
+#[test]
 fn private_key_jwt_proves_who_a_client_is() {
     for algorithm in [Algorithm::MlDsa65, Algorithm::MlDsa44, Algorithm::EcdsaP256, Algorithm::Ed25519] {
         let keyed = Keyed::new(algorithm);

@@ -240,7 +240,9 @@ fn pinned_keys_need_no_network_and_rs256_is_believed_of_outside_issuers() {
     let modulus = String::from_utf8(openssl(&["rsa", "-in", path, "-noout", "-modulus"])).unwrap();
     let modulus = hex::decode(modulus.trim().trim_start_matches("Modulus=")).unwrap();
     let jwk = json!({"kty": "RSA", "kid": "r1", "alg": "RS256", "n": URL_SAFE_NO_PAD.encode(modulus), "e": "AQAB"});
-    let trust = bed.trust_with("github", &github_rules(), &json!({"jwks": {"keys": [jwk]}}));
+    // What else the issuer publishes takes nobody out (RFC 7517, 5).
+    let keys = json!([{"kty": "RSA", "kid": "r0", "n": "AQ"}, {"kty": "of the future"}, null, jwk]);
+    let trust = bed.trust_with("github", &github_rules(), &json!({"jwks": {"keys": keys}}));
     let unsigned =
         compact(&json!({"alg": "RS256", "kid": "r1"}), &bed.issuer.claims("https://qapi.example", &github()), b"");
     let input = folder.path().join("input");
