@@ -51,7 +51,12 @@ pub struct Second<'a> {
 /// How it ended.
 pub enum Stepped {
     /// They are in.
-    In(Box<Begun>),
+    In {
+        /// Their session.
+        begun: Box<Begun>,
+        /// The recovery codes of whoever set an authenticator up by it, shown once; empty for everybody else.
+        recovery_codes: Vec<String>,
+    },
     /// It is none of their second factors, or was used before.
     Wrong,
     /// Too many tries: not before so many seconds.
@@ -176,7 +181,7 @@ impl People {
         let ended = self.step(site, shown, &account, entry).await;
         match &ended {
             Ok(Stepped::Wrong) => self.refuse_second(site, account.id, entry).await?,
-            Ok(Stepped::In(_)) => {}
+            Ok(Stepped::In { .. }) => {}
             _ => self.give_back(site, &attempt).await?,
         }
         ended
@@ -206,7 +211,11 @@ impl People {
             }
             entry.note("chose a new password");
         }
+        let mut recovery_codes = Vec::new();
         if proven.is_first {
+            let (codes, follow) = self.new_recovery_codes(site, account.id);
+            recovery_codes = codes;
+            proven.follow.extend(follow);
             let profile = sealed::open(&site.ctx, account)?;
             proven.follow.push(self.notice(site, &profile, "An authenticator was added to your account")?);
         }
@@ -220,7 +229,7 @@ impl People {
             session: shown.session,
         };
         let begun = self.enter(site, &entering, exact, proven.follow, entry).await?;
-        Ok(Stepped::In(Box::new(begun)))
+        Ok(Stepped::In { begun: Box::new(begun), recovery_codes })
     }
 
     /// A wrong second factor stands in the history.

@@ -12,7 +12,7 @@ use domain::identity::session::LiveSession;
 use qrcodegen::{QrCode, QrCodeEcc};
 
 use super::frame::{Fault, Frame, Shown, page, with_cookie};
-use super::sign_in::Purpose;
+use super::sign_in::{Purpose, begun_with};
 use super::{Posted, Seen, cookie};
 use crate::app::oidc::{Oidc, Site};
 use crate::app::people::factors::Enrolment;
@@ -62,6 +62,15 @@ struct FactorsPage {
     action: String,
     back: String,
     token: String,
+}
+
+#[derive(Template)]
+#[template(path = "pages/recovery_codes.html")]
+struct RecoveryCodesPage<'a> {
+    frame: Frame,
+    codes: &'a [String],
+    action: &'a str,
+    carried: (&'static str, &'a str),
 }
 
 /// Asks for the second factor.
@@ -121,7 +130,10 @@ pub async fn tried(
         session: brought.session.as_ref(),
     };
     let problem = match people.second_step(site, &shown).await? {
-        Stepped::In(begun) => return Ok(Ok(*begun)),
+        Stepped::In { begun, recovery_codes } if recovery_codes.is_empty() => return Ok(Ok(*begun)),
+        Stepped::In { begun, recovery_codes } => {
+            return Ok(Err(begun_with(site, write_down(purpose, &recovery_codes)?, &begun)));
+        }
         Stepped::Over => return Err(Fault::over()),
         Stepped::Wrong => "The code is wrong, or was used before.".to_owned(),
         Stepped::Wait(seconds) => format!("Too many tries. Wait {seconds} seconds."),
@@ -129,6 +141,12 @@ pub async fn tried(
         Stepped::MustChange(Some(bad)) => format!("The new password {bad}."),
     };
     Ok(Err(ask(people, site, purpose, half, (&problem, "")).await?))
+}
+
+/// Shows whoever set an authenticator up its recovery codes. They are signed in by then, and go on when they have written them down.
+fn write_down(purpose: &Purpose<'_>, codes: &[String]) -> Shown {
+    let frame = Frame::of(Some(purpose.branding));
+    purpose.page(StatusCode::OK, &RecoveryCodesPage { frame, codes, action: &purpose.action, carried: purpose.carried })
 }
 
 pub async fn show(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People>>, Seen(brought): Seen) -> Shown {

@@ -74,6 +74,10 @@ struct SignInPage<'a> {
 
 pub async fn show(State(oidc): State<Arc<Oidc>>, Seen(brought): Seen) -> Shown {
     let handle = brought.parameters.get("interaction").ok_or_else(Fault::over)?;
+    // Whoever wrote recovery codes down is signed in. Whether that is enough is decided as for every request that a browser brings.
+    if let (Some("on"), Some(session)) = (brought.parameters.get("do"), &brought.session) {
+        return Ok(sent(oidc.resume(&brought.site, handle, session).await?));
+    }
     let waiting = oidc.interaction(&brought.site, handle).await?.ok_or_else(Fault::over)?;
     let action = brought.site.path("/login", oidc.origin());
     let email = waiting.request.login_hint.as_deref().unwrap_or_default();

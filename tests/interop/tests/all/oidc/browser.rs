@@ -183,10 +183,23 @@ impl Browser {
         let page = self.post("/account/factors", &[("token", &token), ("code", &code), ("do", "confirm")]);
         let page = page.expect(200).text();
         assert_ne!(self.session().map(str::to_owned), before, "the session has another cookie now");
-        let codes: Vec<_> = page.split("<li><code>").skip(1).filter_map(|rest| rest.split('<').next()).collect();
-        assert_eq!(codes.len(), 10, "{page}");
-        (authenticator, codes.into_iter().map(str::to_owned).collect())
+        (authenticator, recovery_codes(&page))
     }
+
+    /// Sets an authenticator up where somebody signs in, and writes the recovery codes down. Answers with them and with where it leads.
+    #[track_caller]
+    pub fn first_second(&mut self, interaction: &str, half: &str, code: &str) -> (Vec<String>, Answer) {
+        let codes = recovery_codes(&self.second(interaction, half, code).expect(200).text());
+        (codes, self.get(&format!("/login?interaction={interaction}&do=on")))
+    }
+}
+
+/// The ten recovery codes that a page shows.
+#[track_caller]
+pub fn recovery_codes(page: &str) -> Vec<String> {
+    let codes: Vec<_> = page.split("<li><code>").skip(1).filter_map(|rest| rest.split('<').next()).collect();
+    assert_eq!(codes.len(), 10, "{page}");
+    codes.into_iter().map(str::to_owned).collect()
 }
 
 #[track_caller]

@@ -102,11 +102,31 @@ fn an_application_that_requires_a_second_factor_has_people_set_one_up() {
     assert!(unsent.expect(400).text().contains("No code can be sent"));
     let mut authenticator = Authenticator::of(&page);
     browser.second(&interaction, &half, "123 45").expect(400);
-    let answer = browser.second(&interaction, &half, &authenticator.code()).expect(303);
-    assert_eq!(acr_and_amr(&tokens(&house, &app, &location(answer))), (TWO.to_owned(), words(&["pwd", "otp", "mfa"])));
-    // The next time it is asked for.
-    let (_, _, page) = Browser::new(&house).second_half(&app, "ada@b.example", "");
+    let (recovery, answer) = browser.first_second(&interaction, &half, &authenticator.code());
+    let got = tokens(&house, &app, &location(answer.expect(303)));
+    assert_eq!(acr_and_amr(&got), (TWO.to_owned(), words(&["pwd", "otp", "mfa"])));
+    // The next time it is asked for, and whoever does not have it with them comes in by what they wrote down.
+    let mut elsewhere = Browser::new(&house);
+    let (interaction, half, page) = elsewhere.second_half(&app, "ada@b.example", "");
     assert!(!page.contains("class=\"secret\""), "{page}");
+    elsewhere.second(&interaction, &half, &recovery[9]).expect(303);
+}
+
+#[test]
+fn whoever_goes_on_after_the_recovery_codes_is_asked_for_as_much_as_before() {
+    let house = House::start();
+    let app = house.portal(None);
+    house.user(&app, "ada@b.example", false);
+    let mut browser = Browser::new(&house);
+    browser.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    // One factor is not two, a session of before is not a sign-in that was asked for, and nobody is nobody.
+    for more in [&format!("&acr_values={TWO}")[..], "&prompt=login"] {
+        let interaction = browser.begin(&app, more);
+        let to = location(browser.get(&format!("/login?interaction={interaction}&do=on")).expect(303));
+        assert!(to.contains("/login?interaction="), "{more}: {to}");
+        let stranger = Browser::new(&house).get(&format!("/login?interaction={interaction}&do=on"));
+        assert!([200, 400].contains(&stranger.status), "{}", stranger.text());
+    }
 }
 
 #[test]

@@ -263,7 +263,8 @@ fn administrators_in_person_say_whether_second_factors_are_asked_for_and_members
     let interaction = to.split_once("interaction=").unwrap().1;
     let page = browser.password(interaction, GRACE, PASSWORD).expect(200).text();
     let code = Authenticator::of(&page).code();
-    let to = location(browser.second(interaction, &hidden(&page, "half"), &code).expect(303));
+    let (_, answer) = browser.first_second(interaction, &hidden(&page, "half"), &code);
+    let to = location(answer.expect(303));
     come_back(&Bed::consented(&mut browser, to)).expect(200);
     assert!(waiting.done().contains(GRACE));
     assert_eq!(bed.says(&["users", "policy", "--second-factor", "optional"]), "second factor: optional\n");
