@@ -198,7 +198,7 @@ impl Users {
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
-    /// Ends one of their sessions.
+    /// Ends one of their sessions: of owners and administrators, whoever may make them.
     pub async fn end_session(
         &self,
         ctx: &Ctx,
@@ -207,14 +207,22 @@ impl Users {
         session: SessionId,
     ) -> Outcome<()> {
         let mut entry = entry("UserSessionEnded");
-        let result = self.accounts.end_session(ctx, auth, (REALM, id), session, &mut entry).await;
+        let result = async {
+            self.permitted(ctx, auth, id, &mut entry).await?;
+            self.accounts.end_session(ctx, auth, (REALM, id), session, &mut entry).await
+        };
+        let result = result.await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
-    /// Ends all of their sessions, grants and tokens.
+    /// Ends all of their sessions, grants and tokens: of owners and administrators, whoever may make them.
     pub async fn end_sessions(&self, ctx: &Ctx, auth: &Authorized<WriteUsers>, id: AccountId) -> Outcome<()> {
         let mut entry = entry("UserSessionsEnded");
-        let result = self.accounts.end_sessions(ctx, auth, (REALM, id), &mut entry).await;
+        let result = async {
+            self.permitted(ctx, auth, id, &mut entry).await?;
+            self.accounts.end_sessions(ctx, auth, (REALM, id), &mut entry).await
+        };
+        let result = result.await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
@@ -225,7 +233,7 @@ impl Users {
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
-    /// Ends one of their grants.
+    /// Ends one of their grants: of owners and administrators, whoever may make them.
     pub async fn end_grant(
         &self,
         ctx: &Ctx,
@@ -234,7 +242,11 @@ impl Users {
         grant: GrantId,
     ) -> Outcome<()> {
         let mut entry = entry("UserGrantEnded");
-        let result = self.accounts.end_grant(ctx, auth, (REALM, id), grant, &mut entry).await;
+        let result = async {
+            self.permitted(ctx, auth, id, &mut entry).await?;
+            self.accounts.end_grant(ctx, auth, (REALM, id), grant, &mut entry).await
+        };
+        let result = result.await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
@@ -259,8 +271,19 @@ impl Users {
         id: AccountId,
         entry: &mut Entry,
     ) -> Outcome<()> {
-        permits(ctx, self.load(auth, id, entry).await?.role)?;
+        self.permitted(ctx, auth, id, entry).await?;
         self.accounts.remove_factors(ctx, auth, (REALM, id), entry).await
+    }
+
+    /// Whether the caller may change somebody.
+    async fn permitted(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteUsers>,
+        id: AccountId,
+        entry: &mut Entry,
+    ) -> Outcome<()> {
+        permits(ctx, self.load(auth, id, entry).await?.role)
     }
 
     /// Those who were removed are not there any more.

@@ -401,6 +401,30 @@ fn the_account_page_shows_and_ends_what_there_is() {
     assert_eq!(visitor.get("/account").status, 401);
 }
 
+#[test]
+fn owners_and_administrators_are_signed_out_by_those_who_may_make_them() {
+    let provider = Provider::start();
+    let admin = provider.admin();
+    let helper = crate::server::new_key(&admin, &["users:read", "users:write"], &[]);
+    for (role, is_theirs) in [("owner", false), ("admin", false), ("member", true)] {
+        let body = json!({ "email": format!("{role}@b.example"), "role": role });
+        let id = admin.post("/api/v1/users/invite", &body).expect(201).text_of("id");
+        let place = format!("/api/v1/users/{id}");
+        for one in ["sessions", "grants"] {
+            // Nobody has this one; whoever may not end it does not learn that.
+            let answer = helper.delete(&format!("{place}/{one}/{id}"));
+            answer.refused(if is_theirs { 404 } else { 403 }, if is_theirs { "not_found" } else { "forbidden" });
+        }
+        let all = helper.delete(&format!("{place}/sessions"));
+        if is_theirs {
+            all.expect(204);
+        } else {
+            all.refused(403, "forbidden");
+        }
+        admin.delete(&format!("{place}/sessions")).expect(204);
+    }
+}
+
 /// What is looked at once an hour is looked at once more when a server stops.
 #[test]
 fn a_session_that_is_over_is_forgotten_after_a_month() {
