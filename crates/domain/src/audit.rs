@@ -134,11 +134,11 @@ impl Personal {
 
 /// What goes into a lane: the event's exact JSON, and the sealed personal fields beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
+pub struct Draft<'a> {
     /// Compact JSON of the [`Event`]: the bytes that are chained.
-    pub event: Vec<u8>,
+    pub event: Cow<'a, [u8]>,
     /// The sealed [`Personal`], or nothing once erased.
-    pub personal: Vec<u8>,
+    pub personal: Cow<'a, [u8]>,
 }
 
 /// The bytes are not a draft that this version wrote.
@@ -146,7 +146,7 @@ pub struct Draft {
 #[error("not an audit record")]
 pub struct BadRecord;
 
-impl Draft {
+impl<'a> Draft<'a> {
     /// Both parts, each behind its length.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(8 + self.event.len() + self.personal.len());
@@ -165,9 +165,14 @@ impl Draft {
     }
 
     /// Reads what [`Draft::encode`] wrote.
-    pub fn decode(bytes: &[u8]) -> Result<Self, BadRecord> {
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, BadRecord> {
         let (event, personal) = parts(bytes)?;
-        Ok(Self { event: event.to_vec(), personal: personal.to_vec() })
+        Ok(Self { event: event.into(), personal: personal.into() })
+    }
+
+    /// The same for whoever keeps it longer than what it was read from.
+    pub fn into_owned(self) -> Draft<'static> {
+        Draft { event: self.event.into_owned().into(), personal: self.personal.into_owned().into() }
     }
 
     /// The event itself.
@@ -177,7 +182,7 @@ impl Draft {
 
     /// The event's exact JSON, to be embedded as it is.
     pub fn raw(&self) -> Result<Box<RawValue>, BadRecord> {
-        let text = String::from_utf8(self.event.clone()).map_err(|_| BadRecord)?;
+        let text = String::from_utf8(self.event.to_vec()).map_err(|_| BadRecord)?;
         RawValue::from_string(text).map_err(|_| BadRecord)
     }
 }

@@ -88,7 +88,7 @@ pub enum Start {
 pub struct Found {
     pub at: Timestamp,
     pub id: EventId,
-    pub draft: Draft,
+    pub draft: Draft<'static>,
 }
 
 impl Store {
@@ -200,7 +200,7 @@ pub struct Export {
 pub struct Exported {
     pub lane: LaneId,
     pub prev: [u8; 32],
-    pub record: Record,
+    pub record: Record<'static>,
 }
 
 impl Export {
@@ -211,21 +211,20 @@ impl Export {
         };
         let page = Batch::select().bind(lane.as_bytes()).bind(self.next_seq).bind(EXPORT_BATCHES);
         let rows = source.scan(page).await?;
-        let mut out = Vec::new();
-        for row in &rows {
+        let (mut out, is_end) = (Vec::new(), rows.is_empty());
+        for row in rows {
             let batch = Batch::from_row(row)?;
             if batch.seq > last {
                 break;
             }
             self.next_seq = batch.seq + 1;
-            let own = batch.records.into_iter().filter(|record| record.tenant == self.tenant);
-            for record in own {
+            for record in batch.records().filter(|record| record.tenant == self.tenant) {
                 let prev = self.head.map_or(GENESIS, |head| head.hash);
                 self.head = Some(Head { count: record.seq, hash: record.hash });
-                out.push(Exported { lane, prev, record });
+                out.push(Exported { lane, prev, record: record.into_owned() });
             }
         }
-        if rows.is_empty() || self.next_seq > last {
+        if is_end || self.next_seq > last {
             self.lanes.pop();
             self.next_seq = 1;
             self.heads.extend(self.head.take().map(|head| (lane, head)));
@@ -326,7 +325,7 @@ impl<'s> Events<'s> {
 
     async fn of(&mut self, group: &Group) -> Result<Vec<Found>> {
         let batch = self.batch(group.place.lane, group.place.seq).await?;
-        let records = group.members.iter().map(|member| batch.records.get(usize::from(*member)));
+        let records = group.members.iter().map(|member| batch.record(usize::from(*member)));
         records.map(|record| record.and_then(Found::of).ok_or_else(astray)).collect()
     }
 
@@ -336,8 +335,8 @@ impl<'s> Events<'s> {
         }
         let one = Batch::select().bind(lane.as_bytes()).bind(seq).bind(1i64);
         for source in self.store.lanes().into_iter().rev() {
-            let rows = source.scan(one.clone()).await?;
-            let Some(batch) = rows.first().map(Batch::from_row).transpose()?.filter(|batch| batch.seq == seq) else {
+            let row = source.scan(one.clone()).await?.pop();
+            let Some(batch) = row.map(Batch::from_row).transpose()?.filter(|batch| batch.seq == seq) else {
                 continue;
             };
             if self.batches.len() >= HELD_BATCHES {
@@ -368,8 +367,8 @@ fn escape(text: &str) -> String {
 }
 
 impl Found {
-    fn of(record: &Record) -> Option<Self> {
+    fn of(record: Record<'_>) -> Option<Self> {
         let event = record.draft.parsed().ok()?;
-        Some(Self { at: event.at, id: event.id, draft: record.draft.clone() })
+        Some(Self { at: event.at, id: event.id, draft: record.draft.clone().into_owned() })
     }
 }

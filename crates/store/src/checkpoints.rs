@@ -4,6 +4,7 @@
 //! The latest checkpoint of a tenant says everything; earlier ones of the same hour are dropped when it is written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::authz::{Authorized, ReadAudit};
 use domain::ids::{EventId, LaneId, TenantId};
@@ -13,6 +14,7 @@ use crate::batch::Batch;
 use crate::error::Result;
 use crate::index;
 use crate::lease::Lease;
+use crate::recent::Met;
 use crate::row::Row;
 use crate::stmt::{Stmt, sql};
 use crate::store::Store;
@@ -40,7 +42,7 @@ const CURSORS: &str = "audit.checkpoint.cursors";
 /// Batches read at once, of all lanes; each has half a megabyte at most.
 const MOST_AT_ONCE: usize = 16;
 /// Batches read at once, of one lane.
-const MOST_BATCHES: i64 = 16;
+const MOST_BATCHES: u8 = 16;
 const MOST_CHECKPOINTS: i64 = 10_000;
 
 /// A row where a batch should be. Whoever changed one must not stop the others from being followed.
@@ -48,8 +50,10 @@ const MOST_CHECKPOINTS: i64 = 10_000;
 pub struct Found {
     pub lane: LaneId,
     pub seq: i64,
+    /// Whether this process linked it a moment ago, and nobody had it in between.
+    pub is_own: bool,
     /// Absent when the row is not what was written.
-    pub batch: Option<Batch>,
+    pub batch: Option<Arc<Batch>>,
 }
 
 impl Store {
@@ -62,9 +66,9 @@ impl Store {
                 if next > head {
                     continue;
                 }
-                let select = Batch::select().bind(lane.as_bytes()).bind(next).bind(MOST_BATCHES);
-                let read = move |row: Row| Ok(Found { lane, seq: row.int(1)?, batch: Batch::from_row(&row).ok() });
-                found.extend(source.scan_each(select, read).await?);
+                let read =
+                    move |met: Met| Ok(Found { lane, seq: met.seq()?, is_own: met.is_own(), batch: met.batch().ok() });
+                found.extend(self.follow(source, lane, next, MOST_BATCHES, read).await?);
                 if found.len() >= MOST_AT_ONCE {
                     break 'sources;
                 }

@@ -12,17 +12,16 @@ use std::sync::Arc;
 
 use domain::ids::LaneId;
 
-use crate::batch::Batch;
 use crate::db::{Db, Isolation};
 use crate::error::{Error, Result};
-use crate::row::Row;
+use crate::recent::Met;
 use crate::stmt::{Stmt, sql};
 use crate::store::Store;
 
 const LEASE: &str = "audit index";
 const LEASE_MS: i64 = 5_000;
 /// Batches of one lane expanded in one transaction.
-const MOST_BATCHES: i64 = 32;
+const MOST_BATCHES: u8 = 32;
 
 pub struct Expander {
     store: Store,
@@ -89,8 +88,7 @@ impl Expander {
             Some(next) => *next,
             None => self.cursor(lane).await?,
         };
-        let select = Batch::select().bind(lane.as_bytes()).bind(next).bind(MOST_BATCHES);
-        let batches = source.scan_each(select, |row| expanded(&row)).await?;
+        let batches = self.store.follow(source, lane, next, MOST_BATCHES, expanded).await?;
         let Some(last) = batches.last() else {
             self.cursors.insert(lane, next);
             return Ok(0);
@@ -161,15 +159,17 @@ struct Expanded {
 
 /// A batch that is not what was written holds nothing that could be found. It is passed over, or whoever changed one batch would keep
 /// everything behind it out of the index; that it was changed, the chains tell.
-fn expanded(row: &Row) -> Result<Expanded> {
-    let batch = match Batch::from_row(row) {
+fn expanded(met: Met) -> Result<Expanded> {
+    let seq = met.seq()?;
+    let batch = match met.batch() {
         Ok(batch) => batch,
-        Err(Error::Corrupt(_)) => return Ok(Expanded { seq: row.int(1)?, events: 0, inserts: Vec::new() }),
+        Err(Error::Corrupt(_)) => return Ok(Expanded { seq, events: 0, inserts: Vec::new() }),
         Err(error) => return Err(error),
     };
-    let groups = group::of(&batch);
+    let records: Vec<_> = batch.records().collect();
+    let groups = group::of(&batch, &records);
     Ok(Expanded {
-        seq: batch.seq,
+        seq,
         events: groups.iter().map(|group| group.members.len()).sum(),
         inserts: (0..).zip(&groups).map(|(n, group)| group.insert(&batch, n)).collect(),
     })

@@ -18,6 +18,7 @@ use domain::ids::{LaneId, TenantId};
 use crate::batch::{Entry, Lane, MOST_BYTES, MOST_EVENTS};
 use crate::db::{Db, Isolation};
 use crate::error::{Error, Result};
+use crate::recent::Recent;
 use crate::store::Store;
 
 const QUEUE: usize = 4_096;
@@ -68,8 +69,13 @@ impl AuditLane {
     pub fn start(store: &Store, new_lane: NewLane) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let tally = Arc::new(Tally::default());
-        let writer =
-            Writer { db: store.lane.clone(), lane: Lane::new(new_lane()), new_lane, tally: Arc::clone(&tally) };
+        let writer = Writer {
+            db: store.lane.clone(),
+            recent: store.recent.clone(),
+            lane: Lane::new(new_lane()),
+            new_lane,
+            tally: Arc::clone(&tally),
+        };
         tokio::spawn(writer.run(waiting));
         Self { queue, tally }
     }
@@ -101,6 +107,7 @@ impl AuditLane {
 
 struct Writer {
     db: Db,
+    recent: Recent,
     lane: Lane,
     new_lane: NewLane,
     tally: Arc<Tally>,
@@ -126,16 +133,18 @@ impl Writer {
     async fn store(&mut self, entries: Vec<Entry>) -> Result<()> {
         let count = entries.len() as u64;
         let start = Instant::now();
-        let insert = self.lane.link(&entries).insert();
+        let batch = Arc::new(self.lane.link(&entries));
+        let linked = Arc::clone(&batch);
         let stored = self
             .db
             .write("audit lane", Isolation::ReadCommitted, move |tx| {
                 // Nothing to wait for before the commit: on PostgreSQL all of it is one flight.
-                tx.exec_last(insert.clone());
+                tx.exec_last(linked.insert());
                 Box::pin(async { Ok(()) })
             })
             .await;
         if stored.is_ok() {
+            self.recent.add(batch);
             self.tally.events.fetch_add(count, Ordering::Relaxed);
             self.tally.batches.fetch_add(1, Ordering::Relaxed);
         } else {

@@ -43,6 +43,7 @@ pub mod outbox;
 pub mod own_account;
 mod postgres;
 pub mod pushed_requests;
+mod recent;
 pub mod resource_servers;
 pub mod roles;
 mod row;

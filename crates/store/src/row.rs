@@ -56,6 +56,14 @@ impl Row {
         }
     }
 
+    /// Takes the bytes out of the row, which holds nothing there any more.
+    pub(crate) fn take_blob(&mut self, column: usize) -> Result<Vec<u8>> {
+        match self.0.get_mut(column).map(|value| std::mem::replace(value, Value::Null)) {
+            Some(Value::Blob(v)) => Ok(v),
+            _ => Err(kind(column, "bytes")),
+        }
+    }
+
     /// Bytes of a fixed length, such as an id or a hash.
     pub fn array<const N: usize>(&self, column: usize) -> Result<[u8; N]> {
         self.opt_array(column)?.ok_or_else(|| null(column))

@@ -13,6 +13,7 @@ use crate::db::{Db, Engine, Isolation};
 use crate::epoch::Epochs;
 use crate::error::{Error, Result};
 use crate::postgres::{Database, Target};
+use crate::recent::Recent;
 use crate::row::Row;
 use crate::sqlite::{self, Durability, File, Lock, Shape, Waking};
 use crate::stmt::{Stmt, sql};
@@ -28,6 +29,7 @@ pub struct Store {
     pub(crate) index: Db,
     epochs: Epochs,
     background: Background,
+    pub(crate) recent: Recent,
 }
 
 #[derive(Clone, Debug)]
@@ -80,7 +82,7 @@ impl Store {
         let (main, lane, index) = opened.await.map_err(Error::other)??;
         let (epochs, background) = (Epochs::alone(), Background::start()?);
         let db = |file| Db::new(Engine::Lite(file), &epochs, &background);
-        Ok(Self { main: db(main), lane: db(lane), index: db(index), epochs, background })
+        Ok(Self { main: db(main), lane: db(lane), index: db(index), epochs, background, recent: Recent::default() })
     }
 
     /// Connects to a database and checks that it keeps what it confirms. Nothing is migrated.
@@ -91,7 +93,7 @@ impl Store {
         let (epochs, background) = (Epochs::polled(), Background::start()?);
         let db = |database| Db::new(Engine::Pg(database), &epochs, &background);
         let (main, lane) = (db(main), db(lane));
-        Ok(Self { index: main.clone(), main, lane, epochs, background })
+        Ok(Self { index: main.clone(), main, lane, epochs, background, recent: Recent::default() })
     }
 
     /// Reads one moment of the database by key: inline on SQLite, pipelined on PostgreSQL.

@@ -290,7 +290,7 @@ fn event(n: u64) -> Vec<u8> {
         request_id: None,
         commitment: "".into(),
     };
-    Draft { event: serde_json::to_vec(&event).unwrap(), personal: vec![9; 64] }.encode()
+    Draft { event: serde_json::to_vec(&event).unwrap().into(), personal: vec![9; 64].into() }.encode()
 }
 
 async fn check(place: &str, acknowledged: &Acknowledged) {

@@ -22,7 +22,7 @@ pub struct Head {
 
 /// One chained event as it is stored in a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct Record<'a> {
     /// Whose chain.
     pub tenant: TenantId,
     /// Position in the chain, from 1.
@@ -30,7 +30,7 @@ pub struct Record {
     /// Hash of this link.
     pub hash: [u8; 32],
     /// The event and its personal part.
-    pub draft: Draft,
+    pub draft: Draft<'a>,
 }
 
 /// What stands before the draft in a record: tenant, position and hash.
@@ -93,9 +93,9 @@ pub fn link_hash(lane: LaneId, tenant: TenantId, seq: u64, before: &[u8; 32], ev
     sha256(&[context.as_bytes(), &length.to_be_bytes(), event])
 }
 
-impl Record {
+impl<'a> Record<'a> {
     /// Reads what [`Chain::link`] returned.
-    pub fn decode(bytes: &[u8]) -> Result<Self, BadRecord> {
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, BadRecord> {
         let (tenant, rest) = bytes.split_first_chunk::<16>().ok_or(BadRecord)?;
         let (seq, rest) = rest.split_first_chunk::<8>().ok_or(BadRecord)?;
         let (hash, rest) = rest.split_first_chunk::<32>().ok_or(BadRecord)?;
@@ -105,5 +105,10 @@ impl Record {
             hash: *hash,
             draft: Draft::decode(rest)?,
         })
+    }
+
+    /// The same for whoever keeps it longer than what it was read from.
+    pub fn into_owned(self) -> Record<'static> {
+        Record { draft: self.draft.into_owned(), tenant: self.tenant, seq: self.seq, hash: self.hash }
     }
 }

@@ -20,7 +20,7 @@ impl crypto::random::Random for Fixed {
     }
 }
 
-fn event(n: u8) -> Draft {
+fn event(n: u8) -> Draft<'static> {
     let personal = Personal { salt: format!("{n:032x}"), ip_address: Some("192.0.2.7".into()), user_agent: None };
     let event = Event {
         id: EventId::from_random([n; 16]),
@@ -46,7 +46,7 @@ fn event(n: u8) -> Draft {
         request_id: None,
         commitment: hex::encode(personal.commitment()).into(),
     };
-    Draft { event: serde_json::to_vec(&event).unwrap(), personal: serde_json::to_vec(&personal).unwrap() }
+    Draft { event: serde_json::to_vec(&event).unwrap().into(), personal: serde_json::to_vec(&personal).unwrap().into() }
 }
 
 fn tenant() -> TenantId {
@@ -59,7 +59,8 @@ fn export(count: u8) -> Vec<String> {
     let mut before = GENESIS;
     let mut lines = Vec::new();
     for n in 1..=count {
-        let record = Record::decode(&chain.link(tenant(), &event(n).encode())).unwrap();
+        let linked = chain.link(tenant(), &event(n).encode());
+        let record = Record::decode(&linked).unwrap();
         let line = EventLine {
             lane,
             seq: record.seq,

@@ -93,13 +93,13 @@ impl Check {
             values.get(place).cloned()
         };
         let picked: Option<Vec<Value>> = ["lane", "seq", "prev_hash", "hash", "data"].into_iter().map(column).collect();
-        let batch = Batch::from_row(&Row(picked.ok_or(Bad::Audit)?)).map_err(|_| Bad::Audit)?;
+        let batch = Batch::from_row(Row(picked.ok_or(Bad::Audit)?)).map_err(|_| Bad::Audit)?;
         let (seq, hash) = self.batches.get(&batch.lane).copied().unwrap_or((0, GENESIS));
         if batch.seq != seq + 1 || batch.prev_hash != hash {
             return Err(Bad::Audit);
         }
         self.batches.insert(batch.lane, (batch.seq, batch.hash));
-        for record in batch.records {
+        for record in batch.records() {
             let head = self.heads.entry((batch.lane, record.tenant)).or_insert(Head { count: 0, hash: GENESIS });
             let hash = link_hash(batch.lane, record.tenant, head.count + 1, &head.hash, &record.draft.event);
             if record.seq != head.count + 1 || record.hash != hash {

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use domain::audit::chain::Record;
 use domain::audit::{Event, Outcome};
 use domain::ids::TenantId;
 use domain::time::SECOND_MS;
@@ -40,9 +41,9 @@ pub(super) struct Group<'a> {
 
 /// The groups of a batch in the order of their first events, which is the same whoever computes it. A record whose event this
 /// version cannot read stays in its lane, where the verifier shows it, and out of the index.
-pub(super) fn of(batch: &Batch) -> Vec<Group<'_>> {
+pub(super) fn of<'a>(batch: &Batch, records: &'a [Record<'_>]) -> Vec<Group<'a>> {
     let mut places: HashMap<Kind<'_>, Vec<(u16, i64)>> = HashMap::new();
-    for (place, record) in (0..=u16::MAX).zip(&batch.records) {
+    for (place, record) in (0..=u16::MAX).zip(records) {
         match record.draft.parsed() {
             Ok(event) => {
                 let at = event.at.millis();

@@ -64,7 +64,7 @@ fn event(tenant: [u8; 16], at: i64, action: &str, actor: &str, resource: &str) -
         request_id: None,
         commitment: "".into(),
     };
-    (id, Draft { event: serde_json::to_vec(&event).unwrap(), personal: b"sealed".to_vec() }.encode())
+    (id, Draft { event: serde_json::to_vec(&event).unwrap().into(), personal: b"sealed".to_vec().into() }.encode())
 }
 
 async fn append(lane: &AuditLane, tenant: [u8; 16], at: i64, action: &str, actor: &str, resource: &str) {

@@ -19,14 +19,16 @@ store_suite! {
 async fn fill(bed: &Bed) {
     let lane = AuditLane::start(&bed.store, Box::new(|| LaneId::from_bytes([1; 16])));
     for n in 0..5u8 {
-        lane.append(tenant(), domain::audit::Draft { event: vec![n], personal: vec![] }.encode()).await.unwrap();
+        lane.append(tenant(), domain::audit::Draft { event: vec![n].into(), personal: vec![].into() }.encode())
+            .await
+            .unwrap();
     }
     for n in 0..3u8 {
         let row = OutboxRow {
             tenant: tenant(),
             id: EventId::from_bytes([n; 16]),
             at: Timestamp::from_millis(n.into()),
-            body: domain::audit::Draft { event: vec![n], personal: vec![] }.encode(),
+            body: domain::audit::Draft { event: vec![n].into(), personal: vec![].into() }.encode(),
         };
         bed.store
             .write("fill", move |tx| {

@@ -1,8 +1,9 @@
 //! Checkpoints: the heads of every tenant's chains, signed while the platform runs.
 //!
 //! A checkpoint is the trailer an export would have had at that moment. Whoever kept one can show that a later
-//! database is not an earlier one restored, and whoever rewrites a chain cannot sign its new head. The chains are
-//! followed link by link on the way, so a link that does not fit is noticed by the server itself.
+//! database is not an earlier one restored, and whoever rewrites a chain cannot sign its new head. What is read from
+//! the database is followed link by link on the way, so a link that does not fit is noticed by the server itself; what
+//! this process linked a moment ago is signed as it linked it, whatever the database says now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,6 +63,7 @@ impl Heads {
             let followed = core.store.in_background(move || {
                 for found in &batches {
                     match &found.batch {
+                        Some(batch) if found.is_own => heads.take_over(batch),
                         Some(batch) => heads.follow(batch),
                         None => heads.pass_over(found.lane, found.seq),
                     }
@@ -112,7 +114,7 @@ impl Heads {
     }
 
     fn follow(&mut self, batch: &Batch) {
-        for record in &batch.records {
+        for record in batch.records() {
             let head = self.heads.entry(record.tenant).or_default().entry(batch.lane);
             let head = head.or_insert(Head { count: 0, hash: GENESIS });
             let seq = head.count + 1;
@@ -131,6 +133,16 @@ impl Heads {
 }
 
 impl Heads {
+    /// Goes to the end of a batch that this process linked: every link would be computed as it was a moment ago.
+    fn take_over(&mut self, batch: &Batch) {
+        for record in batch.records() {
+            let heads = self.heads.entry(record.tenant).or_default();
+            heads.insert(batch.lane, Head { count: record.seq, hash: record.hash });
+            self.changed.insert(record.tenant);
+        }
+        self.cursors.insert(batch.lane, batch.seq + 1);
+    }
+
     /// Counts a batch that is not what was written. Whose events it held shows at the next one of each: it does not follow.
     fn pass_over(&mut self, lane: LaneId, seq: i64) {
         tracing::error!(audit.lane = %lane, audit.batch = seq, "an audit batch is not what was written: the trail was changed");
@@ -146,36 +158,51 @@ fn read_head(head: &LaneHead) -> Option<(LaneId, Head)> {
 
 #[cfg(test)]
 mod tests {
+    use crypto::hash::sha256;
     use domain::audit::Draft;
-    use domain::audit::chain::{Chain, Record};
+    use domain::audit::chain::{Chain, RECORD_HEAD_LEN};
 
     use super::*;
 
-    fn batch(chain: &mut Chain, seq: i64, events: &[(u8, &str)]) -> Batch {
-        let link = |(tenant, event): &(u8, &str)| {
-            let draft = Draft { event: event.as_bytes().to_vec(), personal: vec![] };
-            Record::decode(&chain.link(TenantId::from_bytes([*tenant; 16]), &draft.encode())).unwrap()
-        };
-        let records = events.iter().map(link).collect();
-        Batch { lane: LaneId::from_bytes([9; 16]), seq, prev_hash: GENESIS, hash: GENESIS, records }
+    /// What a batch of these events of tenants holds.
+    fn data(chain: &mut Chain, events: &[(u8, &str)]) -> Vec<u8> {
+        let mut data = Vec::new();
+        for (tenant, event) in events {
+            let draft = Draft { event: event.as_bytes().into(), personal: [].as_slice().into() };
+            let record = chain.link(TenantId::from_bytes([*tenant; 16]), &draft.encode());
+            data.extend_from_slice(&u32::try_from(record.len()).unwrap().to_be_bytes());
+            data.extend_from_slice(&record);
+        }
+        data
+    }
+
+    fn batch(seq: i64, data: Vec<u8>) -> Batch {
+        let hash = sha256(&[&GENESIS, &data]);
+        Batch::read(LaneId::from_bytes([9; 16]), seq, GENESIS, hash, data).unwrap()
     }
 
     #[test]
     fn heads_follow_the_chains_and_a_wrong_link_is_noticed() {
         let mut chain = Chain::new(LaneId::from_bytes([9; 16]));
         let mut heads = Heads::default();
-        heads.follow(&batch(&mut chain, 1, &[(1, "a"), (2, "b"), (1, "c")]));
+        heads.follow(&batch(1, data(&mut chain, &[(1, "a"), (2, "b"), (1, "c")])));
         let one = TenantId::from_bytes([1; 16]);
         let trailer = heads.trailer(one, Timestamp::from_millis(5));
         assert_eq!((trailer.count, trailer.heads.len()), (2, 1));
         assert_eq!(trailer.heads[0].hash, hex::encode(chain.head(one).hash));
         assert!(heads.broken.is_empty());
 
-        let mut forged = batch(&mut chain, 2, &[(1, "d"), (2, "e")]);
-        forged.records[0].draft.event = b"x".to_vec();
-        heads.follow(&forged);
+        let mut forged = data(&mut chain, &[(1, "d"), (2, "e")]);
+        let first_event = 4 + RECORD_HEAD_LEN + 4;
+        forged[first_event] = b'x';
+        heads.follow(&batch(2, forged));
         assert_eq!(heads.broken, BTreeSet::from([one]));
         assert_eq!((heads.take_breaks(), heads.take_breaks()), (1, 0));
         assert_eq!(heads.cursors, Cursors::from([(LaneId::from_bytes([9; 16]), 3)]));
+
+        heads.take_over(&batch(3, data(&mut chain, &[(2, "f"), (1, "g")])));
+        let two = TenantId::from_bytes([2; 16]);
+        assert_eq!(heads.trailer(two, Timestamp::from_millis(5)).heads[0].hash, hex::encode(chain.head(two).hash));
+        assert_eq!((heads.take_breaks(), heads.cursors[&LaneId::from_bytes([9; 16])]), (0, 4));
     }
 }

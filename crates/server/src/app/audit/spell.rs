@@ -77,7 +77,7 @@ fn read<'a>(ctx: &Ctx, found: &'a Found) -> Outcome<(Event<'a>, Personal)> {
 
 /// The personal fields beside an event, unless they were erased. Some that do not open were tampered with: the event
 /// itself is still shown, because hiding it would be what a tamperer wants.
-pub fn personal(ctx: &Ctx, id: EventId, draft: &Draft) -> Option<Personal> {
+pub fn personal(ctx: &Ctx, id: EventId, draft: &Draft<'_>) -> Option<Personal> {
     if draft.personal.is_empty() {
         return None;
     }
