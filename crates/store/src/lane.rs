@@ -2,7 +2,8 @@
 //!
 //! Events that queued up during one commit share the next, as one row. A batch waits for what is on its way already, as long as
 //! events keep coming while this thread has other requests to serve, and no longer than a millisecond: a commit costs as much
-//! processor time as ten requests, whatever is in it. An event that is alone waits for nothing. The queue is bounded: an operation
+//! processor time as ten requests, whatever is in it. An event that is alone waits for nothing; one that comes behind a crowd waits for
+//! half as many, because whoever was answered asks again, and late ones would have a commit to themselves. The queue is bounded: an operation
 //! that finds it full waits, then fails; nothing is dropped and nothing is answered unaudited. A batch whose commit failed may or
 //! may not be stored, so the lane is given up and the next batch begins another one: a chain never forks.
 
@@ -27,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A batch of so many waits for no more: the commit's own cost is small beside theirs.
 const ENOUGH: usize = 64;
+/// So many in one batch are a crowd.
+const CROWD: usize = 16;
 /// The longest that a batch waits for events that are on their way.
 const LINGER: Duration = Duration::from_millis(1);
 
@@ -116,8 +119,10 @@ struct Writer {
 impl Writer {
     async fn run(mut self, mut waiting: mpsc::Receiver<Waiting>) {
         let mut taken = Vec::with_capacity(MOST_EVENTS);
+        let mut expected = 0;
         while waiting.recv_many(&mut taken, MOST_EVENTS).await > 0 {
-            gather(&mut waiting, &mut taken).await;
+            gather(&mut waiting, &mut taken, expected).await;
+            expected = if taken.len() < CROWD { 0 } else { taken.len() / 2 };
             let mut left: VecDeque<Waiting> = taken.drain(..).collect();
             while !left.is_empty() {
                 let (entries, callers) = next_batch(&mut left);
@@ -157,10 +162,10 @@ impl Writer {
     }
 }
 
-/// Lets the requests that can run now come to their events.
-async fn gather(waiting: &mut mpsc::Receiver<Waiting>, taken: &mut Vec<Waiting>) {
-    let since = Instant::now();
-    loop {
+/// Lets the requests that can run now come to their events, and those that are expected.
+async fn gather(waiting: &mut mpsc::Receiver<Waiting>, taken: &mut Vec<Waiting>, expected: usize) {
+    let end = Instant::now() + LINGER;
+    while taken.len() < ENOUGH && Instant::now() < end {
         let before = taken.len();
         // Behind everything else that can run on this thread, and a look at the sockets.
         tokio::task::yield_now().await;
@@ -169,8 +174,15 @@ async fn gather(waiting: &mut mpsc::Receiver<Waiting>, taken: &mut Vec<Waiting>)
         {
             taken.push(next);
         }
-        if taken.len() == before || taken.len() >= ENOUGH || since.elapsed() >= LINGER {
+        if taken.len() > before {
+            continue;
+        }
+        if taken.len() >= expected {
             return;
+        }
+        match tokio::time::timeout_at(end.into(), waiting.recv()).await {
+            Ok(Some(next)) => taken.push(next),
+            Ok(None) | Err(_) => return,
         }
     }
 }
