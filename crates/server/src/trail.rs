@@ -220,19 +220,27 @@ impl Trail {
         let (id, salt) = bytes.split_at(16);
         let id = EventId::from_random(<[u8; 16]>::try_from(id).unwrap_or_default());
         let personal = Personal {
-            salt: hex::encode(salt),
+            salt: hex_of(salt),
             // What the platform does by itself comes from nowhere.
             ip_address: Some(scene.origin.address)
                 .filter(|address| !address.is_unspecified())
                 .map(|address| address.to_string()),
             user_agent: scene.origin.user_agent.as_deref().map(str::to_owned),
         };
-        let event = describe(scene, entry, id, outcome, error, hex::encode(personal.commitment()));
+        let event = describe(scene, entry, id, outcome, error, hex_of(&personal.commitment()));
         let encode = |error| Problem::internal("writing an audit event", error);
         let sealed = serde_json::to_vec(&personal).map_err(encode)?;
         let personal = scene.keys.cells.seal_often(personal_cell(&id), &sealed, &*self.entropy)?;
         Ok((id, Draft::encode_event(&event, &personal).map_err(encode)?))
     }
+}
+
+/// As `hex::encode`, which collects characters one by one: two of them are a fiftieth of a cheap request.
+fn hex_of(bytes: &[u8]) -> String {
+    let mut digits = vec![0; 2 * bytes.len()];
+    // Nothing but another length can be wrong.
+    let written = hex::encode_to_slice(bytes, &mut digits).ok();
+    written.and_then(|()| String::from_utf8(digits).ok()).unwrap_or_default()
 }
 
 /// Where an event's personal fields stand.
