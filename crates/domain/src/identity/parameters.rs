@@ -92,8 +92,9 @@ impl Parameters {
     }
 }
 
-fn decoded(text: &str) -> Result<Cow<'_, str>, BadParameters> {
-    if !text.contains(['%', '+']) {
+/// Reads one name or value of form encoding.
+pub fn decoded(text: &str) -> Result<Cow<'_, str>, BadParameters> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Ok(Cow::Borrowed(text));
     }
     let mut bytes = Vec::with_capacity(text.len());

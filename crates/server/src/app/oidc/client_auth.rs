@@ -74,17 +74,18 @@ impl Oidc {
         if assertion.is_some() != (form.get("client_assertion_type") == Some(JWT_BEARER)) {
             return Err(Refused::invalid("client_assertion and client_assertion_type belong together."));
         }
-        let named = form.get("client_id").map(str::to_owned);
-        let basic_id = shown.basic.as_ref().map(|(id, _)| id.clone());
-        if let (Some(named), Some(basic)) = (&named, &basic_id)
+        let named = form.get("client_id");
+        let basic_id = shown.basic.as_ref().map(|(id, _)| id.as_str());
+        if let (Some(named), Some(basic)) = (named, basic_id)
             && named != basic
         {
             return Err(Refused::invalid("client_id is another than the one of the Authorization header."));
         }
         // Whose assertion it is only chooses the keys that it is verified with.
         let asserted = assertion.and_then(jws::unverified_subject);
-        let client_id = named.or(basic_id).or(asserted).ok_or_else(|| Refused::client().because("no client_id"))?;
-        let client = self.client(site, &client_id).await?;
+        let client_id =
+            named.or(basic_id).or(asserted.as_deref()).ok_or_else(|| Refused::client().because("no client_id"))?;
+        let client = self.client(site, client_id).await?;
         let client = client.ok_or_else(|| Refused::client().because("there is no such client"))?;
         site.is_asked_by(client.id());
         let secret = shown.basic.as_ref().map(|(_, secret)| secret.as_str()).or(form.get("client_secret"));

@@ -8,7 +8,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap}
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::identity::parameters::{Parameters, TEXT_MAX};
+use domain::identity::parameters::{Parameters, TEXT_MAX, decoded};
 use domain::identity::session::LiveSession;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
@@ -151,37 +151,37 @@ async fn form(headers: &HeaderMap, body: axum::body::Body) -> Answered<Parameter
     Ok(Parameters::parse(text)?)
 }
 
-/// The one `Authorization` header, if there is one: its scheme in lower case, and what follows.
-fn authorization(headers: &HeaderMap) -> Answered<Option<(String, &str)>> {
+/// The one `Authorization` header, if there is one: its scheme, and what follows.
+fn authorization(headers: &HeaderMap) -> Answered<Option<(&str, &str)>> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let text = value.to_str().ok().filter(|_| values.next().is_none());
     let text = text.ok_or_else(|| Refused::invalid("The Authorization header is malformed, or there twice."))?;
     let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
-    Ok(Some((scheme.to_ascii_lowercase(), rest.trim())))
+    Ok(Some((scheme, rest.trim())))
 }
 
 /// The bearer token of the header, if it has one.
 pub fn bearer(headers: &HeaderMap) -> Answered<Option<&str>> {
-    Ok(authorization(headers)?.filter(|(scheme, _)| scheme == "bearer").map(|(_, token)| token))
+    let shown = authorization(headers)?;
+    Ok(shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token))
 }
 
 /// A client's name and secret from the header (RFC 6749, 2.3.1): both are form-encoded in it.
 pub fn basic(headers: &HeaderMap) -> Answered<Option<(String, String)>> {
     let Some((scheme, rest)) = authorization(headers)? else { return Ok(None) };
-    if scheme != "basic" {
+    if !scheme.eq_ignore_ascii_case("basic") {
         return Err(Refused::client().because("another scheme than Basic"));
     }
     let malformed = || Refused::client().because("a malformed Authorization header");
     let bytes = STANDARD.decode(rest).map_err(|_| malformed())?;
     let text = String::from_utf8(bytes).map_err(|_| malformed())?;
     let (id, secret) = text.split_once(':').ok_or_else(malformed)?;
-    let decoded = |text: &str| {
-        // What is encoded has no `&`: what follows one would be dropped.
-        let read = Parameters::parse(&format!("v={}", text.replace('&', "%26")));
-        read.ok().and_then(|read| read.get("v").map(str::to_owned)).ok_or_else(malformed)
+    let read = |text| match decoded(text) {
+        Ok(text) if !text.is_empty() => Ok(text.into_owned()),
+        _ => Err(malformed()),
     };
-    Ok(Some((decoded(id)?, decoded(secret)?)))
+    Ok(Some((read(id)?, read(secret)?)))
 }
 
 #[cfg(test)]
