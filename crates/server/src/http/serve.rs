@@ -39,7 +39,7 @@ use crate::config::CasingRule;
 use crate::ctx::{self, Origin};
 use crate::metrics::Metrics;
 use crate::mtls::Door;
-use crate::problem::Problem;
+use crate::problem::{Outcome, Problem};
 
 /// What the listener needs.
 #[derive(Clone)]
@@ -227,23 +227,38 @@ async fn respond(service: Service, caller: Caller, request: Request<Incoming>) -
     let client = caller.client(&service.proxies, request.headers());
     let origin = origin(&service, client.unwrap_or(caller.address), request.headers());
     let request_id = origin.request_id.to_string();
-    let span = tracing::info_span!("request", request.id = %request_id, method = %request.method());
-    let (mut parts, body) = request.into_parts();
-    let answer = if client.is_err() {
-        axum::response::IntoResponse::into_response(Problem::invalid("The proxy does not say whose request this is."))
-    } else if names_one_host(&parts) {
-        parts.extensions.insert(origin.clone());
-        if let Some(service) = caller.service {
-            parts.extensions.insert(service);
-        }
-        let request = Request::from_parts(parts, Body::new(body));
-        routed(service.router, request).instrument(span.clone()).await
-    } else {
-        axum::response::IntoResponse::into_response(Problem::invalid("A request names its host, once."))
+    let span = tracing::info_span!("request", request.id = %request_id, method = %request.method().as_str());
+    let answered = async {
+        let answer = match admitted(&origin, client.is_ok(), caller, request) {
+            Ok(request) => routed(service.router, request).await,
+            Err(problem) => axum::response::IntoResponse::into_response(problem),
+        };
+        finish(answer, &request_id, &origin)
     };
-    let answer = span.in_scope(|| finish(answer, &request_id, &origin));
+    let answer = answered.instrument(span).await;
     service.metrics.request(answer.status().as_u16(), started.elapsed());
     Ok(answer)
+}
+
+/// The request as handlers see it, with its origin, and with the service that was let in.
+fn admitted(
+    origin: &Origin,
+    is_of_a_known_client: bool,
+    caller: Caller,
+    request: Request<Incoming>,
+) -> Outcome<Request<Body>> {
+    let (mut parts, body) = request.into_parts();
+    if !is_of_a_known_client {
+        return Err(Problem::invalid("The proxy does not say whose request this is."));
+    }
+    if !names_one_host(&parts) {
+        return Err(Problem::invalid("A request names its host, once."));
+    }
+    parts.extensions.insert(origin.clone());
+    if let Some(service) = caller.service {
+        parts.extensions.insert(service);
+    }
+    Ok(Request::from_parts(parts, Body::new(body)))
 }
 
 /// RFC 9112, 3.2: without exactly one Host it is not clear to whom a proxy in front believed to be talking.
