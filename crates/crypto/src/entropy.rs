@@ -10,7 +10,7 @@
 //!
 //! Each refill gives a block of output, replaces the state and forgets the key, so a state stolen later does not give past
 //! output.
-//! The operating system is read at every refill, the other sources at every 64th (64 KiB) and whenever output is asked
+//! The operating system is read at every refill, the other sources at every 16th (64 KiB) and whenever output is asked
 //! for with its provenance.
 
 mod health;
@@ -30,8 +30,8 @@ use health::Health;
 
 const SAMPLE_LEN: usize = 32;
 const STATE_LEN: usize = 32;
-const BLOCK_LEN: usize = 1024;
-const REFILLS_PER_MIX: u32 = 64;
+const BLOCK_LEN: usize = 4096;
+const REFILLS_PER_MIX: u32 = 16;
 const OS_ATTEMPTS: u32 = 16;
 const LABEL: &str = "qapi/entropy/v1";
 
