@@ -100,6 +100,58 @@ pub struct Event<'a> {
     pub commitment: Cow<'a, str>,
 }
 
+/// What an event can be found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundBy<'a> {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Its category.
+    pub category: Cow<'a, str>,
+    /// What was done.
+    pub action: Cow<'a, str>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Who did it.
+    pub actor: Cow<'a, str>,
+    /// With which credential.
+    pub actor_id: Option<Cow<'a, str>>,
+    /// To what kind of thing.
+    pub resource_type: Cow<'a, str>,
+    /// To which.
+    pub resource_id: Cow<'a, str>,
+}
+
+impl FoundBy<'_> {
+    /// The same, lent.
+    pub fn lent(&self) -> FoundBy<'_> {
+        FoundBy {
+            at: self.at,
+            category: Cow::Borrowed(&*self.category),
+            action: Cow::Borrowed(&*self.action),
+            outcome: self.outcome,
+            actor: Cow::Borrowed(&*self.actor),
+            actor_id: self.actor_id.as_deref().map(Cow::Borrowed),
+            resource_type: Cow::Borrowed(&*self.resource_type),
+            resource_id: Cow::Borrowed(&*self.resource_id),
+        }
+    }
+
+    /// The same for whoever keeps it longer than the event.
+    pub fn into_owned(self) -> FoundBy<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        FoundBy {
+            at: self.at,
+            category: owned(self.category),
+            action: owned(self.action),
+            outcome: self.outcome,
+            actor: owned(self.actor),
+            actor_id: self.actor_id.map(owned),
+            resource_type: owned(self.resource_type),
+            resource_id: owned(self.resource_id),
+        }
+    }
+}
+
 /// `Option` by itself would have its text copied: only a `Cow` that stands in a field borrows.
 fn optional_text<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'a, str>>, D::Error> {
     #[derive(Deserialize)]
@@ -193,6 +245,20 @@ impl<'a> Event<'a> {
         // UTF-8 as a whole: string by string it is a quarter of the reading.
         let text = std::str::from_utf8(json).map_err(|_| BadRecord)?;
         serde_json::from_str(text).map_err(|_| BadRecord)
+    }
+
+    /// What it can be found by.
+    pub fn found_by(self) -> FoundBy<'a> {
+        FoundBy {
+            at: self.at,
+            category: self.category,
+            action: self.action,
+            outcome: self.outcome,
+            actor: self.actor,
+            actor_id: self.actor_id,
+            resource_type: self.resource_type,
+            resource_id: self.resource_id,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crypto::entropy::EntropyPool;
 use crypto::random::Random as _;
-use domain::audit::{Draft, Event, Outcome as Ended, Personal};
+use domain::audit::{Draft, Event, FoundBy, Outcome as Ended, Personal};
 use domain::authz::Principal;
 use domain::ids::{EventId, ShareLinkId, TenantId};
 use store::Stmt;
@@ -176,8 +176,8 @@ impl Trail {
     /// idempotency key it also sees to it that the mutation happens once.
     pub fn event<'a>(&self, scene: impl Into<Scene<'a>>, entry: &Entry) -> Outcome<Stmt> {
         let scene = scene.into();
-        let (id, body) = self.draft(&scene, entry, Ended::Success, None)?;
-        let row = OutboxRow { tenant: scene.tenant(), id, at: scene.origin.now, body };
+        let (event, body) = self.draft(&scene, entry, Ended::Success, None)?;
+        let row = OutboxRow { tenant: scene.tenant(), id: event.id, at: scene.origin.now, body };
         Ok(match scene.claim {
             Some(claim) => row.insert_once(claim, kept_until(scene.origin.now)),
             None => row.insert(),
@@ -194,27 +194,27 @@ impl Trail {
             Err(problem) if matches!(problem.code.status(), 401 | 403) => (Ended::Denied, Some(problem.code.as_str())),
             Err(problem) => (Ended::Failure, Some(problem.code.as_str())),
         };
-        let (_, body) = self.draft(&scene, &entry, ended, code)?;
-        self.append(&scene, body).await?;
+        let (event, body) = self.draft(&scene, &entry, ended, code)?;
+        self.append(&scene, body, event.found_by().into_owned()).await?;
         result
     }
 
-    async fn append(&self, scene: &Scene<'_>, body: Vec<u8>) -> Outcome<()> {
-        self.lane.append(scene.tenant(), body).await.map_err(|error| {
+    async fn append(&self, scene: &Scene<'_>, body: Vec<u8>, found_by: FoundBy<'static>) -> Outcome<()> {
+        self.lane.append(scene.tenant(), body, Some(found_by)).await.map_err(|error| {
             let mut problem = Problem::from(error);
             problem.message = "The audit trail cannot be written, so nothing is done.".to_owned();
             problem
         })
     }
 
-    /// The event as it is stored: its JSON, and its personal fields sealed beside it.
-    fn draft(
+    /// The event, and as it is stored: its JSON, and its personal fields sealed beside it.
+    fn draft<'a>(
         &self,
-        scene: &Scene<'_>,
-        entry: &Entry,
+        scene: &'a Scene<'_>,
+        entry: &'a Entry,
         outcome: Ended,
-        error: Option<&str>,
-    ) -> Outcome<(EventId, Vec<u8>)> {
+        error: Option<&'a str>,
+    ) -> Outcome<(Event<'a>, Vec<u8>)> {
         let mut bytes = [0; 32];
         self.entropy.fill(&mut bytes);
         let (id, salt) = bytes.split_at(16);
@@ -231,7 +231,8 @@ impl Trail {
         let encode = |error| Problem::internal("writing an audit event", error);
         let sealed = serde_json::to_vec(&personal).map_err(encode)?;
         let personal = scene.keys.cells.seal_often(personal_cell(&id), &sealed, &*self.entropy)?;
-        Ok((id, Draft::encode_event(&event, &personal).map_err(encode)?))
+        let body = Draft::encode_event(&event, &personal).map_err(encode)?;
+        Ok((event, body))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A batch of chained audit records: one row of a lane, written by one commit.
 
 use crypto::hash::sha256;
+use domain::audit::FoundBy;
 use domain::audit::chain::{Chain, RECORD_HEAD_LEN, Record};
 use domain::ids::{LaneId, TenantId};
 use domain::time::Timestamp;
@@ -20,6 +21,8 @@ const GENESIS: [u8; 32] = [0; 32];
 pub(crate) struct Entry {
     pub tenant: TenantId,
     pub body: Vec<u8>,
+    /// What the event is found by, from whoever still knows it: reading it again is a tenth of a cheap request.
+    pub found_by: Option<FoundBy<'static>>,
 }
 
 /// The writing end of a lane: its chains, and where the next batch goes.
@@ -40,6 +43,8 @@ pub struct Batch {
     data: Vec<u8>,
     /// Where each record ends.
     ends: Vec<usize>,
+    /// What each is found by, as far as that is known without reading it.
+    found_by: Vec<Option<FoundBy<'static>>>,
 }
 
 impl Lane {
@@ -48,10 +53,10 @@ impl Lane {
     }
 
     /// Chains entries in their order. The lane counts them as written: if storing the batch fails, the lane must be given up.
-    pub fn link(&mut self, entries: &[Entry]) -> Batch {
+    pub fn link(&mut self, entries: Vec<Entry>) -> Batch {
         let mut data = Vec::with_capacity(entries.iter().map(|entry| entry.body.len() + 4 + RECORD_HEAD_LEN).sum());
         let mut ends = Vec::with_capacity(entries.len());
-        for entry in entries {
+        for entry in &entries {
             let length = RECORD_HEAD_LEN + entry.body.len();
             data.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
             self.chain.link_into(entry.tenant, &entry.body, &mut data);
@@ -60,7 +65,15 @@ impl Lane {
         let (seq, prev_hash) = (self.next_seq, self.last_hash);
         self.next_seq += 1;
         self.last_hash = sha256(&[&prev_hash, &data]);
-        Batch { lane: self.chain.lane(), seq, prev_hash, hash: self.last_hash, data, ends }
+        Batch {
+            lane: self.chain.lane(),
+            seq,
+            prev_hash,
+            hash: self.last_hash,
+            data,
+            ends,
+            found_by: entries.into_iter().map(|entry| entry.found_by).collect(),
+        }
     }
 }
 
@@ -102,7 +115,7 @@ impl Batch {
             return Err(Error::corrupt("an audit batch does not match its hash"));
         }
         let ends = ends(&data).ok_or_else(|| Error::corrupt("an audit batch that cannot be read"))?;
-        Ok(Self { lane, seq, prev_hash, hash, data, ends })
+        Ok(Self { lane, seq, prev_hash, hash, data, ends, found_by: Vec::new() })
     }
 
     /// Its records, in order.
@@ -115,6 +128,11 @@ impl Batch {
         let before = place.checked_sub(1).and_then(|before| self.ends.get(before));
         let start = before.copied().unwrap_or_default() + 4;
         Record::decode(self.data.get(start..*self.ends.get(place)?)?).ok()
+    }
+
+    /// What the event of a record is found by, if that is known without reading it.
+    pub(crate) fn found_by(&self, place: usize) -> Option<&FoundBy<'static>> {
+        self.found_by.get(place)?.as_ref()
     }
 
     /// Bytes of its records.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+use domain::audit::FoundBy;
 use domain::ids::{LaneId, TenantId};
 
 use crate::batch::{Entry, Lane, MOST_BYTES, MOST_EVENTS};
@@ -83,10 +84,11 @@ impl AuditLane {
         Self { queue, tally }
     }
 
-    /// Returns once the event is on disk. `body` is what `domain::audit::Draft::encode` made.
-    pub async fn append(&self, tenant: TenantId, body: Vec<u8>) -> Result<()> {
+    /// Returns once the event is on disk. `body` is what `domain::audit::Draft::encode` made, and `found_by` what the index has to know
+    /// of it, which otherwise is read from it.
+    pub async fn append(&self, tenant: TenantId, body: Vec<u8>, found_by: Option<FoundBy<'static>>) -> Result<()> {
         let (done, stored) = oneshot::channel();
-        let waiting = Waiting { entry: Entry { tenant, body }, done };
+        let waiting = Waiting { entry: Entry { tenant, body, found_by }, done };
         match self.queue.try_send(waiting) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(waiting)) => {
@@ -138,7 +140,7 @@ impl Writer {
     async fn store(&mut self, entries: Vec<Entry>) -> Result<()> {
         let count = entries.len() as u64;
         let start = Instant::now();
-        let batch = Arc::new(self.lane.link(&entries));
+        let batch = Arc::new(self.lane.link(entries));
         let linked = Arc::clone(&batch);
         let stored = self
             .db

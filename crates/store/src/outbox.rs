@@ -100,7 +100,7 @@ impl Mover {
         let (entries, deletes) = take(rows)?;
         let count = entries.len();
         let mut lane = self.lane.take().unwrap_or_else(|| Lane::new((self.new_lane)()));
-        let insert = lane.link(&entries).insert();
+        let insert = lane.link(entries).insert();
         self.store(lease, insert, deletes).await?;
         // Only now: after a failure the batch may be stored all the same, and the lane must not be continued.
         self.lane = Some(lane);
@@ -132,7 +132,7 @@ fn take(rows: Vec<Row>) -> Result<(Vec<Entry>, Vec<Stmt>)> {
         if bytes > MOST_BYTES && !entries.is_empty() {
             break;
         }
-        entries.push(Entry { tenant: TenantId::from_bytes(tenant), body: body.to_vec() });
+        entries.push(Entry { tenant: TenantId::from_bytes(tenant), body: body.to_vec(), found_by: None });
         deletes.push(sql("DELETE FROM audit_outbox WHERE tenant = $1 AND id = $2").bind(tenant).bind(id));
     }
     Ok((entries, deletes))

@@ -110,7 +110,7 @@ mod tests {
 
     fn batch(lane: &mut Lane, size: usize) -> Arc<Batch> {
         let body = Draft { event: vec![b'x'; size].into(), personal: vec![].into() }.encode();
-        Arc::new(lane.link(&[Entry { tenant: TenantId::from_bytes([1; 16]), body }]))
+        Arc::new(lane.link(vec![Entry { tenant: TenantId::from_bytes([1; 16]), body, found_by: None }]))
     }
 
     fn numbers(found: &[Arc<Batch>]) -> Vec<i64> {

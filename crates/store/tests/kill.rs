@@ -202,7 +202,7 @@ async fn write_until_killed(place: &str) {
         tokio::spawn(async move {
             loop {
                 let n = for_events.take();
-                if lane.append(TenantId::from_bytes(TENANT), event(n)).await.is_ok() {
+                if lane.append(TenantId::from_bytes(TENANT), event(n), None).await.is_ok() {
                     say('e', n);
                 }
             }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use domain::audit::chain::Record;
-use domain::audit::{Event, Outcome};
+use domain::audit::{Event, FoundBy, Outcome};
 use domain::ids::TenantId;
 use domain::time::SECOND_MS;
 
@@ -41,13 +41,17 @@ pub(super) struct Group<'a> {
 
 /// The groups of a batch in the order of their first events, which is the same whoever computes it. A record whose event this
 /// version cannot read stays in its lane, where the verifier shows it, and out of the index.
-pub(super) fn of<'a>(batch: &Batch, records: &'a [Record<'_>]) -> Vec<Group<'a>> {
+pub(super) fn of<'a>(batch: &'a Batch, records: &'a [Record<'_>]) -> Vec<Group<'a>> {
     let mut places: HashMap<Kind<'_>, Vec<(u16, i64)>> = HashMap::new();
     for (place, record) in (0..=u16::MAX).zip(records) {
-        match record.draft.parsed() {
-            Ok(event) => {
-                let at = event.at.millis();
-                places.entry(Kind::of(record.tenant, event)).or_default().push((place, at));
+        let found_by = match batch.found_by(place.into()) {
+            Some(known) => Ok(known.lent()),
+            None => record.draft.parsed().map(Event::found_by),
+        };
+        match found_by {
+            Ok(found_by) => {
+                let at = found_by.at.millis();
+                places.entry(Kind::of(record.tenant, found_by)).or_default().push((place, at));
             }
             Err(_) => {
                 tracing::warn!(audit.lane = %batch.lane, audit.seq = batch.seq, audit.pos = place, "an audit event cannot be read");
@@ -60,7 +64,7 @@ pub(super) fn of<'a>(batch: &Batch, records: &'a [Record<'_>]) -> Vec<Group<'a>>
 }
 
 impl<'a> Kind<'a> {
-    fn of(tenant: TenantId, event: Event<'a>) -> Self {
+    fn of(tenant: TenantId, event: FoundBy<'a>) -> Self {
         Self {
             tenant,
             second: event.at.millis().div_euclid(REACH_MS),
@@ -112,5 +116,62 @@ impl<'a> Group<'a> {
         .bind(&*self.kind.resource_type)
         .bind(&*self.kind.resource_id)
         .bind(members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::audit::Draft;
+    use domain::ids::{EventId, LaneId};
+    use domain::time::Timestamp;
+
+    use super::*;
+    use crate::batch::{Entry, Lane};
+    use crate::row::Row;
+
+    fn entry(n: u8) -> Entry {
+        let event = Event {
+            id: EventId::from_random([n; 16]),
+            at: Timestamp::from_millis(1_000 + i64::from(n)),
+            tenant: TenantId::from_bytes([n % 2; 16]),
+            action: "SecretRead".into(),
+            category: "secrets".into(),
+            outcome: if n % 3 == 0 { Outcome::Denied } else { Outcome::Success },
+            actor: "apikey:\"ci\"".into(),
+            actor_type: "apiKey".into(),
+            actor_id: (n % 5 == 0).then(|| "7".into()),
+            resource_type: "Secret".into(),
+            resource_id: "a/\u{e4}".into(),
+            resource_name: None,
+            error: None,
+            algorithm: None,
+            version: None,
+            channel: None,
+            valid: None,
+            batch_size: None,
+            failed_items: None,
+            note: None,
+            request_id: None,
+            commitment: "00".into(),
+        };
+        let body = Draft::encode_event(&event, &[]).unwrap();
+        Entry { tenant: event.tenant, body, found_by: (n % 2 == 0).then(|| event.found_by().into_owned()) }
+    }
+
+    /// What stands in the index for a batch.
+    fn index(batch: &Batch) -> Vec<Stmt> {
+        let records: Vec<_> = batch.records().collect();
+        of(batch, &records).iter().zip(0..).map(|(group, n)| group.insert(batch, n)).collect()
+    }
+
+    #[test]
+    fn what_is_known_of_events_gives_the_groups_that_reading_them_gives() {
+        let linked = Lane::new(LaneId::from_bytes([9; 16])).link((0..40).map(entry).collect());
+        let stored = linked.insert().args;
+        let read = Batch::from_row(Row([0, 1, 5, 6, 7].map(|column| stored[column].clone()).to_vec())).unwrap();
+        let (known, read) = (index(&linked), index(&read));
+        assert!(known.len() > 4);
+        assert_eq!(known.len(), read.len());
+        assert!(known.iter().zip(&read).all(|(known, read)| known.args == read.args));
     }
 }

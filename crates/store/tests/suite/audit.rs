@@ -69,7 +69,7 @@ fn event(tenant: [u8; 16], at: i64, action: &str, actor: &str, resource: &str) -
 
 async fn append(lane: &AuditLane, tenant: [u8; 16], at: i64, action: &str, actor: &str, resource: &str) {
     let (_, body) = event(tenant, at, action, actor, resource);
-    lane.append(TenantId::from_bytes(tenant), body).await.unwrap();
+    lane.append(TenantId::from_bytes(tenant), body, None).await.unwrap();
 }
 
 async fn mutate(store: &Store, at: i64) {
@@ -277,7 +277,7 @@ async fn pages_of_events_that_overlap_in_time_are_the_same_as_one_sorted_list(be
             event(TENANT, at, ["Encrypt", "Sign"][(n % 2) as usize], "apikey:ci", ["k1", "k2"][(n % 5 / 4) as usize]);
         all.push((at, id, n));
         let lane = lanes[(n % 3 / 2) as usize].clone();
-        let appended = tokio::spawn(async move { lane.append(TenantId::from_bytes(TENANT), body).await });
+        let appended = tokio::spawn(async move { lane.append(TenantId::from_bytes(TENANT), body, None).await });
         // Some batches hold one event and some hold many.
         if n % 7 == 0 {
             appended.await.unwrap().unwrap();

@@ -19,7 +19,7 @@ store_suite! {
 async fn fill(bed: &Bed) {
     let lane = AuditLane::start(&bed.store, Box::new(|| LaneId::from_bytes([1; 16])));
     for n in 0..5u8 {
-        lane.append(tenant(), domain::audit::Draft { event: vec![n].into(), personal: vec![].into() }.encode())
+        lane.append(tenant(), domain::audit::Draft { event: vec![n].into(), personal: vec![].into() }.encode(), None)
             .await
             .unwrap();
     }
