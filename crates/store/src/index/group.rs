@@ -136,10 +136,10 @@ mod tests {
             tenant: TenantId::from_bytes([n % 2; 16]),
             action: "SecretRead".into(),
             category: "secrets".into(),
-            outcome: if n % 3 == 0 { Outcome::Denied } else { Outcome::Success },
+            outcome: if n.is_multiple_of(3) { Outcome::Denied } else { Outcome::Success },
             actor: "apikey:\"ci\"".into(),
             actor_type: "apiKey".into(),
-            actor_id: (n % 5 == 0).then(|| "7".into()),
+            actor_id: n.is_multiple_of(5).then(|| "7".into()),
             resource_type: "Secret".into(),
             resource_id: "a/\u{e4}".into(),
             resource_name: None,
@@ -155,7 +155,7 @@ mod tests {
             commitment: "00".into(),
         };
         let body = Draft::encode_event(&event, &[]).unwrap();
-        Entry { tenant: event.tenant, body, found_by: (n % 2 == 0).then(|| event.found_by().into_owned()) }
+        Entry { tenant: event.tenant, body, found_by: n.is_multiple_of(2).then(|| event.found_by().into_owned()) }
     }
 
     /// What stands in the index for a batch.
