@@ -1,3 +1,5 @@
+//! A row of an answer, whose columns are read by position.
+
 use crate::error::{Error, Result};
 use crate::value::Value;
 
