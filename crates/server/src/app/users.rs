@@ -171,8 +171,7 @@ impl Users {
         id: AccountId,
         entry: &mut Entry,
     ) -> Outcome<()> {
-        let old = self.load(auth, id, entry).await?;
-        permits(ctx, old.role)?;
+        let old = self.changeable(ctx, auth, id, entry).await?;
         let mut row = old.clone();
         let follow = self.accounts.remove(ctx, auth, &mut row)?;
         self.save(ctx, "delete user", auth, (&old, &row), follow, entry).await
@@ -207,22 +206,20 @@ impl Users {
         session: SessionId,
     ) -> Outcome<()> {
         let mut entry = entry("UserSessionEnded");
-        let result = async {
-            self.permitted(ctx, auth, id, &mut entry).await?;
-            self.accounts.end_session(ctx, auth, (REALM, id), session, &mut entry).await
+        let result = match self.changeable(ctx, auth, id, &mut entry).await {
+            Ok(_) => self.accounts.end_session(ctx, auth, (REALM, id), session, &mut entry).await,
+            Err(problem) => Err(problem),
         };
-        let result = result.await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
     /// Ends all of their sessions, grants and tokens: of owners and administrators, whoever may make them.
     pub async fn end_sessions(&self, ctx: &Ctx, auth: &Authorized<WriteUsers>, id: AccountId) -> Outcome<()> {
         let mut entry = entry("UserSessionsEnded");
-        let result = async {
-            self.permitted(ctx, auth, id, &mut entry).await?;
-            self.accounts.end_sessions(ctx, auth, (REALM, id), &mut entry).await
+        let result = match self.changeable(ctx, auth, id, &mut entry).await {
+            Ok(_) => self.accounts.end_sessions(ctx, auth, (REALM, id), &mut entry).await,
+            Err(problem) => Err(problem),
         };
-        let result = result.await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
@@ -242,11 +239,10 @@ impl Users {
         grant: GrantId,
     ) -> Outcome<()> {
         let mut entry = entry("UserGrantEnded");
-        let result = async {
-            self.permitted(ctx, auth, id, &mut entry).await?;
-            self.accounts.end_grant(ctx, auth, (REALM, id), grant, &mut entry).await
+        let result = match self.changeable(ctx, auth, id, &mut entry).await {
+            Ok(_) => self.accounts.end_grant(ctx, auth, (REALM, id), grant, &mut entry).await,
+            Err(problem) => Err(problem),
         };
-        let result = result.await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
@@ -260,30 +256,23 @@ impl Users {
     /// Takes their second factors away: of owners and administrators, whoever may make them.
     pub async fn remove_factors(&self, ctx: &Ctx, auth: &Authorized<WriteUsers>, id: AccountId) -> Outcome<()> {
         let mut entry = entry("UserFactorsRemoved");
-        let result = self.remove_factors_now(ctx, auth, id, &mut entry).await;
+        let result = match self.changeable(ctx, auth, id, &mut entry).await {
+            Ok(_) => self.accounts.remove_factors(ctx, auth, (REALM, id), &mut entry).await,
+            Err(problem) => Err(problem),
+        };
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
-    async fn remove_factors_now(
+    /// Somebody whom the caller may change.
+    async fn changeable(
         &self,
         ctx: &Ctx,
         auth: &Authorized<WriteUsers>,
         id: AccountId,
         entry: &mut Entry,
-    ) -> Outcome<()> {
-        self.permitted(ctx, auth, id, entry).await?;
-        self.accounts.remove_factors(ctx, auth, (REALM, id), entry).await
-    }
-
-    /// Whether the caller may change somebody.
-    async fn permitted(
-        &self,
-        ctx: &Ctx,
-        auth: &Authorized<WriteUsers>,
-        id: AccountId,
-        entry: &mut Entry,
-    ) -> Outcome<()> {
-        permits(ctx, self.load(auth, id, entry).await?.role)
+    ) -> Outcome<StoredAccount> {
+        let row = self.load(auth, id, entry).await?;
+        permits(ctx, row.role).map(|()| row)
     }
 
     /// Those who were removed are not there any more.
