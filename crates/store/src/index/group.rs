@@ -122,38 +122,21 @@ impl<'a> Group<'a> {
 #[cfg(test)]
 mod tests {
     use domain::audit::Draft;
-    use domain::ids::{EventId, LaneId};
-    use domain::time::Timestamp;
+    use domain::ids::LaneId;
 
     use super::*;
     use crate::batch::{Entry, Lane};
     use crate::row::Row;
 
     fn entry(n: u8) -> Entry {
-        let event = Event {
-            id: EventId::from_random([n; 16]),
-            at: Timestamp::from_millis(1_000 + i64::from(n)),
-            tenant: TenantId::from_bytes([n % 2; 16]),
-            action: "SecretRead".into(),
-            category: "secrets".into(),
-            outcome: if n.is_multiple_of(3) { Outcome::Denied } else { Outcome::Success },
-            actor: "apikey:\"ci\"".into(),
-            actor_type: "apiKey".into(),
-            actor_id: n.is_multiple_of(5).then(|| "7".into()),
-            resource_type: "Secret".into(),
-            resource_id: "a/\u{e4}".into(),
-            resource_name: None,
-            error: None,
-            algorithm: None,
-            version: None,
-            channel: None,
-            valid: None,
-            batch_size: None,
-            failed_items: None,
-            note: None,
-            request_id: None,
-            commitment: "00".into(),
-        };
+        let (outcome, at) = (if n.is_multiple_of(3) { "denied" } else { "success" }, 1_000 + i64::from(n));
+        let credential = if n.is_multiple_of(5) { r#""actorId":"7","# } else { "" };
+        let [id, tenant] = [[n; 16], [n % 2; 16]].map(TenantId::from_bytes);
+        let json = format!(
+            r#"{{"id":"{id}","at":{at},"tenant":"{tenant}","action":"SecretRead","category":"secrets","outcome":"{outcome}",{credential}
+            "actor":"apikey:\"ci\"","actorType":"apiKey","resourceType":"Secret","resourceId":"a/\u00e4","commitment":"00"}}"#
+        );
+        let event = Event::parse(json.as_bytes()).unwrap();
         let body = Draft::encode_event(&event, &[]).unwrap();
         Entry { tenant: event.tenant, body, found_by: n.is_multiple_of(2).then(|| event.found_by().into_owned()) }
     }
