@@ -31,9 +31,12 @@ macro_rules! settings_in {
             /// The scopes it may ask for.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub allowed_scopes: Option<Vec<String>>,
-            /// The APIs it may name in `resource` (RFC 8707): absolute URIs.
+            /// The APIs it may name in `resource` (RFC 8707), which are those that it may call: absolute URIs.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub resources: Option<Vec<String>>,
+            /// The APIs that it is: it learns what their tokens are worth, whosever they are, and may exchange them. Absolute URIs.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub serves: Option<Vec<String>>,
             /// `authorization_code`, `refresh_token`, `client_credentials`, and the URNs of RFC 8628, 8693 and 7523.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub grant_types: Option<Vec<String>>,
@@ -152,8 +155,10 @@ macro_rules! application_out {
             pub post_logout_redirect_uris: Vec<String>,
             /// The scopes it may ask for.
             pub allowed_scopes: Vec<String>,
-            /// The APIs it may name.
+            /// The APIs it may call.
             pub resources: Vec<String>,
+            /// The APIs it is.
+            pub serves: Vec<String>,
             /// Not offered here: always absent.
             pub custom_domain: Option<String>,
             /// Not offered here: always false.
@@ -235,6 +240,7 @@ impl CreatedApplication {
             post_logout_redirect_uris: of.post_logout_redirect_uris,
             allowed_scopes: of.allowed_scopes,
             resources: of.resources,
+            serves: of.serves,
             custom_domain: of.custom_domain,
             custom_domain_verified: of.custom_domain_verified,
             grant_types: of.grant_types,
@@ -448,6 +454,7 @@ impl From<CreateApplication> for UpdateApplication {
             post_logout_redirect_uris: new.post_logout_redirect_uris,
             allowed_scopes: new.allowed_scopes,
             resources: new.resources,
+            serves: new.serves,
             grant_types: new.grant_types,
             client_auth: new.client_auth,
             jwks: new.jwks,

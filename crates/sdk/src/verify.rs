@@ -79,8 +79,8 @@ impl Settings {
         self
     }
 
-    /// The client by which the issuer is asked what a token is worth. Without one there is no introspection, and no opaque token is
-    /// believed.
+    /// The client by which the issuer is asked what a token is worth: one that `serves` the audience. Without one there is no
+    /// introspection, and no opaque token is believed.
     #[must_use]
     pub fn with_client(mut self, client_id: impl Into<String>, secret: &str) -> Self {
         self.client = Some((client_id.into(), api::secret::SecretText::copy_from(secret)));

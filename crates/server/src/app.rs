@@ -129,7 +129,11 @@ impl Services {
             roles: Arc::new(roles::Roles::new(Arc::clone(&accounts))),
             mail: Arc::new(mail::Mail::new(core.clone(), config.mail.as_ref())?),
             users: Arc::new(users::Users::new(accounts)),
-            applications: Arc::new(applications::Applications::new(core.clone(), Arc::clone(&api_keys))),
+            applications: Arc::new(applications::Applications::new(
+                core.clone(),
+                Arc::clone(&api_keys),
+                &config.portal_origin,
+            )),
             resource_servers: Arc::new(resource_servers::ResourceServers::new(core.clone())),
             keys: Arc::new(keys::Keys::new(core.clone(), Arc::clone(&cache))),
             encryption: Arc::new(encryption::Encryption::new(core.clone(), Arc::clone(&cache), Arc::clone(&cipher))),

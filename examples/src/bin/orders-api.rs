@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `ISSUER` | the issuer, as its metadata names it |
 //! | `AUDIENCE` | how tokens call this API |
-//! | `CLIENT_ID`, `CLIENT_SECRET` | by whom it asks what a token is worth |
+//! | `CLIENT_ID`, `CLIENT_SECRET` | the client that `serves` this API, by whom it asks what a token is worth |
 //! | `LISTEN` | where it serves |
 
 use std::collections::BTreeMap;

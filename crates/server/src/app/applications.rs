@@ -2,6 +2,9 @@
 //!
 //! Whoever changes an application, or is shown a credential of it, could act as the application does. So nobody does who lacks
 //! what its own tokens may do at this platform.
+//!
+//! Which of the tenant's own APIs an application calls, and which it is, whoever registers applications says: they are trusted with all
+//! of these. No application is this platform's API.
 
 mod keys;
 mod logouts;
@@ -30,6 +33,7 @@ use store::applications::{
 use super::Core;
 use super::api_keys::ApiKeys;
 use super::change::{Revised, must_be_seen};
+use super::oidc::bearer::is_this_platform;
 use super::paging::Page;
 use super::tenants::bytes;
 use crate::ctx::Ctx;
@@ -43,6 +47,7 @@ pub const BUILT_IN: &str = "qapi-cli";
 pub struct Applications {
     core: Core,
     api_keys: Arc<ApiKeys>,
+    origin: String,
 }
 
 /// An application and its revision.
@@ -53,9 +58,9 @@ fn entry(action: &'static str) -> Entry {
 }
 
 impl Applications {
-    /// Over the store.
-    pub fn new(core: Core, api_keys: Arc<ApiKeys>) -> Self {
-        Self { core, api_keys }
+    /// Over the store, at the address where the platform is.
+    pub fn new(core: Core, api_keys: Arc<ApiKeys>, origin: &str) -> Self {
+        Self { core, api_keys, origin: origin.to_owned() }
     }
 
     /// Registers an application and shows its secret.
@@ -80,7 +85,7 @@ impl Applications {
         let kind = wanted::word::<Kind>("applicationType", request.application_type.as_deref())?.unwrap_or(Kind::Spa);
         let empty = self.new_row(ctx, kind);
         let row = wanted::changed(&empty, request.into())?;
-        permits(ctx, &empty, &row)?;
+        self.permits(ctx, &empty, &row)?;
         entry.resource(row.id, &row.name);
         let mut statements = vec![insert_application(auth, &row)?];
         let secret = row.kind.is_confidential().then(|| secrets::new_secret(&self.core, ctx, row.id));
@@ -177,7 +182,7 @@ impl Applications {
         let old = self.load(auth, id, entry).await?;
         must_be_seen(seen, old.revision)?;
         let mut row = wanted::changed(&old, request)?;
-        permits(ctx, &old, &row)?;
+        self.permits(ctx, &old, &row)?;
         row.updated_at = ctx.now();
         entry.resource(row.id, &row.name);
         let (scopes, limits) = keys::columns(&row.settings)?;
@@ -234,6 +239,18 @@ impl Applications {
         self.commit(ctx, "revoke application tokens", vec![update_application(auth, &row)?], Vec::new(), entry).await
     }
 
+    /// Refuses what nobody or an administrator alone may choose, and whoever would give or get what they lack.
+    fn permits(&self, ctx: &Ctx, old: &StoredApplication, new: &StoredApplication) -> Outcome<()> {
+        if new.settings.serves.iter().any(|api| is_this_platform(&self.origin, api)) {
+            return Err(Problem::invalid("serves names this platform's own API, which no application is."));
+        }
+        if old.settings.id_token_alg != new.settings.id_token_alg {
+            authorize::<ManageTokens>(&ctx.principal)?;
+        }
+        covers(ctx, &old.settings)?;
+        covers(ctx, &new.settings)
+    }
+
     async fn load<A: Action>(
         &self,
         auth: &Authorized<A>,
@@ -262,15 +279,6 @@ impl Applications {
 
 /// Applications in an answer without pages.
 const MOST_LISTED: u32 = 5_000;
-
-/// Refuses what an administrator alone may choose, and whoever would give or get what they lack.
-fn permits(ctx: &Ctx, old: &StoredApplication, new: &StoredApplication) -> Outcome<()> {
-    if old.settings.id_token_alg != new.settings.id_token_alg {
-        authorize::<ManageTokens>(&ctx.principal)?;
-    }
-    covers(ctx, &old.settings)?;
-    covers(ctx, &new.settings)
-}
 
 /// Whether the caller may do all that an application so set may do by itself.
 fn covers(ctx: &Ctx, settings: &Settings) -> Outcome<()> {

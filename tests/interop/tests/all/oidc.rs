@@ -34,6 +34,7 @@ mod proxy;
 mod replicas;
 mod resource_servers;
 mod rotations;
+mod serving;
 mod sign_in;
 mod tokens;
 mod trusts;

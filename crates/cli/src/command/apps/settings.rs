@@ -31,6 +31,9 @@ pub struct SettingsInputs {
     /// An API it may have tokens for (RFC 8707); may be repeated
     #[arg(long = "api", value_name = "URI")]
     apis: Vec<String>,
+    /// An API it is: it may ask what the tokens for it are worth; may be repeated
+    #[arg(long, value_name = "URI")]
+    serves: Vec<String>,
     /// What it may ask the token endpoint for: client_credentials, ...; may be repeated
     #[arg(long = "grant", value_name = "GRANT", value_delimiter = ',')]
     grants: Vec<String>,
@@ -95,6 +98,7 @@ impl SettingsInputs {
             post_logout_redirect_uris: given(self.post_logout_uris),
             allowed_scopes: given(self.scopes),
             resources: given(self.apis),
+            serves: given(self.serves),
             grant_types: given(self.grants),
             client_auth: self.client_auth,
             jwks: self.jwks_file.as_deref().map(input::json).transpose()?,

@@ -41,9 +41,12 @@ pub struct Settings {
     /// The scopes it may ask for.
     #[serde(default)]
     pub allowed_scopes: Vec<String>,
-    /// The APIs it may name in `resource` (RFC 8707).
+    /// The APIs it may name in `resource` (RFC 8707): those that it may call.
     #[serde(default)]
     pub resources: Vec<String>,
+    /// The APIs that it is: it learns what their tokens are worth, whosever they are, and may exchange them.
+    #[serde(default)]
+    pub serves: Vec<String>,
     /// What it may ask the token endpoint for.
     pub grant_types: Vec<GrantType>,
     /// How it proves who it is.
@@ -116,6 +119,7 @@ impl Settings {
             post_logout_redirect_uris: Vec::new(),
             allowed_scopes: default_scopes(kind),
             resources: Vec::new(),
+            serves: Vec::new(),
             grant_types: default_grants(kind),
             client_auth: if kind.is_confidential() { ClientAuth::Secret } else { ClientAuth::None },
             jwks: None,
@@ -179,6 +183,7 @@ impl Settings {
         uris("redirectUris", &self.redirect_uris, |text| uri::check_redirect(text, redirect))?;
         uris("postLogoutRedirectUris", &self.post_logout_redirect_uris, |text| uri::check_redirect(text, redirect))?;
         uris("resources", &self.resources, uri::check_resource)?;
+        uris("serves", &self.serves, uri::check_resource)?;
         uris("corsOrigins", &self.cors_origins, |text| uri::check_origin(text, web))?;
         for (field, address) in [("jwksUri", &self.jwks_uri), ("backchannelLogoutUri", &self.backchannel_logout_uri)] {
             let checked = address.as_deref().map_or(Ok(()), |text| uri::check_endpoint(text, web));
@@ -219,6 +224,9 @@ impl Settings {
                 false => "must be none: the application cannot keep a secret",
             };
             return Err(BadSetting::new("clientAuth", reason));
+        }
+        if !kind.is_confidential() && !self.serves.is_empty() {
+            return Err(BadSetting::new("serves", "must be empty: the application proves nothing about itself"));
         }
         if self.jwks.is_some() && self.jwks_uri.is_some() {
             return Err(BadSetting::new("jwks", "and jwksUri exclude each other"));
@@ -372,6 +380,23 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_cannot_keep_a_secret_serves_no_api() {
+        for kind in Kind::ALL {
+            let verdict = if kind.is_confidential() { Ok(()) } else { Err("serves".into()) };
+            assert_eq!(checked(*kind, |to| to.serves = vec!["urn:orders".into()]), verdict, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_was_written_before_there_were_apis_to_serve_serves_none() {
+        let mut row: Value = serde_json::from_str(&Settings::of_kind(Kind::WebApp).to_json().unwrap()).unwrap();
+        row["resources"] = json!(["urn:orders"]);
+        row.as_object_mut().unwrap().remove("serves").unwrap();
+        let read = Settings::from_json(&row.to_string()).unwrap();
+        assert_eq!((read.resources, read.serves), (vec!["urn:orders".to_owned()], Vec::new()));
+    }
+
+    #[test]
     fn a_way_to_prove_who_one_is_needs_what_it_is_proved_by() {
         let jwks = json!({"keys": [{"kty": "AKP", "alg": "ML-DSA-65", "pub": "AA"}]});
         let private = json!({"keys": [{"kty": "AKP", "alg": "ML-DSA-65", "pub": "AA", "priv": "AA"}]});
@@ -404,6 +429,7 @@ mod tests {
         let refused = settings.check(Kind::Spa, Environment::Production).unwrap_err();
         assert_eq!(refused.to_string(), "redirectUris[0] must begin with https:// in production");
         assert_eq!(checked(Kind::Spa, |to| to.resources = vec!["orders".into()]), Err("resources[0]".into()));
+        assert_eq!(checked(Kind::WebApp, |to| to.serves = vec!["orders".into()]), Err("serves[0]".into()));
         assert_eq!(checked(Kind::Spa, |to| to.cors_origins = vec!["*".into()]), Err("corsOrigins[0]".into()));
         let many = vec!["https://a.example/cb".to_owned(); ENTRIES_MAX + 1];
         assert_eq!(checked(Kind::Spa, |to| to.redirect_uris = many), Err("redirectUris".into()));

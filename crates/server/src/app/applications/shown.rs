@@ -20,6 +20,7 @@ pub fn show(row: &StoredApplication) -> Shown {
         post_logout_redirect_uris: of.post_logout_redirect_uris,
         allowed_scopes: of.allowed_scopes,
         resources: of.resources,
+        serves: of.serves,
         custom_domain: None,
         custom_domain_verified: false,
         grant_types: of.grant_types.iter().map(GrantType::to_string).collect(),

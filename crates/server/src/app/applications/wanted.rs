@@ -39,6 +39,7 @@ fn change_lists(settings: &mut Settings, request: &UpdateApplication) {
         (&mut settings.post_logout_redirect_uris, &request.post_logout_redirect_uris),
         (&mut settings.allowed_scopes, &request.allowed_scopes),
         (&mut settings.resources, &request.resources),
+        (&mut settings.serves, &request.serves),
         (&mut settings.cors_origins, &request.cors_origins),
         (&mut settings.platform_scopes, &request.platform_scopes),
         (&mut settings.platform_limits, &request.platform_resources),

@@ -34,9 +34,25 @@ pub struct Bearer {
 /// The longest token.
 const TOKEN_MAX: usize = 16 * 1024;
 
+/// What follows the issuer in the other name by which tokens call this platform's API.
+const API: &str = "/api/v1";
+
 /// How tokens call this platform's API, beside the issuer's own name.
 pub(super) fn api_of(issuer: &str) -> String {
-    format!("{issuer}/api/v1")
+    format!("{issuer}{API}")
+}
+
+/// Whether tokens call this platform's API so, a tenant's or another's.
+pub fn is_this_platform(origin: &str, name: &str) -> bool {
+    slug_in(origin, name.strip_suffix(API).unwrap_or(name)).is_some()
+}
+
+/// The slug of one of our issuers, whether or not there is such a tenant.
+fn slug_in<'a>(origin: &str, issuer: &'a str) -> Option<&'a str> {
+    match issuer.strip_prefix(origin)? {
+        "" => Some(DEFAULT_SLUG),
+        path => path.strip_prefix("/t/").filter(|slug| !slug.is_empty() && !slug.contains('/')),
+    }
 }
 
 /// Whether a text could be an access token; what could not is looked up nowhere.
@@ -66,13 +82,7 @@ impl Oidc {
             return slug.ok_or_else(|| Refused::token("there is no such token"));
         }
         let issuer = jws::unverified_issuer(token).ok_or_else(|| Refused::token("it names no issuer"))?;
-        match issuer.strip_prefix(self.origin()) {
-            Some("") => Ok(DEFAULT_SLUG.to_owned()),
-            Some(path) if path.strip_prefix("/t/").is_some_and(|slug| !slug.is_empty() && !slug.contains('/')) => {
-                Ok(path.trim_start_matches("/t/").to_owned())
-            }
-            _ => Err(Refused::token("another issuer's")),
-        }
+        slug_in(self.origin(), &issuer).map(str::to_owned).ok_or_else(|| Refused::token("another issuer's"))
     }
 
     async fn principal(&self, site: &Site, claims: &AccessClaims) -> Answered<Principal> {
@@ -135,4 +145,21 @@ fn granted(settings: &Settings) -> Answered<(Scopes, Limits)> {
     let scopes = Scopes::parse(settings.platform_scopes.iter().map(String::as_str)).map_err(|_| broken("scopes"))?;
     let limits: Result<Vec<Limit>, _> = settings.platform_limits.iter().map(|text| text.parse::<Limit>()).collect();
     Ok((scopes, Limits::new(limits.map_err(|_| broken("limits"))?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_platform_goes_by_its_issuers_and_their_api_alone() {
+        let ours = |name: &str| is_this_platform("https://a.example", name);
+        for name in ["", "/api/v1", "/t/acme", "/t/acme/api/v1"] {
+            assert!(ours(&format!("https://a.example{name}")), "{name}");
+        }
+        for name in [".b.example", ":8443", "/", "/orders", "/api/v2", "/t", "/t/", "/t/acme/orders", "/t//api/v1"] {
+            assert!(!ours(&format!("https://a.example{name}")), "{name}");
+        }
+        assert!(!ours("https://b.example") && !ours("urn:orders"));
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::identity::application::{ClientAuth, GrantType, IdTokenAlg, MfaPolicy};
+use domain::identity::claims::Audience;
 use domain::identity::target::Api;
 use domain::time::Timestamp;
 use domain::{identity::authorization_request::Asking, rate::Bucket};
@@ -77,7 +78,13 @@ impl Client {
         }
     }
 
-    /// Whether it may have tokens for an API: one of its own, or this platform, when it may do something here.
+    /// Whether a token for these is for it: it is one of them, or the API that one of them is.
+    pub fn is_among(&self, audience: &Audience) -> bool {
+        let serves = &self.row.settings.serves;
+        audience.has(self.id()) || serves.iter().any(|api| audience.has(api))
+    }
+
+    /// Whether it may have tokens for an API: one that it may call, or this platform, when it may do something here.
     pub fn may_reach(&self, site: &Site, resource: &str) -> bool {
         reach(site, &self.row).any(|known| known == resource)
     }
@@ -94,7 +101,7 @@ impl Client {
     }
 }
 
-/// What an application may have tokens for: its own APIs, and this platform when it may do something here.
+/// What an application may have tokens for: the APIs it may call, and this platform when it may do something here.
 fn reach<'a>(site: &'a Site, row: &'a StoredApplication) -> impl Iterator<Item = &'a str> {
     let platform = Some(&*site.issuer).filter(|_| !row.settings.platform_scopes.is_empty());
     row.settings.resources.iter().map(String::as_str).chain(platform)

@@ -288,7 +288,8 @@ async fn what_is_remembered_of_a_token_is_all_that_it_says() {
     let bed = Bed::new().await;
     let app = bed.app("app", |_| {}).await;
     bed.app("stranger", |_| {}).await;
-    bed.app("api", |settings| settings.resources = vec!["app".to_owned()]).await;
+    bed.app("caller", |settings| settings.resources = vec!["app".to_owned()]).await;
+    bed.app("api", |settings| settings.serves = vec!["app".to_owned()]).await;
     let session = bed.signed_in(app, "ada").await;
     let token = bed.redeem("app", &bed.code("app", "openid", &session).await).await.unwrap().access_token;
     let site = bed.site().await;
@@ -297,7 +298,9 @@ async fn what_is_remembered_of_a_token_is_all_that_it_says() {
     assert!(said.gid.is_some());
     assert_eq!(known.claims().unwrap(), said);
     // Whoever asks first is remembered, and nobody is told for that reason alone, nor told anything else.
-    for (name, is_told) in [("stranger", false), ("api", true), ("stranger", false), ("app", true), ("api", true)] {
+    for (name, is_told) in
+        [("stranger", false), ("api", true), ("stranger", false), ("caller", false), ("app", true), ("api", true)]
+    {
         let client = bed.oidc.client(&site, name).await.unwrap().unwrap();
         let told = known.told_to(&client).unwrap();
         assert_eq!(told.is_some(), is_told, "{name}");

@@ -170,11 +170,7 @@ impl Known {
             return Ok(Some(self.told.clone()));
         }
         let claims = self.claims()?;
-        let resources = &client.row.settings.resources;
-        let is_concerned = claims.client_id == client.id()
-            || claims.aud.has(client.id())
-            || resources.iter().any(|resource| claims.aud.has(resource));
-        if !is_concerned {
+        if claims.client_id != client.id() && !client.is_among(&claims.aud) {
             return Ok(None);
         }
         // Somebody else may have been the first.

@@ -76,7 +76,11 @@ const CHECKS: &[(u8, &str, &[&str])] = &[
     (
         40,
         "token-exchange",
-        &["protocol_tokens::token_exchange_matrix", "trusts::token_exchange_too_long_is_refused_and_never_ignored"],
+        &[
+            "protocol_tokens::token_exchange_matrix",
+            "serving::who_calls_an_api_is_told_nothing_of_others_tokens_for_it_and_exchanges_none",
+            "trusts::token_exchange_too_long_is_refused_and_never_ignored",
+        ],
     ),
     (
         41,
@@ -93,7 +97,14 @@ const CHECKS: &[(u8, &str, &[&str])] = &[
             "devices::device_codes_are_not_guessed",
         ],
     ),
-    (43, "introspect-authz", &["protocol_tokens::introspect_authz"]),
+    (
+        43,
+        "introspect-authz",
+        &[
+            "protocol_tokens::introspect_authz",
+            "serving::who_calls_an_api_is_told_nothing_of_others_tokens_for_it_and_exchanges_none",
+        ],
+    ),
     (
         44,
         "revoke",

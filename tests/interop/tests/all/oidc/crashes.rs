@@ -149,7 +149,7 @@ fn every_step_of_a_device(engine: &Engine) {
     let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
     let settings = json!({ "redirectUris": ["http://127.0.0.1/cb"], "resources": ["urn:orders"] });
     let app = house.provider.app("NativeApp", &settings);
-    let settings = json!({ "grantTypes": ["client_credentials", exchange], "resources": ["urn:orders"] });
+    let settings = json!({ "grantTypes": ["client_credentials", exchange], "serves": ["urn:orders"] });
     let orders = house.provider.service(&settings);
     let user = house.provider.end_user(&app, ADA);
     let id = ("client_id", app.client_id.as_str());

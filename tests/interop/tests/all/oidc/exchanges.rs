@@ -14,9 +14,9 @@ const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// What a revocation may take.
 const A_SECOND: Duration = Duration::from_secs(1);
 
-/// A service that exchanges tokens for the API that it is, for those of others.
-fn service(provider: &Provider, apis: &[&str]) -> App {
-    provider.service(&json!({ "grantTypes": ["client_credentials", GRANT], "resources": apis }))
+/// A service that exchanges tokens for the APIs that it is, for those of others that it calls.
+fn service(provider: &Provider, serves: &[&str], calls: &[&str]) -> App {
+    provider.service(&json!({ "grantTypes": ["client_credentials", GRANT], "serves": serves, "resources": calls }))
 }
 
 fn exchange(provider: &Provider, by: &App, token: &str, more: &[(&str, &str)]) -> Answer {
@@ -44,7 +44,7 @@ fn ends(provider: &Provider, by: &App, token: &str, what: &str) {
 fn what_ends_a_persons_grant_ends_what_its_tokens_were_exchanged_for() {
     let provider = Provider::start();
     let admin = provider.admin();
-    let orders = service(&provider, &["urn:orders"]);
+    let orders = service(&provider, &["urn:orders"], &[]);
     for what in ["cut off", "application deleted", "person blocked", "signed out everywhere"] {
         let shop = provider
             .app("WebApp", &json!({ "redirectUris": [CALLBACK], "consent": "skip", "resources": ["urn:orders"] }));
@@ -70,8 +70,9 @@ fn what_ends_a_service_ends_what_its_tokens_were_exchanged_for() {
     let provider = Provider::start();
     let admin = provider.admin();
     for what in ["cut off", "deleted", "the one between cut off", "the one between deleted"] {
-        let shop = service(&provider, &["urn:orders"]);
-        let (orders, stock) = (service(&provider, &["urn:orders", "urn:stock"]), service(&provider, &["urn:stock"]));
+        let shop = service(&provider, &[], &["urn:orders"]);
+        let orders = service(&provider, &["urn:orders"], &["urn:stock"]);
+        let stock = service(&provider, &["urn:stock"], &[]);
         let fields = [("grant_type", "client_credentials"), ("resource", "urn:orders")];
         let own = provider.token(&shop, &fields).expect(200).text_of("access_token");
         let once = exchange(&provider, &orders, &own, &[("resource", "urn:stock")]).expect(200).text_of("access_token");

@@ -198,7 +198,7 @@ fn what_ends_an_application_ends_its_tokens() {
     let provider = Provider::start();
     let api = provider.service(&json!({}));
     let app = provider.service(&json!({ "resources": ["urn:api"] }));
-    let reader = provider.service(&json!({ "resources": ["urn:api"] }));
+    let reader = provider.service(&json!({ "serves": ["urn:api"] }));
     let fields = [("grant_type", "client_credentials"), ("resource", "urn:api")];
     let token = provider.token(&app, &fields).expect(200).text_of("access_token");
     assert!(provider.is_active(&reader, &token) && !provider.is_active(&api, &token));

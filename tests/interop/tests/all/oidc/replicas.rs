@@ -127,6 +127,23 @@ fn what_one_server_ends_the_other_refuses_within_a_second_at_every_endpoint() {
 }
 
 #[test]
+fn what_an_application_serves_at_one_server_it_serves_at_the_other_within_a_second() {
+    let pair = Pair::start();
+    let shop = pair.first.service(&json!({ "resources": ["urn:orders"] }));
+    let orders = pair.first.service(&json!({ "serves": ["urn:orders"] }));
+    let fields = [("grant_type", "client_credentials"), ("resource", "urn:orders")];
+    let token = pair.first.token(&shop, &fields).expect(200).text_of("access_token");
+    for serves in [vec!["urn:orders"], vec![], vec!["urn:orders"]] {
+        let place = format!("/api/v1/applications/{}", orders.id);
+        pair.first.admin().put(&place, &json!({ "serves": serves })).expect(200);
+        let changed = Instant::now();
+        while pair.second.is_active(&orders, &token) == serves.is_empty() {
+            assert!(changed.elapsed() < A_SECOND, "{serves:?} counts not yet after {:?}", changed.elapsed());
+        }
+    }
+}
+
+#[test]
 fn what_works_once_works_once_at_both_together() {
     let pair = Pair::start();
     let app = pair.first.web();

@@ -35,7 +35,7 @@ impl Bed {
         let api = json!({ "identifier": API, "name": "Orders", "scopes": ["orders:read", "orders:write"] });
         provider.admin().post("/api/v1/resource-servers", &api).expect(201);
         let caller = provider.service(&json!({ "resources": [API], "allowedScopes": ["orders:read", "orders:write"] }));
-        let api = provider.service(&json!({ "resources": [API] }));
+        let api = provider.service(&json!({ "serves": [API] }));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { data, provider, caller, api, runtime }
     }

@@ -1,6 +1,6 @@
 //! A token for a token (RFC 8693): a service that was called by somebody goes on calling for them, and the token says that it does.
 //!
-//! Only a token that is for the service itself, or for an API among its own, can be exchanged by it: nobody turns what they merely saw into something of their own.
+//! Only a token that is for the service itself, or for an API that it is, can be exchanged by it: nobody turns what they merely saw into something of their own.
 //! What comes out allows no more than what went in, lives no longer, and dies with its grant and with everybody whom it names.
 
 use api::oauth::TokenAnswer;
@@ -40,7 +40,7 @@ impl Oidc {
         let claims = &self.alive(site, subject).await.map_err(into_grant)?.claims()?;
         must_be_shown_by(claims, site).map_err(into_grant)?;
         let client = &asked.proved.client;
-        if !claims.aud.has(client.id()) && !claims.aud.names().any(|name| is_own(asked, name)) {
+        if !client.is_among(&claims.aud) {
             return Err(Refused::grant("the token is not for the client that exchanges it"));
         }
         let actor = self.actor(asked, claims).await?;
@@ -115,11 +115,6 @@ impl Asked<'_> {
         named.retain(|name| name != self.proved.client.id());
         Ok(named)
     }
-}
-
-/// Whether a name is an API of the client: one that it is itself, as its own name at the token endpoint says.
-fn is_own(asked: &Asked<'_>, name: &str) -> bool {
-    asked.proved.client.row.settings.resources.iter().any(|known| known == name)
 }
 
 /// A token that is shown for another is no bearer token of this endpoint.
