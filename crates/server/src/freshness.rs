@@ -49,4 +49,9 @@ impl Stand {
     pub fn holds(&self, now: &Stand) -> bool {
         now.is_fresh && self.mark == now.mark
     }
+
+    /// Whether nothing is known to have changed between the two.
+    pub fn is_of_the_epoch_of(&self, other: &Stand) -> bool {
+        self.mark == other.mark
+    }
 }

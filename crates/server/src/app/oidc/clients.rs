@@ -30,7 +30,8 @@ pub struct Client {
     reach: Vec<String>,
     /// Whether its people need a second factor.
     pub mfa_policy: MfaPolicy,
-    stand: Stand,
+    /// Where its tenant stood when it was read.
+    pub stand: Stand,
 }
 
 /// The origins of the browsers that a tenant's applications run in.

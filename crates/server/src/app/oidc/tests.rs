@@ -9,6 +9,7 @@ use api::oauth::TokenAnswer;
 use crypto::algorithm::Algorithm;
 use crypto::hash::sha256;
 use crypto::secret::SecretBytes;
+use domain::authz::on_behalf_of_the_platform;
 use domain::identity::account::{AccountRealm, Profile, State as AccountState};
 use domain::identity::application::{Consent, Environment, GrantType, Kind as AppKind, Settings, State};
 use domain::identity::oauth_scope::OauthScope;
@@ -18,7 +19,7 @@ use domain::ids::{AccountId, ApplicationId, RequestId, SessionId};
 use domain::time::{HOUR_MS, Timestamp};
 use serde_json::{Value, json};
 use store::accounts::{StoredAccount, insert_account};
-use store::applications::{StoredApplication, insert_application};
+use store::applications::{StoredApplication, insert_application, update_application};
 use store::{Stmt, sql};
 
 use super::authorize::{Said, Sent};
@@ -308,6 +309,26 @@ async fn what_is_remembered_of_a_token_is_all_that_it_says() {
         let told: Value = serde_json::from_slice(&told).unwrap();
         assert_eq!((&told["active"], &told["jti"], &told["gid"]), (&json!(true), &json!(said.jti), &Value::Null));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_was_read_before_it_changed_is_not_remembered_as_who_may_know() {
+    let bed = Bed::new().await;
+    let app = bed.app("app", |_| {}).await;
+    let api = bed.app("api", |settings| settings.serves = vec!["app".to_owned()]).await;
+    let session = bed.signed_in(app, "ada").await;
+    let token = bed.redeem("app", &bed.code("app", "openid", &session).await).await.unwrap().access_token;
+    let site = bed.site().await;
+    let before = bed.oidc.client(&site, "api").await.unwrap().unwrap();
+    let auth = on_behalf_of_the_platform(site.tenant());
+    let mut row = bed.platform.store.application(&auth, api).await.unwrap().unwrap();
+    row.settings.serves.clear();
+    bed.write(vec![update_application(&auth, &row).unwrap()]).await;
+    // Its request was under way.
+    let known = bed.oidc.alive(&site, &token).await.unwrap();
+    assert!(known.told_to(&before).unwrap().is_some());
+    let after = bed.oidc.client(&site, "api").await.unwrap().unwrap();
+    assert!(known.told_to(&after).unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,7 +38,7 @@ pub struct Known {
     /// When what it hangs on ends by itself, if nobody is seen until then: after that it is looked at anew.
     stands_until: Timestamp,
     /// The first who asked and may know of it: most tokens are asked about by one and the same. It stands as long as the token is known,
-    /// because what an application may know of moves the epoch.
+    /// because what an application may know of moves the epoch; so nobody is kept here who was read before it moved.
     concerned: OnceLock<ApplicationId>,
     /// The tenant whose issuer read it.
     tenant: TenantId,
@@ -173,8 +173,10 @@ impl Known {
         if claims.client_id != client.id() && !client.is_among(&claims.aud) {
             return Ok(None);
         }
-        // Somebody else may have been the first.
-        let _first = self.concerned.set(client.row.id);
+        if client.stand.is_of_the_epoch_of(&self.stand) {
+            // Somebody else may have been the first.
+            let _first = self.concerned.set(client.row.id);
+        }
         Ok(Some(self.told.clone()))
     }
 }
