@@ -189,8 +189,17 @@ impl Browser {
     /// Sets an authenticator up where somebody signs in, and writes the recovery codes down. Answers with them and with where it leads.
     #[track_caller]
     pub fn first_second(&mut self, interaction: &str, half: &str, code: &str) -> (Vec<String>, Answer) {
-        let codes = recovery_codes(&self.second(interaction, half, code).expect(200).text());
-        (codes, self.get(&format!("/login?interaction={interaction}&do=on")))
+        let page = self.second(interaction, half, code).expect(200).text();
+        (recovery_codes(&page), self.written_down(&page, "/login", ("interaction", interaction)))
+    }
+
+    /// Goes on by the button of a page of recovery codes, which carries this back to here.
+    #[track_caller]
+    pub fn written_down(&mut self, page: &str, to: &str, carried: (&str, &str)) -> Answer {
+        assert!(page.contains(&format!("<form method=\"get\" action=\"{to}\">")), "{page}");
+        assert!(page.contains("name=\"do\" value=\"on\""), "{page}");
+        assert_eq!(hidden(page, carried.0), carried.1);
+        self.get(&format!("{to}?{}={}&do=on", carried.0, encoded(carried.1)))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::browser::{Authenticator, Browser, House, PASSWORD, acr_and_amr, hidden, location, tokens};
+use serde_json::json;
 
+use super::browser::{Authenticator, Browser, House, PASSWORD, acr_and_amr, hidden, location, recovery_codes, tokens};
 use crate::server::eventually;
 
 const ONE: &str = "urn:qapi:acr:1";
@@ -129,6 +130,59 @@ fn whoever_goes_on_after_the_recovery_codes_is_asked_for_as_much_as_before() {
     }
 }
 
+/// Somebody who comes to a page that carries something, and there shows a password and sets an authenticator up. What the page of
+/// recovery codes leads to.
+fn set_up_at(browser: &mut Browser, at: &str, carried: (&str, &str)) -> String {
+    let password = [carried, ("email", "ada@b.example"), ("password", PASSWORD)];
+    let page = browser.post(at, &password).expect(200).text();
+    let (half, code) = (hidden(&page, "half"), Authenticator::of(&page).code());
+    browser.post(at, &[carried, ("half", &half), ("code", "123 45")]).expect(400);
+    let page = browser.post(at, &[carried, ("half", &half), ("code", &code)]).expect(200).text();
+    recovery_codes(&page);
+    let session = browser.session().map(str::to_owned);
+    assert!(session.is_some(), "whoever sees the codes is signed in");
+    let next = browser.written_down(&page, at, carried).expect(200).text();
+    assert_eq!(browser.session().map(str::to_owned), session);
+    next
+}
+
+#[test]
+fn whoever_sets_an_authenticator_up_for_a_device_answers_it_then() {
+    let house = House::start();
+    let settings = json!({ "redirectUris": ["http://127.0.0.1/cb"], "mfaPolicy": "required" });
+    let app = house.provider.app("NativeApp", &settings);
+    house.user(&app, "ada@b.example", false);
+    let id = ("client_id", app.client_id.as_str());
+    let told = house.provider.form("/oauth2/device_authorization", &[id, ("scope", "openid")]).expect(200).json();
+    let typed = ("user_code", told["user_code"].as_str().unwrap());
+    let mut browser = Browser::new(&house);
+    let asked = set_up_at(&mut browser, "/device", typed);
+    // Whoever is not signed in learns no more by the button's address than by the device's.
+    let stranger = Browser::new(&house).get(&format!("/device?user_code={}&do=on", typed.1)).expect(200).text();
+    assert!(stranger.contains("name=\"password\"") && !stranger.contains("name=\"answer\""), "{stranger}");
+    let token = hidden(&asked, "token");
+    browser.post("/device", &[typed, ("answer", "yes"), ("token", &token)]).expect(200);
+    let grant = ("grant_type", "urn:ietf:params:oauth:grant-type:device_code");
+    let poll = [grant, id, ("device_code", told["device_code"].as_str().unwrap())];
+    let got = house.provider.form("/oauth2/token", &poll).expect(200).json();
+    assert_eq!(acr_and_amr(&got), (TWO.to_owned(), words(&["pwd", "otp", "mfa"])));
+}
+
+#[test]
+fn whoever_sets_an_authenticator_up_at_the_account_page_sees_the_account_then() {
+    let house = House::start();
+    let app = house.portal(Some("required"));
+    house.user(&app, "ada@b.example", false);
+    let client = ("client_id", app.client_id.as_str());
+    let mut browser = Browser::new(&house);
+    let account = set_up_at(&mut browser, "/account", client);
+    assert!(account.contains("ada@b.example") && !account.contains("name=\"email\""), "{account}");
+    // The button's address alone shows nobody an account.
+    Browser::new(&house).get(&format!("/account?client_id={}&do=on", client.1)).expect(401);
+    let got = tokens(&house, &app, &browser.authorize(&app, &format!("&acr_values={TWO}")));
+    assert_eq!(acr_and_amr(&got), (TWO.to_owned(), words(&["pwd", "otp", "mfa"])));
+}
+
 #[test]
 fn a_code_by_mail_is_a_weak_second_factor_for_whoever_has_no_other() {
     let house = House::start();
@@ -190,7 +244,7 @@ fn half_a_sign_in_with_a_password_that_was_changed_is_over() {
     let mut thief = Browser::new(&house);
     let (interaction, half, page) = thief.second_half(&app, "ada@b.example", "");
     let path = format!("/api/v1/applications/{}/end-users/{id}/generate-temporary-password", app.id);
-    house.provider.admin().post(&path, &serde_json::json!({})).expect(200);
+    house.provider.admin().post(&path, &json!({})).expect(200);
     let over = thief.second(&interaction, &half, &Authenticator::of(&page).code()).expect(400).text();
     assert!(over.contains("is over"), "{over}");
 }
