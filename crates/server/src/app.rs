@@ -116,7 +116,7 @@ impl Services {
         let cache = Arc::new(key_cache::KeyCache::new(core.store.clone(), Arc::clone(freshness)));
         let cipher = Arc::new(cipher::Cipher::new(core.store.clone(), Arc::clone(&core.entropy)));
         let api_keys = Arc::new(api_keys::ApiKeys::new(core.clone()));
-        let passwords = Arc::new(password_pool::Passwords::default());
+        let passwords = Arc::new(password_pool::Passwords::start()?);
         let accounts = Arc::new(accounts::Accounts::new(core.clone(), &config.portal_origin, Arc::clone(&passwords)));
         let breaches = config.breach_list.as_deref().map(BreachList::open).transpose()?.map(Arc::new);
         let egress = Arc::new(Egress::new(&config.egress)?);

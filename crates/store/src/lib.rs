@@ -16,7 +16,7 @@ pub mod api_keys;
 pub mod applications;
 pub mod audit_index;
 pub mod authorities;
-mod background;
+pub mod background;
 pub mod batch;
 pub mod certificates;
 pub mod checkpoints;

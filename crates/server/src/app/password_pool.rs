@@ -13,6 +13,7 @@ use crypto::secret::{Key32, SecretBytes};
 use domain::ids::ShareLinkId;
 use domain::rate::Bucket;
 use domain::time::Timestamp;
+use store::background::Background;
 use tokio::sync::Semaphore;
 
 use crate::problem::{Outcome, Problem};
@@ -31,25 +32,27 @@ const CAPACITY: usize = 16_384;
 
 /// Makes and checks password records.
 pub struct Passwords {
+    threads: Background,
+    /// Whoever goes away while waiting gives up the place, which a job in the queue of the threads could not.
     slots: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+    waiting: Semaphore,
     tries: Mutex<HashMap<ShareLinkId, Bucket>>,
 }
 
-impl Default for Passwords {
-    fn default() -> Self {
-        // One core stays free for everything else. The slots bound the memory too.
+impl Passwords {
+    /// Starts the threads that stretch: as many as there are cores but one, which stays free for everything else. They bound the
+    /// memory too.
+    pub fn start() -> store::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let at_once = cores.saturating_sub(1).max(1);
-        Self {
+        Ok(Self {
+            threads: Background::start("passwords", at_once)?,
             slots: Arc::new(Semaphore::new(at_once)),
-            waiting: Arc::new(Semaphore::new(at_once + MOST_WAITING)),
+            waiting: Semaphore::new(at_once + MOST_WAITING),
             tries: Mutex::default(),
-        }
+        })
     }
-}
 
-impl Passwords {
     /// What to keep of a password: the cost, the salt, the key it gives.
     pub async fn hash(&self, password: &SecretText, random: &dyn Random) -> Outcome<SecretBytes> {
         let mut salt = [0; 16];
@@ -95,7 +98,7 @@ impl Passwords {
         };
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(closed)?;
         let password = SecretBytes::copy_from(password.expose().as_bytes());
-        let derived = tokio::task::spawn_blocking(move || {
+        let derived = self.threads.run(move || {
             let _slot = slot;
             derive(&password, &params)
         });
@@ -133,7 +136,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_same_password_matches() {
-        let passwords = Passwords::default();
+        let passwords = Passwords::start().unwrap();
         let params = Params { m_kib: 64, t: 1, p: 1, salt: [7; 16] };
         let key = derive(&SecretBytes::copy_from(b"open"), &params).unwrap();
         let stored = record(&params, &key);
@@ -143,7 +146,7 @@ mod tests {
 
     #[test]
     fn tries_run_out_for_one_link_alone() {
-        let passwords = Passwords::default();
+        let passwords = Passwords::start().unwrap();
         let (one, two) = (ShareLinkId::from_bytes([1; 16]), ShareLinkId::from_bytes([2; 16]));
         let now = Timestamp::from_millis(0);
         assert!((0..TRIES_PER_MINUTE).all(|_| passwords.take_try(one, now).is_ok()));
