@@ -138,9 +138,9 @@ impl Credentials {
             return Ok(cached);
         }
         // Only the token says whose stand it is; so it is read again after that was taken.
-        let first = self.oidc.who_bears(keyring, origin.clone(), token).await?;
+        let first = Box::pin(self.oidc.who_bears(keyring, origin.clone(), token)).await?;
         let stand = self.freshness.stand(first.principal.tenant)?;
-        let bearer = self.oidc.who_bears(keyring, origin.clone(), token).await?;
+        let bearer = Box::pin(self.oidc.who_bears(keyring, origin.clone(), token)).await?;
         let known = Arc::new(KnownBearer { bearer, stand });
         if let Ok(mut all) = self.bearers.write() {
             if all.len() >= CAPACITY {

@@ -55,6 +55,10 @@ impl Keyring {
         if let Some(keys) = self.cached(tenant) {
             return Ok(keys);
         }
+        Box::pin(self.opened(store, tenant)).await
+    }
+
+    async fn opened(&self, store: &Store, tenant: TenantId) -> Outcome<Arc<TenantKeys>> {
         let keks = store.tenant_keks(tenant).await?;
         let epochs = store.cell_epochs(tenant).await?;
         let keys = Arc::new(TenantKeys::open(&self.root, tenant, &keks, &epochs)?);

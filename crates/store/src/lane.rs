@@ -92,7 +92,7 @@ impl AuditLane {
         match self.queue.try_send(waiting) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(waiting)) => {
-                self.queue.send_timeout(waiting, PATIENCE).await.map_err(|_| Error::Busy)?;
+                Box::pin(self.queue.send_timeout(waiting, PATIENCE)).await.map_err(|_| Error::Busy)?;
             }
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(Error::unavailable("the audit lane has ended")),
         }

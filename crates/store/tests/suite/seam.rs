@@ -312,6 +312,15 @@ async fn awaiting_anything_else_inside_a_transaction_is_refused() {
     assert_eq!(count(&bed).await, 0);
 }
 
+#[tokio::test]
+async fn what_waits_for_postgresql_does_not_swell_every_request() {
+    let bed = Bed::sqlite().await;
+    // Both are part of the future of nearly every handler.
+    let (read, scan) = (bed.store.read(sql("SELECT 1")), bed.store.scan(sql("SELECT 1")));
+    let sizes = (size_of_val(&read), size_of_val(&scan));
+    assert!(sizes.0 <= 1_536 && sizes.1 <= 1_536, "{sizes:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_that_queue_up_share_a_commit_and_one_that_fails_takes_nobody_with_it() {
     let bed = Bed::sqlite().await;

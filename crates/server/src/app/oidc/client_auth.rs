@@ -96,12 +96,12 @@ impl Oidc {
                 None
             }
             (ClientAuth::PrivateKeyJwt, None, Some(assertion)) => {
-                self.assertion_of(site, &client, assertion).await?;
+                Box::pin(self.assertion_of(site, &client, assertion)).await?;
                 None
             }
             (ClientAuth::TlsClientAuth, None, None) => Some(certificate_of(site, &client)?),
             (ClientAuth::Federated, None, Some(assertion)) => {
-                self.federated_client(site, &client, assertion).await?;
+                Box::pin(self.federated_client(site, &client, assertion)).await?;
                 None
             }
             _ => return Err(Refused::client().because("not the way that the application is set to")),

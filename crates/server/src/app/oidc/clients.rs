@@ -120,7 +120,7 @@ impl Oidc {
         if let Some(client) = cached.filter(|client| client.stand.holds(&stand)) {
             return Ok(Some(client));
         }
-        let Some(client) = self.read_client(site, client_id, stand).await? else { return Ok(None) };
+        let Some(client) = Box::pin(self.read_client(site, client_id, stand)).await? else { return Ok(None) };
         if let Ok(mut clients) = self.clients.write() {
             if clients.len() >= CAPACITY {
                 clients.clear();

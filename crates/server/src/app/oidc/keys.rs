@@ -133,7 +133,7 @@ impl Oidc {
         let cached = self.keys.read().ok().and_then(|keys| keys.get(&site.tenant()).map(Arc::clone));
         match cached.filter(|keys| keys.stand.holds(&stand)) {
             Some(keys) => Ok(keys),
-            None => self.read_keys(site).await,
+            None => Box::pin(self.read_keys(site)).await,
         }
     }
 
@@ -151,11 +151,15 @@ impl Oidc {
 
     /// The tenant's keys, with one of this algorithm that signs: made now when there is none.
     pub async fn keys_that_sign(&self, site: &Site, algorithm: Algorithm) -> Answered<Arc<SigningKeys>> {
-        let now = site.ctx.now();
         let keys = self.signing_keys(site).await?;
-        if keys.active(algorithm, now).is_some() {
+        if keys.active(algorithm, site.ctx.now()).is_some() {
             return Ok(keys);
         }
+        Box::pin(self.new_keys_that_sign(site, algorithm)).await
+    }
+
+    async fn new_keys_that_sign(&self, site: &Site, algorithm: Algorithm) -> Answered<Arc<SigningKeys>> {
+        let now = site.ctx.now();
         let _one = self.making.lock().await;
         let keys = self.read_keys(site).await?;
         if keys.active(algorithm, now).is_some() {

@@ -76,7 +76,8 @@ impl Oidc {
         if let Some(tenant) = known {
             return Ok(tenant);
         }
-        let found = tenant_of_slug(&self.core.store, slug).await?.ok_or_else(|| Problem::not_found("issuer"))?;
+        let found =
+            Box::pin(tenant_of_slug(&self.core.store, slug)).await?.ok_or_else(|| Problem::not_found("issuer"))?;
         if let Ok(mut tenants) = self.tenants.write() {
             tenants.insert(slug.to_owned(), found);
         }

@@ -58,8 +58,7 @@ impl Oidc {
             Some(known) if known.stands_until > now => return Ok(known),
             _ => {}
         }
-        let claims = self.read_claims(site, token).await?;
-        let stands_until = self.must_live(site, &claims).await?;
+        let (claims, stands_until) = Box::pin(self.judged(site, token)).await?;
         let known = Arc::new(Known::new(claims, site.tenant(), stand, stands_until)?);
         if let Ok(mut all) = self.known.write() {
             if all.len() >= REMEMBERED {
@@ -68,6 +67,12 @@ impl Oidc {
             all.insert(key, Arc::clone(&known));
         }
         Ok(known)
+    }
+
+    async fn judged(&self, site: &Site, token: &str) -> Answered<(AccessClaims, Timestamp)> {
+        let claims = self.read_claims(site, token).await?;
+        let stands_until = self.must_live(site, &claims).await?;
+        Ok((claims, stands_until))
     }
 
     /// What an access token of this issuer says, dead or alive.
