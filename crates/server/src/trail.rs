@@ -194,8 +194,11 @@ impl Trail {
             Err(problem) if matches!(problem.code.status(), 401 | 403) => (Ended::Denied, Some(problem.code.as_str())),
             Err(problem) => (Ended::Failure, Some(problem.code.as_str())),
         };
-        let (event, body) = self.draft(&scene, &entry, ended, code)?;
-        self.append(&scene, body, event.found_by().into_owned()).await?;
+        let (found_by, body) = {
+            let (event, body) = self.draft(&scene, &entry, ended, code)?;
+            (event.found_by().into_owned(), body)
+        };
+        self.append(&scene, body, found_by).await?;
         result
     }
 

@@ -36,6 +36,9 @@ pub struct Record<'a> {
 /// What stands before the draft in a record: tenant, position and hash.
 pub const RECORD_HEAD_LEN: usize = 16 + 8 + 32;
 
+/// Where every chain begins.
+const BEFORE_ALL: Head = Head { count: 0, hash: GENESIS };
+
 /// The heads of one lane.
 #[derive(Debug)]
 pub struct Chain {
@@ -56,12 +59,12 @@ impl Chain {
 
     /// Appends an event: the record to store is written to `out`. `draft` is what [`Draft::encode`] made.
     pub fn link_into(&mut self, tenant: TenantId, draft: &[u8], out: &mut Vec<u8>) {
-        let before = self.head(tenant);
-        let seq = before.count + 1;
+        let head = self.heads.entry(tenant).or_insert(BEFORE_ALL);
+        let seq = head.count + 1;
         // A draft that does not decode cannot come from this process; chaining its raw bytes keeps it visible.
         let event = parts(draft).map_or(draft, |(event, _)| event);
-        let hash = link_hash(self.lane, tenant, seq, &before.hash, event);
-        self.heads.insert(tenant, Head { count: seq, hash });
+        let hash = link_hash(self.lane, tenant, seq, &head.hash, event);
+        *head = Head { count: seq, hash };
         out.extend_from_slice(tenant.as_bytes());
         out.extend_from_slice(&seq.to_be_bytes());
         out.extend_from_slice(&hash);
@@ -77,7 +80,7 @@ impl Chain {
 
     /// Where a tenant's chain ends.
     pub fn head(&self, tenant: TenantId) -> Head {
-        self.heads.get(&tenant).copied().unwrap_or(Head { count: 0, hash: GENESIS })
+        self.heads.get(&tenant).copied().unwrap_or(BEFORE_ALL)
     }
 }
 
