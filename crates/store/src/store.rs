@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::background::Background;
+use crate::background::{Background, NICER};
 use crate::db::{Db, Engine, Isolation};
 use crate::epoch::Epochs;
 use crate::error::{Error, Result};
@@ -80,7 +80,7 @@ impl Store {
             Ok((open("qapi.db", main)?, open("audit.db", lane)?, open("audit_index.db", index)?))
         });
         let (main, lane, index) = opened.await.map_err(Error::other)??;
-        let (epochs, background) = (Epochs::alone(), Background::start("background", 1)?);
+        let (epochs, background) = (Epochs::alone(), Background::start("background", 1, NICER)?);
         let db = |file| Db::new(Engine::Lite(file), &epochs, &background);
         Ok(Self { main: db(main), lane: db(lane), index: db(index), epochs, background, recent: Recent::default() })
     }
@@ -90,7 +90,7 @@ impl Store {
         let target = Arc::new(Target::parse(url, options.danger_plaintext_database)?);
         let main = Database::open(Arc::clone(&target), options.shared, options.pool).await?;
         let lane = Database::open(target, 1, 1).await?;
-        let (epochs, background) = (Epochs::polled(), Background::start("background", 1)?);
+        let (epochs, background) = (Epochs::polled(), Background::start("background", 1, NICER)?);
         let db = |database| Db::new(Engine::Pg(database), &epochs, &background);
         let (main, lane) = (db(main), db(lane));
         Ok(Self { index: main.clone(), main, lane, epochs, background, recent: Recent::default() })

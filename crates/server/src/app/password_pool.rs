@@ -25,6 +25,8 @@ const LANES: u32 = 1;
 /// Derivations that wait for their turn; with more the caller is told to come back.
 const MOST_WAITING: usize = 64;
 const RETRY_S: u64 = 2;
+/// So much nicer than what requests wait for weighs a tenth of it, see `sched(7)`: a password takes longer than fifty tokens.
+const NICER: i32 = 10;
 /// Tries a minute at one link, whoever makes them.
 const TRIES_PER_MINUTE: u32 = 30;
 /// Links whose tries are remembered; beyond it the memory starts anew.
@@ -46,7 +48,7 @@ impl Passwords {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let at_once = cores.saturating_sub(1).max(1);
         Ok(Self {
-            threads: Background::start("passwords", at_once)?,
+            threads: Background::start("passwords", at_once, NICER)?,
             slots: Arc::new(Semaphore::new(at_once)),
             waiting: Semaphore::new(at_once + MOST_WAITING),
             tries: Mutex::default(),

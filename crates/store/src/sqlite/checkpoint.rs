@@ -14,7 +14,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::connection;
-use crate::background::give_way;
+use crate::background::{NICER, give_way};
 use crate::error::{Error, Result};
 
 const PERIOD: Duration = Duration::from_millis(100);
@@ -52,7 +52,7 @@ pub(super) fn spawn(path: &Path) -> Result<(Dirty, JoinHandle<()>)> {
 }
 
 fn run(connection: &Connection, told: &Receiver<()>, nearly_moved: &AtomicBool) {
-    give_way();
+    give_way(NICER);
     while told.recv().is_ok() {
         std::thread::sleep(PERIOD);
         // What was written during a long first pass would be the writer's to move; a second one leaves it little.

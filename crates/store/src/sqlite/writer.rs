@@ -17,7 +17,7 @@ use super::checkpoint::{self, Dirty};
 use super::connection::into_error;
 use super::job::{Job, Ran, Task};
 use super::{Durability, Lock, Shape};
-use crate::background::give_way;
+use crate::background::{NICER, give_way};
 use crate::error::{Error, Result};
 use crate::tx::{BoxFuture, Tx};
 
@@ -102,7 +102,7 @@ pub(super) fn spawn(
         .name("sqlite-writer".into())
         .spawn(move || {
             if shape.durability == Durability::Rebuildable {
-                give_way();
+                give_way(NICER);
             }
             writer.run(jobs);
         })
