@@ -15,6 +15,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 /// Answers given before the clock starts count for nothing: connections open and caches fill.
@@ -153,7 +154,7 @@ pub fn drive_at(target: Target, plan: Plan, request: impl Fn(usize, u64) -> Requ
 async fn run(target: Target, plan: Plan, request: Rc<dyn Fn(usize, u64) -> Request>) -> Result<Measured> {
     let counts_from = Instant::now() + WARM_UP;
     let ends = counts_from + Duration::from_secs_f64(plan.seconds);
-    let schedule = Rc::new(Schedule { began: Instant::now(), rate: plan.rate, next: Cell::new(0) });
+    let schedule = Rc::new(Schedule::start(plan.rate, ends));
     let workers: Vec<_> = (0..plan.connections)
         .map(|number| {
             let worker = Worker { number, counts_from, ends, schedule: schedule.clone(), request: request.clone() };
@@ -173,28 +174,60 @@ async fn run(target: Target, plan: Plan, request: Rc<dyn Fn(usize, u64) -> Reque
 
 /// When requests are due; shared by all connections, so that a slow one does not hold back the others' turns.
 struct Schedule {
+    ends: Instant,
+    /// None for the closed loop, in which everybody's turn is always now.
+    beat: Option<Beat>,
+}
+
+/// A turn for every request of an open loop. A thread gives them: the runtime's own timers are a millisecond coarse, and whoever would
+/// watch the clock instead would take the core from what runs beside the generator.
+struct Beat {
     began: Instant,
-    rate: Option<f64>,
+    rate: f64,
     next: Cell<u64>,
+    given: Arc<Semaphore>,
 }
 
 impl Schedule {
-    /// Waits for the next turn and tells when it was due.
-    async fn turn(&self) -> Instant {
-        let Some(rate) = self.rate else { return Instant::now() };
+    fn start(rate: Option<f64>, ends: Instant) -> Self {
+        Self { ends, beat: rate.map(|rate| Beat::start(rate, ends)) }
+    }
+
+    /// Waits for the next turn and tells when it was due; none after the end.
+    async fn turn(&self) -> Option<Instant> {
+        let due = match &self.beat {
+            None => Instant::now(),
+            Some(beat) => beat.turn().await?,
+        };
+        Some(due).filter(|due| *due < self.ends)
+    }
+}
+
+impl Beat {
+    fn start(rate: f64, ends: Instant) -> Self {
+        let beat = Self { began: Instant::now(), rate, next: Cell::new(0), given: Arc::new(Semaphore::new(0)) };
+        let (began, given) = (beat.began, Arc::clone(&beat.given));
+        std::thread::spawn(move || {
+            let dues = (0..).map(|turn| due(began, rate, turn)).take_while(|due| *due < ends);
+            for due in dues {
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                given.add_permits(1);
+            }
+            given.close();
+        });
+        beat
+    }
+
+    async fn turn(&self) -> Option<Instant> {
+        self.given.acquire().await.ok()?.forget();
         let turn = self.next.get();
         self.next.set(turn + 1);
-        let due = self.began + Duration::from_secs_f64(turn as f64 / rate);
-        // Timers are a millisecond coarse: sleep while it is far, then give way until it is time.
-        while let Some(left) = due.checked_duration_since(Instant::now()) {
-            if left > Duration::from_millis(3) {
-                tokio::time::sleep(left - Duration::from_millis(2)).await;
-            } else {
-                tokio::task::yield_now().await;
-            }
-        }
-        due
+        Some(due(self.began, self.rate, turn))
     }
+}
+
+fn due(began: Instant, rate: f64, turn: u64) -> Instant {
+    began + Duration::from_secs_f64(turn as f64 / rate)
 }
 
 struct Worker {
@@ -212,10 +245,7 @@ impl Worker {
         let mut buffer = Vec::with_capacity(64 * 1024);
         let (mut latencies, mut answers) = (Vec::new(), 0);
         for turn in 0.. {
-            let due = self.schedule.turn().await;
-            if due >= self.ends {
-                break;
-            }
+            let Some(due) = self.schedule.turn().await else { break };
             stream.write_all(&(self.request)(self.number, turn).bytes).await?;
             stream.flush().await?;
             answer(&mut *stream, &mut buffer).await?;
@@ -223,7 +253,7 @@ impl Worker {
             let done = Instant::now();
             // What counts of a closed loop is how many answers came in the time, whenever they were asked for: without those that were
             // under way when it began, slow ones would seem slower.
-            let counted = if self.schedule.rate.is_some() { due } else { done };
+            let counted = if self.schedule.beat.is_some() { due } else { done };
             if counted >= self.counts_from && done <= self.ends {
                 latencies.push(done - due);
             }
