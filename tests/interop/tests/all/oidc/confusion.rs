@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::provider::{Provider, refused};
+use super::provider::{Provider, TOKEN_EXCHANGE, refused};
 use super::visitor::{CALLBACK, PASSWORD, Visitor, parameter, sent};
 
 const ADA: &str = "ada@people.example";
@@ -14,7 +14,7 @@ fn typ_confusion() {
         "WebApp",
         &json!({
             "redirectUris": [CALLBACK], "consent": "skip", "postLogoutRedirectUris": ["https://app.example/bye"],
-            "grantTypes": ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"],
+            "grantTypes": ["authorization_code", "refresh_token", TOKEN_EXCHANGE],
         }),
     );
     provider.end_user(&app, ADA);
@@ -30,12 +30,7 @@ fn typ_confusion() {
     for wrong in [&id, &refresh] {
         refused(&userinfo(wrong), 401, "invalid_token");
         assert_eq!(provider.introspect(&app, wrong), json!({ "active": false }));
-        let exchange = [
-            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
-            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
-            ("subject_token", wrong.as_str()),
-        ];
-        refused(&provider.by(&app, "/oauth2/token", &exchange), 400, "invalid_grant");
+        refused(&provider.exchange(&app, wrong, &[]), 400, "invalid_grant");
         // Nor at this platform's own API.
         let api = provider.admin().anonymous().request("GET", "/api/v1/users");
         assert_eq!(api.header("authorization", &format!("Bearer {wrong}")).send().status, 401);

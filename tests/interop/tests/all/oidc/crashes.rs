@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::provider::{App, Provider, base64url, basic, form};
+use super::provider::{App, Provider, TOKEN_EXCHANGE, base64url, basic, form};
 use super::receiver::Receiver;
 use super::visitor::{CALLBACK, PASSWORD, VERIFIER, Visitor, hidden, parameter, sent};
 use crate::client::{Answer, Client};
@@ -146,10 +146,9 @@ fn every_step_of_a_pushed_request(engine: &Engine) {
 /// A device, its person, and a service that exchanges what the device shows it.
 fn every_step_of_a_device(engine: &Engine) {
     let mut house = Phoenix::on(engine);
-    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
     let settings = json!({ "redirectUris": ["http://127.0.0.1/cb"], "resources": ["urn:orders"] });
     let app = house.provider.app("NativeApp", &settings);
-    let settings = json!({ "grantTypes": ["client_credentials", exchange], "serves": ["urn:orders"] });
+    let settings = json!({ "grantTypes": ["client_credentials", TOKEN_EXCHANGE], "serves": ["urn:orders"] });
     let orders = house.provider.service(&settings);
     let user = house.provider.end_user(&app, ADA);
     let id = ("client_id", app.client_id.as_str());
@@ -172,16 +171,14 @@ fn every_step_of_a_device(engine: &Engine) {
     house.kill();
     assert_eq!(house.provider.form("/oauth2/token", &poll).status, 400, "a device code was redeemed twice");
     let subject = tokens["access_token"].as_str().unwrap();
-    let typ = ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token");
-    let fields = [("grant_type", exchange), ("subject_token", subject), typ];
-    let exchanged = house.provider.by(&orders, "/oauth2/token", &fields).expect(200).text_of("access_token");
+    let exchanged = house.provider.exchange(&orders, subject, &[]).expect(200).text_of("access_token");
     house.kill();
     assert!(house.provider.is_active(&orders, &exchanged) && house.provider.is_active(&orders, subject));
     let place = format!("/api/v1/applications/{}/end-users/{}", app.id, user["id"].as_str().unwrap());
     house.provider.admin().post(&format!("{place}/block"), &json!({ "reason": "test" })).expect(200);
     house.kill();
     assert!(!house.provider.is_active(&orders, &exchanged) && !house.provider.is_active(&orders, subject));
-    assert_eq!(house.provider.by(&orders, "/oauth2/token", &fields).status, 400);
+    assert_eq!(house.provider.exchange(&orders, subject, &[]).status, 400);
     let refresh = [("grant_type", "refresh_token"), id, ("refresh_token", tokens["refresh_token"].as_str().unwrap())];
     assert_eq!(house.provider.form("/oauth2/token", &refresh).status, 400);
 }

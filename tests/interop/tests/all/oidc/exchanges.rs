@@ -4,25 +4,18 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::provider::{App, Provider, part, refused};
+use super::provider::{App, Provider, TOKEN_EXCHANGE, part, refused};
 use super::visitor::{CALLBACK, PASSWORD, Visitor, parameter, sent};
-use crate::client::Answer;
 use crate::server::eventually;
 
 const ADA: &str = "ada@people.example";
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// What a revocation may take.
 const A_SECOND: Duration = Duration::from_secs(1);
 
 /// A service that exchanges tokens for the APIs that it is, for those of others that it calls.
 fn service(provider: &Provider, serves: &[&str], calls: &[&str]) -> App {
-    provider.service(&json!({ "grantTypes": ["client_credentials", GRANT], "serves": serves, "resources": calls }))
-}
-
-fn exchange(provider: &Provider, by: &App, token: &str, more: &[(&str, &str)]) -> Answer {
-    let typ = "urn:ietf:params:oauth:token-type:access_token";
-    let fields = [&[("grant_type", GRANT), ("subject_token", token), ("subject_token_type", typ)], more].concat();
-    provider.by(by, "/oauth2/token", &fields)
+    provider
+        .service(&json!({ "grantTypes": ["client_credentials", TOKEN_EXCHANGE], "serves": serves, "resources": calls }))
 }
 
 /// A token of somebody who is signed in to an application, for an API.
@@ -37,7 +30,7 @@ fn somebodys(provider: &Provider, app: &App, api: &str) -> String {
 fn ends(provider: &Provider, by: &App, token: &str, what: &str) {
     println!("{what}");
     eventually(A_SECOND, || (!provider.is_active(by, token)).then_some(()));
-    refused(&exchange(provider, by, token, &[]), 400, "invalid_grant");
+    refused(&provider.exchange(by, token, &[]), 400, "invalid_grant");
 }
 
 #[test]
@@ -49,7 +42,7 @@ fn what_ends_a_persons_grant_ends_what_its_tokens_were_exchanged_for() {
         let shop = provider
             .app("WebApp", &json!({ "redirectUris": [CALLBACK], "consent": "skip", "resources": ["urn:orders"] }));
         let user = provider.end_user(&shop, ADA);
-        let exchanged = exchange(&provider, &orders, &somebodys(&provider, &shop, "urn:orders"), &[]);
+        let exchanged = provider.exchange(&orders, &somebodys(&provider, &shop, "urn:orders"), &[]);
         let exchanged = exchanged.expect(200).text_of("access_token");
         assert_eq!(part(&exchanged, 1)["sub"], user["id"]);
         assert!(provider.is_active(&orders, &exchanged));
@@ -75,8 +68,8 @@ fn what_ends_a_service_ends_what_its_tokens_were_exchanged_for() {
         let stock = service(&provider, &["urn:stock"], &[]);
         let fields = [("grant_type", "client_credentials"), ("resource", "urn:orders")];
         let own = provider.token(&shop, &fields).expect(200).text_of("access_token");
-        let once = exchange(&provider, &orders, &own, &[("resource", "urn:stock")]).expect(200).text_of("access_token");
-        let twice = exchange(&provider, &stock, &once, &[]).expect(200).text_of("access_token");
+        let once = provider.exchange(&orders, &own, &[("resource", "urn:stock")]).expect(200).text_of("access_token");
+        let twice = provider.exchange(&stock, &once, &[]).expect(200).text_of("access_token");
         let said = part(&twice, 1);
         assert_eq!((&said["sub"], &said["act"]["act"]["sub"]), (&json!(shop.client_id), &json!(orders.client_id)));
         assert!(provider.is_active(&stock, &twice));

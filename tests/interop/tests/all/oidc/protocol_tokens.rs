@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::provider::{App, Provider, client_key, compact, form, part, refused, signed_by};
+use super::provider::{
+    ACCESS_TOKEN, App, Provider, TOKEN_EXCHANGE, client_key, compact, form, part, refused, signed_by,
+};
 use super::receiver::Receiver;
-use crate::client::Answer;
 use crate::server::{Server, eventually};
 use std::time::{Duration, Instant};
 
@@ -210,8 +211,7 @@ fn what_ends_an_application_ends_its_tokens() {
 #[test]
 fn jwt_confusion_set() {
     let provider = Provider::start();
-    let app = provider
-        .service(&json!({ "grantTypes": ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"] }));
+    let app = provider.service(&json!({ "grantTypes": ["client_credentials", TOKEN_EXCHANGE] }));
     let (token, second) = (provider.own_token(&app), provider.own_token(&app));
     let (header, claims) = (part(&token, 0), part(&token, 1));
     let parts: Vec<&str> = token.split('.').collect();
@@ -263,7 +263,7 @@ fn jwt_confusion_set() {
         refused(&answer, 401, "invalid_token");
         assert!(answer.header("www-authenticate").is_some_and(|text| text.contains("invalid_token")), "{what}");
         assert_eq!(provider.introspect(&app, &token), json!({ "active": false }), "{what}");
-        let exchanged = exchange(&provider, &app, &token);
+        let exchanged = provider.exchange(&app, &token, &[]);
         refused(&exchanged, 400, "invalid_grant");
         let hint = provider
             .form("/oauth2/logout", &[("id_token_hint", &token), ("post_logout_redirect_uri", "https://evil.example")]);
@@ -273,39 +273,28 @@ fn jwt_confusion_set() {
     assert!(provider.is_active(&app, &token));
 }
 
-fn exchange(provider: &Provider, app: &App, token: &str) -> Answer {
-    provider.token(
-        app,
-        &[
-            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
-            ("subject_token", token),
-            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
-        ],
-    )
-}
-
 #[test]
 fn token_exchange_matrix() {
     let provider = Provider::start();
-    let grants = json!(["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"]);
+    let grants = json!(["client_credentials", TOKEN_EXCHANGE]);
     let service = |scopes: &[&str]| {
         provider.service(&json!({ "grantTypes": grants, "allowedScopes": scopes, "resources": ["urn:backend"] }))
     };
     let (gateway, other) = (service(&["orders:read", "orders:write"]), service(&["orders:read"]));
     let own = provider.own_token(&gateway);
-    let answer = exchange(&provider, &gateway, &own).expect(200);
-    assert_eq!(answer.json()["issued_token_type"], "urn:ietf:params:oauth:token-type:access_token");
+    let answer = provider.exchange(&gateway, &own, &[]).expect(200);
+    assert_eq!(answer.json()["issued_token_type"], ACCESS_TOKEN);
     let claims = provider.verified(&answer.text_of("access_token"), "at+jwt");
     assert_eq!((&claims["sub"], &claims["act"]["sub"]), (&json!(gateway.client_id), &json!(gateway.client_id)));
     assert_eq!(claims["scope"], "orders:read orders:write");
     assert!(claims["exp"].as_i64() <= part(&own, 1)["exp"].as_i64(), "it does not outlive what it was given for");
     // Nobody exchanges what is for somebody else.
-    refused(&exchange(&provider, &other, &own), 400, "invalid_grant");
+    refused(&provider.exchange(&other, &own, &[]), 400, "invalid_grant");
     let exchange_with = |fields: &[(&str, &str)]| {
-        let base = [("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange")];
+        let base = [("grant_type", TOKEN_EXCHANGE)];
         provider.token(&gateway, &[&base, fields].concat())
     };
-    let typ = ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token");
+    let typ = ("subject_token_type", ACCESS_TOKEN);
     let subject = ("subject_token", own.as_str());
     refused(&exchange_with(&[subject, typ, ("scope", "admin")]), 400, "invalid_scope");
     refused(&exchange_with(&[subject, typ, ("audience", "urn:other")]), 400, "invalid_target");
@@ -319,7 +308,7 @@ fn token_exchange_matrix() {
     // Chains end.
     let mut token = own;
     let depth = (0..10).take_while(|_| {
-        let next = exchange(&provider, &gateway, &token);
+        let next = provider.exchange(&gateway, &token, &[]);
         let went_on = next.status == 200;
         if went_on {
             token = next.text_of("access_token");
@@ -328,7 +317,7 @@ fn token_exchange_matrix() {
     });
     assert_eq!(depth.count(), 4);
     provider.by(&gateway, "/oauth2/revoke", &[("token", &token)]).expect(200);
-    refused(&exchange(&provider, &gateway, &token), 400, "invalid_grant");
+    refused(&provider.exchange(&gateway, &token, &[]), 400, "invalid_grant");
 }
 
 #[test]

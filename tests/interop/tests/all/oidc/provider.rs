@@ -14,6 +14,11 @@ use crate::client::{Answer, Client};
 use crate::server::Server;
 use crate::surface::encoded;
 
+/// The grant of RFC 8693.
+pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+/// How it calls an access token.
+pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
 pub struct Provider {
     pub server: Server,
 }
@@ -83,6 +88,12 @@ impl Provider {
     #[track_caller]
     pub fn token(&self, app: &App, fields: &[(&str, &str)]) -> Answer {
         self.by(app, "/oauth2/token", fields)
+    }
+
+    /// Asks for another token for an access token (RFC 8693).
+    pub fn exchange(&self, by: &App, token: &str, more: &[(&str, &str)]) -> Answer {
+        let subject = [("subject_token", token), ("subject_token_type", ACCESS_TOKEN)];
+        self.token(by, &[&[("grant_type", TOKEN_EXCHANGE)], subject.as_slice(), more].concat())
     }
 
     /// A token of a service for itself.

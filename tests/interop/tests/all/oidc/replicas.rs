@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::provider::{App, Provider, part};
+use super::provider::{App, Provider, TOKEN_EXCHANGE, part};
 use super::visitor::{CALLBACK, Visitor, parameter, sent};
 use crate::client::Answer;
 use crate::installation::{Engine, Installation};
@@ -15,7 +15,6 @@ use crate::server::Server;
 
 const ADA: &str = "ada@people.example";
 const A_SECOND: Duration = Duration::from_secs(1);
-const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 struct Pair {
     /// Where browsers come to.
@@ -50,7 +49,7 @@ impl Pair {
 
     /// Signs in at the first, and redeems the code at the second.
     fn signed_in(&self) -> SignedIn {
-        let grants = json!(["authorization_code", "refresh_token", EXCHANGE]);
+        let grants = json!(["authorization_code", "refresh_token", TOKEN_EXCHANGE]);
         let app =
             self.first.app("WebApp", &json!({ "redirectUris": [CALLBACK], "consent": "skip", "grantTypes": grants }));
         let user = self.first.end_user(&app, ADA);
@@ -75,8 +74,7 @@ impl SignedIn {
     }
 
     fn exchange(&self, at: &Provider) -> Answer {
-        let typ = ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token");
-        at.by(&self.app, "/oauth2/token", &[("grant_type", EXCHANGE), ("subject_token", self.access()), typ])
+        at.exchange(&self.app, self.access(), &[])
     }
 }
 

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::provider::{App, Provider, part, refused};
+use super::provider::{App, Provider, TOKEN_EXCHANGE, part, refused};
 use crate::client::Answer;
 use crate::server::eventually;
 
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const API: &str = "https://orders.example";
 const A_SECOND: Duration = Duration::from_secs(1);
 
@@ -25,7 +24,7 @@ impl Bed {
         let provider = Provider::start();
         let api = json!({ "identifier": API, "name": "Orders", "tokenFormat": form });
         provider.admin().post("/api/v1/resource-servers", &api).expect(201);
-        let grants = json!(["client_credentials", GRANT]);
+        let grants = json!(["client_credentials", TOKEN_EXCHANGE]);
         let shop = provider.service(&json!({ "resources": [API] }));
         let gateway = provider.service(&json!({ "grantTypes": grants, "resources": [API] }));
         let orders = provider.service(&json!({ "grantTypes": grants, "serves": [API] }));
@@ -37,8 +36,7 @@ impl Bed {
     }
 
     fn exchange(&self, by: &App, token: &str) -> Answer {
-        let typ = ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token");
-        self.provider.token(by, &[("grant_type", GRANT), ("subject_token", token), typ])
+        self.provider.exchange(by, token, &[])
     }
 
     fn serve(&self, apis: &[&str]) {

@@ -9,11 +9,10 @@ use crypto::algorithm::Algorithm;
 use serde_json::{Value, json};
 
 use super::issuer::Issuer;
-use super::provider::{Provider, client_key, compact, events, now_s, part, refused};
+use super::provider::{ACCESS_TOKEN, Provider, TOKEN_EXCHANGE, client_key, compact, events, now_s, part, refused};
 use crate::client::Answer;
 use crate::server::eventually;
 
-const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 const SOON: Duration = Duration::from_secs(2);
@@ -44,8 +43,12 @@ impl Bed {
     }
 
     fn exchange(&self, trust: &str, token: &str) -> Answer {
-        let fields =
-            [("grant_type", EXCHANGE), ("subject_token", token), ("subject_token_type", JWT), ("trust_id", trust)];
+        let fields = [
+            ("grant_type", TOKEN_EXCHANGE),
+            ("subject_token", token),
+            ("subject_token_type", JWT),
+            ("trust_id", trust),
+        ];
         self.provider.form("/oauth2/token", &fields)
     }
 
@@ -102,7 +105,7 @@ fn jobs_of_every_system_get_tokens_without_a_stored_key() {
     ] {
         let trust = bed.trust(kind, &rules);
         let answer = bed.exchange(&trust, &bed.job(&claims)).expect(200);
-        assert_eq!(answer.json()["issued_token_type"], "urn:ietf:params:oauth:token-type:access_token", "{kind}");
+        assert_eq!(answer.json()["issued_token_type"], ACCESS_TOKEN, "{kind}");
         assert!(answer.json()["expires_in"].as_i64().unwrap() <= 300 && answer.json()["refresh_token"].is_null());
         let token = answer.text_of("access_token");
         let said = bed.provider.verified(&token, "at+jwt");
