@@ -3,7 +3,8 @@
 //! Closed loop: every connection sends its next request as soon as the answer to the last one is complete; this finds
 //! the highest rate. Open loop: requests are due at fixed times whatever the answers do, and a latency counts from the
 //! moment a request was due, so a stall is felt by everything that waited behind it. It runs on one thread of its own
-//! core and knows just enough HTTP for the answers of the servers it measures. TLS is that of the product's own clients.
+//! core, beside another that gives the turns of the open loop, and knows just enough HTTP for the answers of the servers it
+//! measures. TLS is that of the product's own clients.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -157,7 +158,7 @@ async fn run(target: Target, plan: Plan, request: Rc<dyn Fn(usize, u64) -> Reque
     let schedule = Rc::new(Schedule::start(plan.rate, ends));
     let workers: Vec<_> = (0..plan.connections)
         .map(|number| {
-            let worker = Worker { number, counts_from, ends, schedule: schedule.clone(), request: request.clone() };
+            let worker = Worker { number, counts_from, schedule: schedule.clone(), request: request.clone() };
             tokio::task::spawn_local(worker.run(target.clone()))
         })
         .collect();
@@ -233,7 +234,6 @@ fn due(began: Instant, rate: f64, turn: u64) -> Instant {
 struct Worker {
     number: usize,
     counts_from: Instant,
-    ends: Instant,
     schedule: Rc<Schedule>,
     request: Rc<dyn Fn(usize, u64) -> Request>,
 }
@@ -254,7 +254,7 @@ impl Worker {
             // What counts of a closed loop is how many answers came in the time, whenever they were asked for: without those that were
             // under way when it began, slow ones would seem slower.
             let counted = if self.schedule.beat.is_some() { due } else { done };
-            if counted >= self.counts_from && done <= self.ends {
+            if counted >= self.counts_from && done <= self.schedule.ends {
                 latencies.push(done - due);
             }
         }
