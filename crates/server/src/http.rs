@@ -2,6 +2,7 @@
 
 pub mod extract;
 pub mod forwarded;
+mod lingering;
 pub mod mount;
 pub mod reply;
 pub mod serve;

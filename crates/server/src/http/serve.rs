@@ -34,6 +34,7 @@ use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
 use super::forwarded::{Proxies, Unreadable};
+use super::lingering::Lingering;
 use crate::clock;
 use crate::config::CasingRule;
 use crate::ctx::{self, Origin};
@@ -203,7 +204,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(64 << 10)
-        .serve_connection(TokioIo::new(io), answer);
+        .serve_connection(TokioIo::new(Lingering::new(io, stop.clone())), answer);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -11,7 +11,7 @@ use crate::installation::{Engine, Installation};
 use crate::server::{Server, eventually, list};
 
 /// A server whose configuration ends in this.
-fn server_with(more: &str) -> (Installation, Server) {
+pub fn server_with(more: &str) -> (Installation, Server) {
     let installation = Installation::unattended(&Engine::Sqlite);
     let text = std::fs::read_to_string(installation.config()).unwrap();
     std::fs::write(installation.config(), format!("{text}{more}")).unwrap();
@@ -108,6 +108,25 @@ fn a_client_that_does_not_read_is_let_go() {
     }
     let whole = client.get("/openapi.json").expect(200).text().len() * 200;
     assert!(got < whole, "{got} of {whole}");
+}
+
+/// A server that closes while content comes in that it does not want would take its own answer back.
+#[test]
+fn an_answer_arrives_whole_although_content_comes_late() {
+    let (_kept, server) = server_with("");
+    let client = server.client();
+    let whole = client.get("/openapi.json").expect(200).body;
+    let mut stream = TcpStream::connect(client.address()).unwrap();
+    stream
+        .write_all(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 8\r\n\r\n")
+        .unwrap();
+    // The answer is ready long before the content.
+    std::thread::sleep(Duration::from_millis(300));
+    stream.write_all(b"[\"late\"]").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(answer.ends_with(&whole), "{} bytes of {}", answer.len(), whole.len());
 }
 
 /// The deadline is for those who do not read, not for those who wait: a bundle that does not change is longer away.
