@@ -111,6 +111,9 @@ pub struct AccessClaims {
     /// Who acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Actor>,
+    /// The names of the tokens that it was exchanged from, the last first: it ends with each of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exchanged_from: Vec<String>,
     /// What signed the token of another issuer that was given for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_alg: Option<String>,
@@ -130,7 +133,7 @@ impl AccessClaims {
 
     /// When it was issued, to the millisecond: what is revoked in the same second is dead, and what is issued after that is not.
     pub fn issued_at(&self) -> Timestamp {
-        let millis = self.jti_bytes().map_or(0, |jti| i64::from(u16::from_be_bytes([jti[16], jti[17]])));
+        let millis = name_bytes(&self.jti).map_or(0, |jti| i64::from(u16::from_be_bytes([jti[16], jti[17]])));
         Timestamp::from_millis(self.iat.saturating_mul(SECOND_MS).saturating_add(millis.min(SECOND_MS - 1)))
     }
 
@@ -151,17 +154,26 @@ impl AccessClaims {
 
     /// Under what it is revoked by itself.
     pub fn revocation_key(&self) -> Option<[u8; 16]> {
-        self.jti_bytes()?.first_chunk().copied()
+        revocation_key(&self.jti)
+    }
+
+    /// Under what the tokens are revoked that it was exchanged from; `None` for what is no name of a token.
+    pub fn revocation_keys_behind(&self) -> impl Iterator<Item = Option<[u8; 16]>> {
+        self.exchanged_from.iter().map(|name| revocation_key(name))
     }
 
     /// What it allows.
     pub fn scopes(&self) -> OauthScope {
         self.scope.as_deref().and_then(|text| OauthScope::parse(text).ok()).unwrap_or_default()
     }
+}
 
-    fn jti_bytes(&self) -> Option<[u8; 18]> {
-        URL_SAFE_NO_PAD.decode(&self.jti).ok()?.try_into().ok()
-    }
+fn revocation_key(name: &str) -> Option<[u8; 16]> {
+    name_bytes(name)?.first_chunk().copied()
+}
+
+fn name_bytes(name: &str) -> Option<[u8; 18]> {
+    URL_SAFE_NO_PAD.decode(name).ok()?.try_into().ok()
 }
 
 /// A token's name.
@@ -195,6 +207,7 @@ mod tests {
             role: Vec::new(),
             cnf: None,
             act: None,
+            exchanged_from: Vec::new(),
             upstream_alg: None,
             trust: None,
             gid: Some(GrantId::from_bytes([3; 16])),
@@ -207,8 +220,10 @@ mod tests {
         assert_eq!(claims.behind().count(), 0);
         let before = Actor { sub: "gateway".into(), act: None };
         let acting = Actor { sub: "app".into(), act: Some(Box::new(before)) };
-        let exchanged = AccessClaims { act: Some(acting), ..claims };
+        let exchanged_from = vec![token_name([8; 16], issued_at), "no name".into()];
+        let exchanged = AccessClaims { act: Some(acting), exchanged_from, ..claims };
         assert_eq!(exchanged.behind().collect::<Vec<_>>(), ["gateway"]);
+        assert_eq!(exchanged.revocation_keys_behind().collect::<Vec<_>>(), [Some([8; 16]), None]);
         let service = AccessClaims { gid: None, sub: "shop".into(), ..exchanged };
         assert_eq!(service.behind().collect::<Vec<_>>(), ["gateway", "shop"]);
     }

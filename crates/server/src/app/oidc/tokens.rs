@@ -38,6 +38,8 @@ pub struct About<'a> {
     pub thumbprint: Option<String>,
     /// Who acts.
     pub act: Option<Actor>,
+    /// The names of the tokens that it is exchanged from.
+    pub exchanged_from: Vec<String>,
     /// What signed the token of another issuer that was given for it.
     pub upstream_alg: Option<String>,
     /// Who believed that issuer.
@@ -101,6 +103,7 @@ impl Oidc {
             role: about.roles,
             cnf: about.thumbprint.map(|thumbprint| Confirmation { thumbprint }),
             act: about.act,
+            exchanged_from: about.exchanged_from,
             upstream_alg: about.upstream_alg,
             trust: about.trust,
             gid: about.grant.map(|(id, _)| id),

@@ -116,6 +116,11 @@ impl Oidc {
             let hangs_on = HangsOn { client_id, account: None, grant: None, trust: None, token: None };
             self.must_stand(site, &hangs_on, claims).await?;
         }
+        // And the tokens that it came from.
+        for token in claims.revocation_keys_behind() {
+            let token = Some(token.ok_or_else(|| Refused::token("a name behind it"))?);
+            self.must_stand(site, &HangsOn { token, ..hangs_on }, claims).await?;
+        }
         Ok(stands_until)
     }
 

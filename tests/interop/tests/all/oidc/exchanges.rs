@@ -58,18 +58,43 @@ fn what_ends_a_persons_grant_ends_what_its_tokens_were_exchanged_for() {
     }
 }
 
+/// The shop calls the orders, which call the stock for it; the stock has a token for its own next call.
+struct Chain {
+    shop: App,
+    orders: App,
+    stock: App,
+    own: String,
+    once: String,
+    twice: String,
+}
+
+fn own(provider: &Provider, shop: &App) -> String {
+    let fields = [("grant_type", "client_credentials"), ("resource", "urn:orders")];
+    provider.token(shop, &fields).expect(200).text_of("access_token")
+}
+
+fn called(provider: &Provider, orders: &App, token: &str) -> String {
+    provider.exchange(orders, token, &[("resource", "urn:stock")]).expect(200).text_of("access_token")
+}
+
+impl Chain {
+    fn new(provider: &Provider) -> Self {
+        let shop = service(provider, &[], &["urn:orders"]);
+        let orders = service(provider, &["urn:orders"], &["urn:stock"]);
+        let stock = service(provider, &["urn:stock"], &[]);
+        let own = own(provider, &shop);
+        let once = called(provider, &orders, &own);
+        let twice = provider.exchange(&stock, &once, &[]).expect(200).text_of("access_token");
+        Self { shop, orders, stock, own, once, twice }
+    }
+}
+
 #[test]
 fn what_ends_a_service_ends_what_its_tokens_were_exchanged_for() {
     let provider = Provider::start();
     let admin = provider.admin();
     for what in ["cut off", "deleted", "the one between cut off", "the one between deleted"] {
-        let shop = service(&provider, &[], &["urn:orders"]);
-        let orders = service(&provider, &["urn:orders"], &["urn:stock"]);
-        let stock = service(&provider, &["urn:stock"], &[]);
-        let fields = [("grant_type", "client_credentials"), ("resource", "urn:orders")];
-        let own = provider.token(&shop, &fields).expect(200).text_of("access_token");
-        let once = provider.exchange(&orders, &own, &[("resource", "urn:stock")]).expect(200).text_of("access_token");
-        let twice = provider.exchange(&stock, &once, &[]).expect(200).text_of("access_token");
+        let Chain { shop, orders, stock, twice, .. } = Chain::new(&provider);
         let said = part(&twice, 1);
         assert_eq!((&said["sub"], &said["act"]["act"]["sub"]), (&json!(shop.client_id), &json!(orders.client_id)));
         assert!(provider.is_active(&stock, &twice));
@@ -80,5 +105,23 @@ fn what_ends_a_service_ends_what_its_tokens_were_exchanged_for() {
             false => admin.post(&format!("{place}/revoke-tokens"), &json!({})).expect(204),
         };
         ends(&provider, &stock, &twice, what);
+    }
+}
+
+#[test]
+fn a_token_ends_with_each_that_it_was_exchanged_from() {
+    let provider = Provider::start();
+    for what in ["the first token", "the token between"] {
+        let chain = Chain::new(&provider);
+        let name = |token: &str| part(token, 1)["jti"].clone();
+        let said = &part(&chain.twice, 1)["exchanged_from"];
+        assert_eq!(said, &json!([name(&chain.once), name(&chain.own)]));
+        let other = called(&provider, &chain.orders, &own(&provider, &chain.shop));
+        assert!(provider.is_active(&chain.stock, &chain.twice));
+        let (by, token) =
+            if what == "the first token" { (&chain.shop, &chain.own) } else { (&chain.orders, &chain.once) };
+        provider.by(by, "/oauth2/revoke", &[("token", token)]).expect(200);
+        ends(&provider, &chain.stock, &chain.twice, what);
+        assert!(provider.is_active(&chain.stock, &other), "what came from another token stays");
     }
 }

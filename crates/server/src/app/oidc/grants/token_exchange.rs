@@ -1,7 +1,9 @@
 //! A token for a token (RFC 8693): a service that was called by somebody goes on calling for them, and the token says that it does.
 //!
 //! Only a token that is for the service itself, or for an API that it is, can be exchanged by it: nobody turns what they merely saw into something of their own.
-//! What comes out allows no more than what went in, lives no longer, and dies with its grant and with everybody whom it names.
+//! What comes out allows no more than what went in, lives no longer, and dies with its grant, with the token itself and with everybody whom it names.
+
+use std::slice;
 
 use api::oauth::TokenAnswer;
 use domain::identity::claims::{ACTORS_MAX, AccessClaims, Actor};
@@ -61,6 +63,7 @@ impl Oidc {
             roles: claims.role.clone(),
             thumbprint: asked.proved.thumbprint.clone(),
             act: Some(actor),
+            exchanged_from: [slice::from_ref(&claims.jti), &claims.exchanged_from].concat(),
             upstream_alg: claims.upstream_alg.clone(),
             trust: claims.trust,
             not_after: Some(claims.exp),
