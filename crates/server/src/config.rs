@@ -11,6 +11,8 @@ use serde::Deserialize;
 use egress::EgressSection;
 use tls::{MtlsConfig, TlsConfig};
 
+use crate::app::oidc::on_record::Repeats;
+
 pub use http::{ForwardedHeader, HttpSection};
 
 pub mod egress;
@@ -55,6 +57,8 @@ pub struct Config {
     pub egress: EgressSection,
     /// A file of passwords that leaked, which nobody may choose.
     pub breach_list: Option<PathBuf>,
+    /// Whether one event speaks for the same introspection of a minute.
+    pub repeated_introspections: Repeats,
 }
 
 /// The store's part.
@@ -119,6 +123,14 @@ struct File {
     egress: EgressSection,
     #[serde(default)]
     passwords: PasswordsSection,
+    #[serde(default)]
+    audit: AuditSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AuditSection {
+    every_introspection: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -311,6 +323,7 @@ impl Config {
             environment: server.environment,
             egress: file.egress,
             breach_list: file.passwords.breach_list_file,
+            repeated_introspections: if file.audit.every_introspection { Repeats::Written } else { Repeats::Covered },
         })
     }
 
@@ -341,6 +354,7 @@ impl Config {
             environment: "development".to_owned(),
             egress: EgressSection::loopback(),
             breach_list: None,
+            repeated_introspections: Repeats::Covered,
         })
     }
 }

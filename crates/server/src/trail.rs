@@ -202,6 +202,11 @@ impl Trail {
         result
     }
 
+    /// An operation that ended well and for which an earlier event speaks: it is only counted.
+    pub fn covered(&self, entry: &Entry) {
+        self.metrics.operation(entry.action, None);
+    }
+
     async fn append(&self, scene: &Scene<'_>, body: Vec<u8>, found_by: FoundBy<'static>) -> Outcome<()> {
         self.lane.append(scene.tenant(), body, Some(found_by)).await.map_err(|error| {
             let mut problem = Problem::from(error);

@@ -25,6 +25,7 @@ mod issuer;
 mod jobs;
 mod logouts;
 mod mail;
+mod on_record;
 mod page_views;
 mod people;
 mod protocol_clients;

@@ -9,9 +9,11 @@ use store::access_tokens::insert_revoked;
 use store::grants::end_grant;
 
 use super::client_auth::Proved;
+use super::clients::Client;
+use super::on_record::{Asker, Repeats};
 use super::refusal::{Answered, OauthCode, Refused};
 use super::site::Site;
-use super::tokens_read::{is_of, must_be_shown_by};
+use super::tokens_read::{Known, is_of, must_be_shown_by};
 use super::writing::Change;
 use super::{Kind, Oidc, bearer_hash, on_behalf};
 use crate::trail::{Entry, Scene};
@@ -25,10 +27,7 @@ impl Oidc {
         let mut entry = Entry::new("TokenIntrospected", "identity", "Token");
         let answer = match self.alive(site, token).await {
             Ok(known) => match known.told_to(client)? {
-                Some(told) => {
-                    entry.resource_id(&known.name).valid(true);
-                    Ok(told)
-                }
+                Some(told) => return self.tell_worth(site, client, &known, told, entry).await,
                 None => {
                     entry.valid(false).note("the token does not concern the caller");
                     Ok(inactive())
@@ -41,6 +40,26 @@ impl Oidc {
             Err(refused) => Err(refused),
         };
         self.conclude(Scene::application(&site.ctx, client.id()), entry, answer).await
+    }
+
+    /// Tells what a token is worth, when that is on record.
+    async fn tell_worth(
+        &self,
+        site: &Site,
+        client: &Client,
+        known: &Known,
+        told: Bytes,
+        mut entry: Entry,
+    ) -> Answered<Bytes> {
+        let asker = Asker { application: client.row.id, address: site.ctx.origin.address };
+        if self.repeats == Repeats::Covered && known.on_record.covers(&asker, site.ctx.now()) {
+            self.core.trail.covered(&entry);
+            return Ok(told);
+        }
+        entry.resource_id(&known.name).valid(true);
+        let told = self.conclude(Scene::application(&site.ctx, client.id()), entry, Ok(told)).await?;
+        known.on_record.written(asker, site.ctx.now());
+        Ok(told)
     }
 
     /// Takes a token back. Whoever shows somebody else's, or nonsense, is told the same.

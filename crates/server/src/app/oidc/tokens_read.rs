@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use store::standing::HangsOn;
 
 use super::clients::Client;
+use super::on_record::OnRecord;
 use super::refusal::{Answered, Refused};
 use super::site::Site;
 use super::tokens::claims_cell;
@@ -40,6 +41,8 @@ pub struct Known {
     /// The first who asked and may know of it: most tokens are asked about by one and the same. It stands as long as the token is known,
     /// because what an application may know of moves the epoch; so nobody is kept here who was read before it moved.
     concerned: OnceLock<ApplicationId>,
+    /// Who was told what it is worth, and when.
+    pub on_record: OnRecord,
     /// The tenant whose issuer read it.
     tenant: TenantId,
     stand: Stand,
@@ -163,6 +166,7 @@ impl Known {
             stands_until,
             name: claims.jti.into(),
             concerned: OnceLock::new(),
+            on_record: OnRecord::default(),
             tenant,
             stand,
         })
