@@ -11,8 +11,6 @@ use serde::Deserialize;
 use egress::EgressSection;
 use tls::{MtlsConfig, TlsConfig};
 
-use crate::app::oidc::on_record::Repeats;
-
 pub use http::{ForwardedHeader, HttpSection};
 
 pub mod egress;
@@ -57,8 +55,8 @@ pub struct Config {
     pub egress: EgressSection,
     /// A file of passwords that leaked, which nobody may choose.
     pub breach_list: Option<PathBuf>,
-    /// Whether one event speaks for the same introspection of a minute.
-    pub repeated_introspections: Repeats,
+    /// What the trail has.
+    pub audit: AuditSection,
 }
 
 /// The store's part.
@@ -127,10 +125,12 @@ struct File {
     audit: AuditSection,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What the trail has.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct AuditSection {
-    every_introspection: bool,
+pub struct AuditSection {
+    /// Each introspection. Otherwise one event speaks for the same ones of a minute.
+    pub every_introspection: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -323,7 +323,7 @@ impl Config {
             environment: server.environment,
             egress: file.egress,
             breach_list: file.passwords.breach_list_file,
-            repeated_introspections: if file.audit.every_introspection { Repeats::Written } else { Repeats::Covered },
+            audit: file.audit,
         })
     }
 
@@ -354,7 +354,7 @@ impl Config {
             environment: "development".to_owned(),
             egress: EgressSection::loopback(),
             breach_list: None,
-            repeated_introspections: Repeats::Covered,
+            audit: AuditSection::default(),
         })
     }
 }

@@ -24,7 +24,7 @@ pub mod keys;
 mod keys_managing;
 mod logout;
 mod metadata;
-pub mod on_record;
+mod on_record;
 pub mod people;
 mod pushed;
 pub mod refusal;
@@ -67,8 +67,8 @@ pub struct Oidc {
     origin: Arc<str>,
     /// Requests a minute for one client.
     requests_per_minute: u32,
-    /// What the trail has of introspections.
-    repeats: on_record::Repeats,
+    /// Whether the trail has each introspection, or one event for the same ones of a minute.
+    every_introspection: bool,
     /// Where clients with certificates come to, if anywhere.
     mtls_origin: Option<String>,
     tenants: RwLock<HashMap<String, TenantId>>,
@@ -101,7 +101,7 @@ impl Oidc {
             freshness,
             origin: config.portal_origin.as_str().into(),
             requests_per_minute: config.limits.client_requests_per_minute,
-            repeats: config.repeated_introspections,
+            every_introspection: config.audit.every_introspection,
             mtls_origin: config.mtls.as_ref().and_then(|mtls| mtls_origin(&config.portal_origin, mtls.listen.port())),
             tenants: RwLock::default(),
             clients: RwLock::default(),

@@ -10,7 +10,7 @@ use store::grants::end_grant;
 
 use super::client_auth::Proved;
 use super::clients::Client;
-use super::on_record::{Asker, Repeats};
+use super::on_record::Asker;
 use super::refusal::{Answered, OauthCode, Refused};
 use super::site::Site;
 use super::tokens_read::{Known, is_of, must_be_shown_by};
@@ -52,7 +52,7 @@ impl Oidc {
         mut entry: Entry,
     ) -> Answered<Bytes> {
         let asker = Asker { application: client.row.id, address: site.ctx.origin.address };
-        if self.repeats == Repeats::Covered && known.on_record.covers(&asker, site.ctx.now()) {
+        if !self.every_introspection && known.on_record.covers(&asker, site.ctx.now()) {
             self.core.trail.covered(&entry);
             return Ok(told);
         }

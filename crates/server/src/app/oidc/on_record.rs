@@ -15,15 +15,6 @@ const SPEAKS_FOR: Duration = Duration::from_secs(60);
 /// Askers of one token that are remembered; beyond them the one that was first is forgotten.
 const ASKERS: usize = 8;
 
-/// Whether every answer gets an event of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeats {
-    /// Each is written down.
-    Written,
-    /// One event speaks for those of a minute.
-    Covered,
-}
-
 /// Who asks, and from where: a stolen secret that is used elsewhere has events of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asker {
