@@ -48,16 +48,29 @@ impl Installation {
         }
     }
 
+    /// A new one on the embedded engine, with more in its configuration than `qapid dev` has.
+    pub fn configured(name: &str, more: &str) -> Result<Self> {
+        let folder = scratch(name)?;
+        let store = format!("engine = \"sqlite\"\ndata_dir = \"{}\"", folder.join("data").display());
+        Self::made(folder, None, &store, more)
+    }
+
     fn on_postgres(folder: PathBuf) -> Result<Self> {
         let database = Postgres::start(&folder)?;
+        let url = folder.join("database.url");
+        std::fs::write(&url, database.url())?;
+        let store = format!("engine = \"postgres\"\nurl_file = \"{}\"", url.display());
+        Self::made(folder, Some(database), &store, "")
+    }
+
+    fn made(folder: PathBuf, database: Option<Postgres>, store: &str, more: &str) -> Result<Self> {
         let config = folder.join("qapid.toml");
-        std::fs::write(folder.join("database.url"), database.url())?;
-        std::fs::write(&config, config_text(&folder)?)?;
+        std::fs::write(&config, config_text(&folder, store, more)?)?;
         let args = ["init", "--config", &config.display().to_string(), "--seal", "file"];
         let printed = workspace::output(&release("qapid").display().to_string(), &args)?;
         let key = printed.lines().find_map(|line| line.strip_prefix("administrator key: "));
         let key = key.context("qapid init printed no key")?.to_owned();
-        Ok(Self { folder, database: Some(database), made: Some((config, key)) })
+        Ok(Self { folder, database, made: Some((config, key)) })
     }
 
     /// Where its files lie.
@@ -92,13 +105,13 @@ impl Installation {
 }
 
 /// With the limits of `qapid dev`.
-fn config_text(folder: &Path) -> Result<String> {
+fn config_text(folder: &Path, store: &str, more: &str) -> Result<String> {
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let folder = folder.display();
     Ok(format!(
         "[server]\nlisten = \"{address}\"\nportal_origin = \"http://{address}\"\n\
-         [store]\nengine = \"postgres\"\nurl_file = \"{folder}/database.url\"\n\
+         [store]\n{store}\n\
          [seal]\nunseal_file = \"{folder}/unseal.key\"\n\
-         [limits]\nclient_requests_per_minute = 0\nanonymous_per_minute = 60000\n"
+         [limits]\nclient_requests_per_minute = 0\nanonymous_per_minute = 60000\n{more}"
     ))
 }
