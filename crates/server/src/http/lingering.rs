@@ -77,9 +77,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<IO> {
                         if stops { Closing::Done } else { Closing::Lingers(Box::pin(tokio::time::sleep(PATIENCE))) };
                 }
                 Closing::Lingers(patience) => {
-                    let gone = thrown_away(&mut this.io, cx).is_ready();
-                    if !gone {
-                        ready!(patience.as_mut().poll(cx));
+                    // First the time: whoever never stops sending would leave no turn for it.
+                    if patience.as_mut().poll(cx).is_pending() {
+                        ready!(thrown_away(&mut this.io, cx));
                     }
                     this.closing = Closing::Done;
                 }
