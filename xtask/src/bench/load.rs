@@ -21,8 +21,8 @@ use tower::ServiceExt as _;
 
 /// Answers given before the clock starts count for nothing: connections open and caches fill.
 const WARM_UP: Duration = Duration::from_millis(700);
-/// Turns are given no more often, several at a time if need be: waking up for each takes a tenth of the generator's core. What is late by
-/// that counts as the server's lateness.
+/// Turns are given no more often, several at a time if need be: whoever wakes up for each takes the core from the generator itself. What
+/// is late by that counts as the server's lateness.
 const TICK: Duration = Duration::from_micros(250);
 
 /// A request that is sent again and again.
