@@ -1,5 +1,7 @@
 //! The rows of the throughput table: a request to the product, the peer it is compared with, and the bar.
 
+use std::sync::Once;
+
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
@@ -54,7 +56,7 @@ struct Row {
 
 pub fn run(names: &[&str]) -> Result<()> {
     let bare = Running::bare()?;
-    let mut rows_measured = 0;
+    let header = Once::new();
     for engine in Engine::ALL {
         // A PostgreSQL is not started for nothing.
         if engine == Engine::Postgres && !TOKEN_ROWS.iter().any(|name| wanted(names, &engine.row(name))) {
@@ -65,19 +67,14 @@ pub fn run(names: &[&str]) -> Result<()> {
         let mut rows = rows(engine, &client, &installation)?;
         rows.retain(|row| wanted(names, &row.name));
         for row in rows {
-            if rows_measured == 0 {
-                print_header();
-            }
-            rows_measured += 1;
+            header.call_once(print_header);
             measure(&row, &server, &bare)?;
         }
     }
     if wanted(names, EACH_ON_RECORD) {
         let installation = Installation::configured("recording", "[audit]\nevery_introspection = true\n")?;
         let (server, client) = installation.start()?;
-        if rows_measured == 0 {
-            print_header();
-        }
+        header.call_once(print_header);
         let row = Row { at_least: None, p99_at_most_ms: None, ..introspection_row(EACH_ON_RECORD, &client)? };
         measure(&row, &server, &bare)?;
     }
