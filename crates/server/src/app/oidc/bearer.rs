@@ -42,6 +42,11 @@ pub(super) fn api_of(issuer: &str) -> String {
     format!("{issuer}{API}")
 }
 
+/// Whether a token is for the platform of this issuer.
+pub(super) fn is_for(claims: &AccessClaims, issuer: &str) -> bool {
+    claims.aud.has(issuer) || claims.aud.has(&api_of(issuer))
+}
+
 /// Whether tokens call this platform's API so, a tenant's or another's.
 pub fn is_this_platform(origin: &str, name: &str) -> bool {
     slug_in(origin, name.strip_suffix(API).unwrap_or(name)).is_some()
@@ -68,7 +73,7 @@ impl Oidc {
         let site = self.site(keyring, origin, slug, None).await?;
         let claims = &self.alive(&site, token).await?.claims()?;
         must_be_shown_by(claims, &site)?;
-        if !claims.aud.has(&site.issuer) && !claims.aud.has(&api_of(&site.issuer)) {
+        if !is_for(claims, &site.issuer) {
             return Err(Refused::token("for somebody else"));
         }
         Ok(Bearer { principal: self.principal(&site, claims).await?, expires_at: claims.expires_at() })

@@ -8,6 +8,7 @@ use domain::identity::oauth_scope::OPENID;
 use store::access_tokens::insert_revoked;
 use store::grants::end_grant;
 
+use super::bearer::is_for;
 use super::client_auth::Proved;
 use super::clients::Client;
 use super::on_record::Asker;
@@ -125,6 +126,10 @@ impl Oidc {
 
     async fn info(&self, site: &Site, claims: &AccessClaims, entry: &mut Entry) -> Answered<UserInfo> {
         must_be_shown_by(claims, site)?;
+        // An API that a token is for may use it for what the API does, and not to ask about whoever called (RFC 9068, 4).
+        if !claims.aud.has(&claims.client_id) && !is_for(claims, &site.issuer) {
+            return Err(Refused::token("for an API"));
+        }
         let scope = claims.scopes();
         let account = claims.account().filter(|_| scope.has(OPENID));
         let Some(account) = account else {

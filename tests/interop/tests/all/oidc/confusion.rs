@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::provider::{Provider, TOKEN_EXCHANGE, refused};
+use super::provider::{Provider, TOKEN_EXCHANGE, part, refused};
 use super::visitor::{CALLBACK, PASSWORD, Visitor, parameter, sent};
 
 const ADA: &str = "ada@people.example";
@@ -44,6 +44,29 @@ fn typ_confusion() {
     let asked = visitor.get(&format!("/oauth2/logout?id_token_hint={access}"));
     assert_eq!(asked.status, 200);
     assert!(visitor.authorize(&app, &[]).contains("code="));
+}
+
+/// Otherwise every API that somebody calls could ask who they are, with whatever the application may know of them.
+#[test]
+fn a_token_for_an_api_is_none_for_userinfo() {
+    let provider = Provider::start();
+    let app =
+        provider.app("WebApp", &json!({ "redirectUris": [CALLBACK], "consent": "skip", "resources": ["urn:orders"] }));
+    provider.end_user(&app, ADA);
+    let tokens = |more: &[(&str, &str)]| {
+        let code = Visitor::new(&provider).code_with(&app, ADA, more);
+        provider.redeem(&app, &code).expect(200).json()
+    };
+    let info = |tokens: &serde_json::Value| {
+        let access = tokens["access_token"].as_str().unwrap();
+        provider.form_with("/oauth2/userinfo", &[], Some(&format!("Bearer {access}")))
+    };
+    let own = info(&tokens(&[("scope", "openid email")])).expect(200).json();
+    let for_an_api = tokens(&[("scope", "openid email"), ("resource", "urn:orders")]);
+    refused(&info(&for_an_api), 401, "invalid_token");
+    // The application lacks nothing: it was told in the ID token.
+    let told = part(for_an_api["id_token"].as_str().unwrap(), 1);
+    assert_eq!((&own["email"], &told["email"], &told["sub"]), (&json!(ADA), &json!(ADA), &own["sub"]));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::provider::{App, Provider, TOKEN_EXCHANGE, part, refused};
-use super::visitor::{CALLBACK, PASSWORD, Visitor, parameter, sent};
+use super::visitor::{CALLBACK, Visitor};
 use crate::server::eventually;
 
 const ADA: &str = "ada@people.example";
@@ -20,9 +20,7 @@ fn service(provider: &Provider, serves: &[&str], calls: &[&str]) -> App {
 
 /// A token of somebody who is signed in to an application, for an API.
 fn somebodys(provider: &Provider, app: &App, api: &str) -> String {
-    let visitor = Visitor::new(provider);
-    let page = visitor.authorize(app, &[("resource", api)]);
-    let code = parameter(&sent(&visitor.sign_in(&page, ADA, PASSWORD)), "code");
+    let code = Visitor::new(provider).code_with(app, ADA, &[("resource", api)]);
     provider.redeem(app, &code).expect(200).text_of("access_token")
 }
 

@@ -121,7 +121,12 @@ impl<'p> Visitor<'p> {
 
     /// The whole way to a code, for an application that asks nobody.
     pub fn code(&self, app: &App, email: &str) -> String {
-        let page = self.authorize(app, &[]);
+        self.code_with(app, email, &[])
+    }
+
+    /// The same with more parameters, such as the API that the tokens are for.
+    pub fn code_with(&self, app: &App, email: &str, more: &[(&str, &str)]) -> String {
+        let page = self.authorize(app, more);
         assert!(page.starts_with("/login?"), "{page}");
         self.get(&page).expect(200);
         parameter(&sent(&self.sign_in(&page, email, PASSWORD)), "code")
