@@ -58,9 +58,9 @@ words! {
     }
     /// What one of the tenant's own people is there.
     TenantRole {
-        /// Everything, and who else is an owner.
+        /// Everything inside the tenant. One of them always stays.
         Owner = "owner",
-        /// Everything inside the tenant.
+        /// The same; there need not be any.
         Admin = "admin",
         /// Reads.
         Member = "member",

@@ -206,20 +206,22 @@ impl Users {
         session: SessionId,
     ) -> Outcome<()> {
         let mut entry = entry("UserSessionEnded");
-        let result = match self.changeable(ctx, auth, id, &mut entry).await {
-            Ok(_) => self.accounts.end_session(ctx, auth, (REALM, id), session, &mut entry).await,
-            Err(problem) => Err(problem),
+        let result = async {
+            self.changeable(ctx, auth, id, &mut entry).await?;
+            self.accounts.end_session(ctx, auth, (REALM, id), session, &mut entry).await
         };
+        let result = result.await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
     /// Ends all of their sessions, grants and tokens: of owners and administrators, whoever may make them.
     pub async fn end_sessions(&self, ctx: &Ctx, auth: &Authorized<WriteUsers>, id: AccountId) -> Outcome<()> {
         let mut entry = entry("UserSessionsEnded");
-        let result = match self.changeable(ctx, auth, id, &mut entry).await {
-            Ok(_) => self.accounts.end_sessions(ctx, auth, (REALM, id), &mut entry).await,
-            Err(problem) => Err(problem),
+        let result = async {
+            self.changeable(ctx, auth, id, &mut entry).await?;
+            self.accounts.end_sessions(ctx, auth, (REALM, id), &mut entry).await
         };
+        let result = result.await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
@@ -239,10 +241,11 @@ impl Users {
         grant: GrantId,
     ) -> Outcome<()> {
         let mut entry = entry("UserGrantEnded");
-        let result = match self.changeable(ctx, auth, id, &mut entry).await {
-            Ok(_) => self.accounts.end_grant(ctx, auth, (REALM, id), grant, &mut entry).await,
-            Err(problem) => Err(problem),
+        let result = async {
+            self.changeable(ctx, auth, id, &mut entry).await?;
+            self.accounts.end_grant(ctx, auth, (REALM, id), grant, &mut entry).await
         };
+        let result = result.await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
@@ -256,10 +259,11 @@ impl Users {
     /// Takes their second factors away: of owners and administrators, whoever may make them.
     pub async fn remove_factors(&self, ctx: &Ctx, auth: &Authorized<WriteUsers>, id: AccountId) -> Outcome<()> {
         let mut entry = entry("UserFactorsRemoved");
-        let result = match self.changeable(ctx, auth, id, &mut entry).await {
-            Ok(_) => self.accounts.remove_factors(ctx, auth, (REALM, id), &mut entry).await,
-            Err(problem) => Err(problem),
+        let result = async {
+            self.changeable(ctx, auth, id, &mut entry).await?;
+            self.accounts.remove_factors(ctx, auth, (REALM, id), &mut entry).await
         };
+        let result = result.await;
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
