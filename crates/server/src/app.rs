@@ -117,12 +117,13 @@ impl Services {
         let cipher = Arc::new(cipher::Cipher::new(core.store.clone(), Arc::clone(&core.entropy)));
         let api_keys = Arc::new(api_keys::ApiKeys::new(core.clone()));
         let passwords = Arc::new(password_pool::Passwords::start()?);
-        let accounts = Arc::new(accounts::Accounts::new(core.clone(), &config.portal_origin, Arc::clone(&passwords)));
         let breaches = config.breach_list.as_deref().map(BreachList::open).transpose()?.map(Arc::new);
+        let accounts = accounts::Accounts::new(core.clone(), &config.portal_origin, Arc::clone(&passwords), breaches);
+        let accounts = Arc::new(accounts);
         let egress = Arc::new(Egress::new(&config.egress)?);
         let trusts = Arc::new(trusts::Trusts::new(core.clone(), Arc::clone(&egress), &config.portal_origin));
         Ok(Self {
-            people: Arc::new(people::People::new(Arc::clone(&accounts), breaches)),
+            people: Arc::new(people::People::new(Arc::clone(&accounts))),
             trusts: Arc::clone(&trusts),
             gate_tickets: Arc::new(gate_tickets::GateTickets::new(core.clone())),
             end_users: Arc::new(end_users::EndUsers::new(Arc::clone(&accounts))),

@@ -9,13 +9,32 @@ const LEAST_WITH_SECOND_FACTOR: usize = 8;
 const MOST_CHARS: usize = 128;
 const MOST_BYTES: usize = 1_024;
 
-/// What else has to be shown beside the password.
+/// Who chose a password, and what else has to be shown beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Beside {
-    /// Nothing.
-    Nothing,
-    /// A second factor.
-    SecondFactor,
+pub enum Chosen {
+    /// Whoever has it, and it stands alone.
+    Alone,
+    /// Whoever has it, beside a second factor.
+    BesideSecondFactor,
+    /// An administrator, or a program that brings people along from where other rules held.
+    ForThem,
+}
+
+impl Chosen {
+    fn least_chars(self) -> usize {
+        match self {
+            Self::Alone => LEAST_ALONE,
+            Self::BesideSecondFactor | Self::ForThem => LEAST_WITH_SECOND_FACTOR,
+        }
+    }
+
+    /// How hard it has to be to guess, in the marks of `zxcvbn`: three takes more than 10^8 guesses, one more than 10^3.
+    pub fn least_score(self) -> u8 {
+        match self {
+            Self::Alone | Self::BesideSecondFactor => 3,
+            Self::ForThem => 1,
+        }
+    }
 }
 
 /// Why a password is not taken.
@@ -48,8 +67,8 @@ pub fn normal(text: &str) -> Option<String> {
 }
 
 /// Whether a new password, in normal form, is taken. `is_guessable` knows what is guessed first.
-pub fn check(normal: &str, beside: Beside, is_guessable: impl FnOnce(&str) -> bool) -> Result<(), BadPassword> {
-    let least = if beside == Beside::Nothing { LEAST_ALONE } else { LEAST_WITH_SECOND_FACTOR };
+pub fn check(normal: &str, chosen: Chosen, is_guessable: impl FnOnce(&str) -> bool) -> Result<(), BadPassword> {
+    let least = chosen.least_chars();
     let count = normal.chars().count();
     if count < least {
         return Err(BadPassword::Short(least));
@@ -70,18 +89,19 @@ mod tests {
     #[test]
     fn length_counts_in_characters_and_composition_does_not() {
         let never = |_: &str| false;
-        for (text, beside, expected) in [
-            ("correct horse b", Beside::Nothing, Ok(())),
-            ("correct horse", Beside::Nothing, Err(BadPassword::Short(15))),
-            ("correct horse", Beside::SecondFactor, Ok(())),
-            ("ääääääää", Beside::SecondFactor, Ok(())),
-            ("äääääää", Beside::SecondFactor, Err(BadPassword::Short(8))),
-            ("correct\thorse battery", Beside::Nothing, Err(BadPassword::Control)),
+        for (text, chosen, expected) in [
+            ("correct horse b", Chosen::Alone, Ok(())),
+            ("correct horse", Chosen::Alone, Err(BadPassword::Short(15))),
+            ("correct horse", Chosen::BesideSecondFactor, Ok(())),
+            ("ääääääää", Chosen::BesideSecondFactor, Ok(())),
+            ("äääääää", Chosen::BesideSecondFactor, Err(BadPassword::Short(8))),
+            ("ääääääää", Chosen::ForThem, Ok(())),
+            ("correct\thorse battery", Chosen::ForThem, Err(BadPassword::Control)),
         ] {
-            assert_eq!(check(text, beside, never), expected, "{text}");
+            assert_eq!(check(text, chosen, never), expected, "{text}");
         }
-        assert_eq!(check("correct horse battery", Beside::Nothing, |_| true), Err(BadPassword::Guessable));
-        assert_eq!(check(&"a".repeat(129), Beside::Nothing, never), Err(BadPassword::Long));
+        assert_eq!(check("correct horse battery", Chosen::Alone, |_| true), Err(BadPassword::Guessable));
+        assert_eq!(check(&"a".repeat(129), Chosen::Alone, never), Err(BadPassword::Long));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 pub mod history;
 pub mod letters;
+mod passwords;
 pub mod sealed;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use store::accounts::{StoredAccount, update_account};
 use super::Core;
 use super::password_pool::Passwords;
 use super::tenants::bytes;
+use crate::breach_list::BreachList;
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
 use crate::trail::Entry;
@@ -31,13 +33,15 @@ pub struct Accounts {
     pub core: Core,
     /// Stretches passwords, few at a time.
     pub passwords: Arc<Passwords>,
+    /// Passwords that leaked, if the operator has a list of them.
+    breaches: Option<Arc<BreachList>>,
     portal_origin: String,
 }
 
 impl Accounts {
     /// Over the store. Letters lead to the portal's pages.
-    pub fn new(core: Core, portal_origin: &str, passwords: Arc<Passwords>) -> Self {
-        Self { core, passwords, portal_origin: portal_origin.to_owned() }
+    pub fn new(core: Core, portal_origin: &str, passwords: Arc<Passwords>, breaches: Option<Arc<BreachList>>) -> Self {
+        Self { core, passwords, breaches, portal_origin: portal_origin.to_owned() }
     }
 
     /// Somebody of a realm. Those of other realms are not there.

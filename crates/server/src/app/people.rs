@@ -20,19 +20,16 @@ use domain::authz::{Authorized, WriteEndUsers, on_behalf_of_the_platform};
 use domain::ids::TenantId;
 
 use super::accounts::Accounts;
-use crate::breach_list::BreachList;
 
 /// The people of every tenant.
 pub struct People {
     accounts: Arc<Accounts>,
-    /// Passwords that leaked, if the operator has a list of them.
-    breaches: Option<Arc<BreachList>>,
 }
 
 impl People {
     /// Over the accounts that others manage.
-    pub fn new(accounts: Arc<Accounts>, breaches: Option<Arc<BreachList>>) -> Self {
-        Self { accounts, breaches }
+    pub fn new(accounts: Arc<Accounts>) -> Self {
+        Self { accounts }
     }
 }
 

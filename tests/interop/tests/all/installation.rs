@@ -7,6 +7,9 @@ use crate::binaries::binary;
 use crate::program::{both, run};
 use crate::server::Server;
 
+/// Where installations say that their pages are.
+pub const PORTAL: &str = "https://vault.example.com";
+
 /// Where the data of an installation is.
 pub enum Engine {
     Sqlite,
@@ -81,7 +84,7 @@ fn write_config(folder: &Path, name: &str, engine: &Engine, unseal_file: bool) -
         String::new()
     };
     let text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"127.0.0.1:0\"\nportal_origin = \"https://vault.example.com\"\n\
+        "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"127.0.0.1:0\"\nportal_origin = \"{PORTAL}\"\n\
          [store]\n{store}{seal}[log]\nformat = \"json\"\nlevel = \"info\"\n[limits]\nrequests_per_minute = 1000000\n"
     );
     let path = folder.join(name);

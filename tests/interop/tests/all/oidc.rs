@@ -27,6 +27,7 @@ mod logouts;
 mod mail;
 mod on_record;
 mod page_views;
+mod passwords;
 mod people;
 mod protocol_clients;
 mod protocol_mtls;

@@ -4,7 +4,7 @@ use api::people::{Login, Session};
 use api::secret::SecretText;
 use domain::identity::account::Profile;
 use domain::identity::grant::Ended;
-use domain::identity::password_policy::{BadPassword, Beside};
+use domain::identity::password_policy::{BadPassword, Chosen};
 use domain::identity::session::LiveSession;
 use domain::ids::{ApplicationId, SessionId};
 use store::consents::forget_consent;
@@ -117,10 +117,10 @@ impl People {
             entry.note("the old password was wrong, or tried too often");
             return Ok(Changed::WrongPassword);
         }
-        let beside = if row.has_second_factor { Beside::SecondFactor } else { Beside::Nothing };
+        let chosen = if row.has_second_factor { Chosen::BesideSecondFactor } else { Chosen::Alone };
         let profile = sealed::open(&site.ctx, &row)?;
         let known = [profile.email.as_str(), profile.display_name.as_str()];
-        let statement = match self.new_password(site, session.account, new, beside, &known).await? {
+        let statement = match self.new_password(site, session.account, new, chosen, &known).await? {
             Ok(statement) => statement,
             Err(bad) => {
                 entry.note("the new password is not taken");

@@ -10,7 +10,7 @@ use api::secret::SecretText;
 use crypto::random::Random as _;
 use domain::identity::account::{AccountRealm, Email, State};
 use domain::identity::grant::Ended;
-use domain::identity::password_policy::{BadPassword, Beside};
+use domain::identity::password_policy::{BadPassword, Chosen};
 use store::account_codes::spend_code;
 use store::accounts::{StoredAccount, update_account};
 
@@ -84,9 +84,9 @@ impl People {
         entry.resource_id(row.id);
         let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
         let profile = sealed::open(&site.ctx, &row)?;
-        let beside = if row.has_second_factor { Beside::SecondFactor } else { Beside::Nothing };
+        let chosen = if row.has_second_factor { Chosen::BesideSecondFactor } else { Chosen::Alone };
         let known = [profile.email.as_str(), profile.display_name.as_str()];
-        let set = match self.new_password(site, row.id, password, beside, &known).await? {
+        let set = match self.new_password(site, row.id, password, chosen, &known).await? {
             Ok(set) => set,
             Err(bad) => {
                 entry.note("the new password is not taken");

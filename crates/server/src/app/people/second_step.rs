@@ -7,7 +7,7 @@ use api::secret::SecretText;
 use domain::api_key::bearer_text;
 use domain::identity::account::{AccountRealm, State};
 use domain::identity::authorization_request::Acr;
-use domain::identity::password_policy::{BadPassword, Beside};
+use domain::identity::password_policy::{BadPassword, Chosen};
 use domain::identity::session::LiveSession;
 use domain::ids::AccountId;
 use domain::time::MINUTE_MS;
@@ -205,7 +205,7 @@ impl People {
         exact.append(&mut proven.exact);
         if account.must_change_password {
             let Some(new) = shown.new_password else { return Ok(Stepped::MustChange(None)) };
-            match self.new_password(site, account.id, new, Beside::SecondFactor, &[]).await? {
+            match self.new_password(site, account.id, new, Chosen::BesideSecondFactor, &[]).await? {
                 Ok(set) => exact.push(set),
                 Err(bad) => return Ok(Stepped::MustChange(Some(bad))),
             }

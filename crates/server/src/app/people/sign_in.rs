@@ -8,7 +8,7 @@ use domain::identity::account::{AccountRealm, Email, State};
 use domain::identity::application::MfaPolicy;
 use domain::identity::authorization_request::Acr;
 use domain::identity::grant::Ended;
-use domain::identity::password_policy::{BadPassword, Beside};
+use domain::identity::password_policy::{BadPassword, Chosen};
 use domain::identity::session::LiveSession;
 use domain::identity::throttle::{NETWORK_FORGIVES_MS, network_wait_s};
 use domain::ids::{AccountId, LoginEventId};
@@ -151,7 +151,7 @@ impl People {
         let mut exact = Vec::new();
         if account.must_change_password {
             let Some(new) = shown.new_password else { return Ok(SignedIn::MustChange(None)) };
-            let changed = self.new_password(site, account.id, new, Beside::Nothing, &[shown.email]).await?;
+            let changed = self.new_password(site, account.id, new, Chosen::Alone, &[shown.email]).await?;
             match changed {
                 Ok(statement) => exact.push(statement),
                 Err(bad) => return Ok(SignedIn::MustChange(Some(bad))),

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::place::Place;
 use crate::fetched::client;
 use crate::https::classical_anchor;
-use crate::installation::{Engine, Installation};
+use crate::installation::{Engine, Installation, PORTAL};
 use crate::postgres::free_port;
 use crate::running::Running;
 
@@ -53,7 +53,7 @@ fn openidconnect_signs_people_in_to_a_classical_application_over_https() {
     let address = format!("127.0.0.1:{}", free_port());
     let issuer = format!("https://{address}");
     let config = std::fs::read_to_string(installation.config()).expect("a configuration");
-    let config = config.replace("https://vault.example.com", &issuer);
+    let config = config.replace(PORTAL, &issuer);
     let tls = format!("\n[tls]\nlisten = \"{address}\"\nnames = [\"localhost\", \"127.0.0.1\"]\n");
     std::fs::write(installation.config(), config + &tls).expect("the folder can be written");
     let server = installation.serve();

@@ -10,7 +10,7 @@ use super::provider::{App, Provider, TOKEN_EXCHANGE, base64url, basic, form};
 use super::receiver::Receiver;
 use super::visitor::{CALLBACK, PASSWORD, VERIFIER, Visitor, hidden, parameter, sent};
 use crate::client::{Answer, Client};
-use crate::installation::{Engine, Installation};
+use crate::installation::{Engine, Installation, PORTAL};
 use crate::postgres::{Postgres, free_port};
 use crate::surface::encoded;
 
@@ -31,7 +31,7 @@ impl Phoenix {
         let config = std::fs::read_to_string(installation.config()).unwrap();
         let config = config
             .replace("listen = \"127.0.0.1:0\"\nmetrics", &format!("listen = \"{address}\"\nmetrics"))
-            .replace("https://vault.example.com", &format!("http://{address}"));
+            .replace(PORTAL, &format!("http://{address}"));
         let config = format!("{config}[egress]\nallow = [\"127.0.0.0/8\"]\n");
         std::fs::write(installation.config(), config).unwrap();
         let provider = Provider { server: installation.serve() };

@@ -9,7 +9,7 @@ use super::place::Place;
 use super::provider::Provider;
 use super::visitor::{CALLBACK, PASSWORD, Visitor, parameter, sent};
 use crate::client::{Answer, Client};
-use crate::installation::{Engine, Installation};
+use crate::installation::{Engine, Installation, PORTAL};
 use crate::mesh::tools::tool;
 use crate::postgres::free_port;
 use crate::running::Running;
@@ -96,7 +96,7 @@ impl Fronted {
         let address = free_address();
         let own = format!("http://{address}");
         let config = std::fs::read_to_string(installation.config()).expect("a configuration");
-        let config = config.replace("https://vault.example.com", &own);
+        let config = config.replace(PORTAL, &own);
         std::fs::write(installation.config(), config).expect("the folder can be written");
         let server = installation.serve();
         let (nginx, _) = nginx(installation.folder(), address, server.client().address());

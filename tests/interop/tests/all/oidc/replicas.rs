@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::provider::{App, Provider, TOKEN_EXCHANGE, part};
 use super::visitor::{CALLBACK, Visitor, parameter, sent};
 use crate::client::Answer;
-use crate::installation::{Engine, Installation};
+use crate::installation::{Engine, Installation, PORTAL};
 use crate::postgres::{Postgres, free_port};
 use crate::server::Server;
 
@@ -37,7 +37,7 @@ impl Pair {
         let installation = Installation::unattended(&Engine::Postgres(postgres.url("qapi")));
         let (here, there) = (free_port(), free_port());
         let config = std::fs::read_to_string(installation.config()).unwrap();
-        let config = config.replace("https://vault.example.com", &format!("http://127.0.0.1:{here}"));
+        let config = config.replace(PORTAL, &format!("http://127.0.0.1:{here}"));
         let start = |port: u16| {
             let path = installation.folder().join(format!("{port}.toml"));
             let listen = format!("listen = \"127.0.0.1:{port}\"\nmetrics");

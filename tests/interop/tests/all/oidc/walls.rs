@@ -8,7 +8,7 @@ use super::provider::{App, Provider, client_key, now_s, refused, trail_line};
 use super::receiver::Receiver;
 use super::visitor::{CALLBACK, Visitor};
 use crate::client::Answer;
-use crate::installation::{Engine, Installation};
+use crate::installation::{Engine, Installation, PORTAL};
 use crate::surface::OPERATIONS;
 
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -110,7 +110,7 @@ fn keys_of_an_application_are_fetched_anew_when_they_are_old() {
 fn ssrf_reaches_nothing_inside() {
     let installation = Installation::unattended(&Engine::Sqlite);
     let provider = Provider { server: installation.serve() };
-    let issuer = "https://vault.example.com";
+    let issuer = PORTAL;
     let receiver = Receiver::start("");
     let port = receiver.url.rsplit_once(':').unwrap().1.to_owned();
     // Numbers, names, other spellings of them, plain HTTP: whatever is neither public nor allowed is not called.
