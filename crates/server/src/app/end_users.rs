@@ -95,8 +95,7 @@ impl EndUsers {
         let wanted = request.role_ids.unwrap_or_default().into_iter().map(RoleId::from).collect();
         let given = self.first_roles(ctx, auth, &row, wanted, &mut statements).await?;
         if let Some(password) = &request.password {
-            let known = [profile.email.as_str(), &profile.display_name];
-            let record = self.accounts.new_password(ctx, row.id, password, Chosen::ForThem, &known).await??;
+            let record = self.accounts.new_password(ctx, row.id, password, Chosen::ForThem, &[]).await??;
             statements.push(set_password(auth, row.id, &record, false, ctx.now()));
         }
         self.accounts.commit(ctx, "create end user", statements, Vec::new(), entry).await?;
