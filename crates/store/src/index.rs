@@ -56,17 +56,18 @@ impl Expander {
         {
             return Ok(0);
         }
-        let mut events = 0;
+        let (mut events, mut failed) = (0, None);
         for (source, lane) in behind {
             match self.expand(&source, lane).await {
                 Ok(count) => events += count,
                 Err(error) if error.reason::<Overtaken>().is_some() => {
                     self.cursors.remove(&lane);
                 }
-                Err(error) => return Err(error),
+                // One lane that cannot go on holds up no other.
+                Err(error) => failed = Some(error),
             }
         }
-        Ok(events)
+        failed.map_or(Ok(events), Err)
     }
 
     /// Forgets the index and begins again: for a file that was lost or is doubted.

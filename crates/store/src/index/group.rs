@@ -17,6 +17,10 @@ use crate::stmt::{Stmt, sql};
 /// The events of a group are closer together than this.
 pub(crate) const REACH_MS: i64 = SECOND_MS;
 
+/// The longest text of the index in bytes. Ids of ours are shorter; what a stranger names so may be anything, and PostgreSQL has no
+/// index over long texts.
+const TEXT_MAX: usize = 1_024;
+
 /// What the events of a group agree in.
 #[derive(PartialEq, Eq, Hash)]
 struct Kind<'a> {
@@ -75,12 +79,20 @@ impl<'a> Kind<'a> {
                 Outcome::Failure => "failure",
                 Outcome::Denied => "denied",
             },
-            actor: event.actor,
-            actor_id: event.actor_id,
+            actor: indexed(event.actor),
+            actor_id: event.actor_id.map(indexed),
             resource_type: event.resource_type,
-            resource_id: event.resource_id,
+            resource_id: indexed(event.resource_id),
         }
     }
+}
+
+/// A text as the index has it: one that it could not hold would keep everything behind it out. The event has it whole.
+fn indexed(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.len() <= TEXT_MAX && !text.contains('\0') {
+        return text;
+    }
+    text[..text.floor_char_boundary(TEXT_MAX)].replace('\0', "\u{fffd}").into()
 }
 
 impl<'a> Group<'a> {
@@ -139,6 +151,16 @@ mod tests {
         let event = Event::parse(json.as_bytes()).unwrap();
         let body = Draft::encode_event(&event, &[]).unwrap();
         Entry { tenant: event.tenant, body, found_by: n.is_multiple_of(2).then(|| event.found_by().into_owned()) }
+    }
+
+    #[test]
+    fn a_text_that_no_index_holds_is_cut_and_others_are_as_they_are() {
+        let usual = "a/\u{e4}";
+        assert!(matches!(indexed(usual.into()), Cow::Borrowed(text) if text == usual));
+        assert_eq!(indexed("a\0b".into()), "a\u{fffd}b");
+        let long = indexed("\u{e4}".repeat(TEXT_MAX).into());
+        assert_eq!(long.len(), TEXT_MAX);
+        assert_eq!(indexed(format!("a{}", "\u{e4}".repeat(TEXT_MAX)).into()).len(), TEXT_MAX - 1);
     }
 
     /// What stands in the index for a batch.

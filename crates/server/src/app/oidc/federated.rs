@@ -57,8 +57,9 @@ impl Oidc {
 
     async fn federated_now(&self, site: &Site, form: &Parameters, entry: &mut Entry) -> Answered<TokenAnswer> {
         let brought = Brought::of(form)?;
-        entry.resource_id(brought.trust);
+        // What is no id is not repeated: a stranger chose it.
         let id: TrustId = brought.trust.parse().map_err(|_| Refused::grant("there is no such trust"))?;
+        entry.resource_id(id);
         let trust = self.core.store.trust(&on_behalf(site.tenant()), id).await?;
         let trust = trust.ok_or_else(|| Refused::grant("there is no such trust"))?;
         entry.resource(trust.id, &trust.name);
