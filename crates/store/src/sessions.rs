@@ -38,6 +38,8 @@ pub struct FoundSession {
     pub session: Session,
     /// How its person stands.
     pub account: Party,
+    /// Whether its tenant is let in at all.
+    pub is_tenant_active: bool,
 }
 
 impl Store {
@@ -48,8 +50,9 @@ impl Store {
         hash: &[u8; 32],
     ) -> Result<Option<FoundSession>> {
         let text = "SELECT s.id, s.sid, s.account, s.realm, s.acr, s.amr, s.authenticated_at, s.state, s.created_at, s.seen_at, \
-                    s.idle_ms, s.expires_at, a.state, a.tokens_not_before, a.grants_not_before FROM session s \
-                    JOIN account a ON a.tenant = s.tenant AND a.id = s.account WHERE s.hash = $2 AND s.tenant = $1 LIMIT 1";
+                    s.idle_ms, s.expires_at, a.state, a.tokens_not_before, a.grants_not_before, t.state FROM session s \
+                    JOIN account a ON a.tenant = s.tenant AND a.id = s.account JOIN tenant t ON t.id = s.tenant \
+                    WHERE s.hash = $2 AND s.tenant = $1 LIMIT 1";
         let row = self.read_one(sql(text).bind(auth.tenant().as_bytes()).bind(hash)).await?;
         row.as_ref().map(found).transpose()
     }
@@ -102,12 +105,13 @@ pub fn insert_session<A: Action>(auth: &Authorized<A>, new: &NewSession) -> Stmt
     .bind(&new.sealed)
 }
 
-/// Writes down that a session was seen. Touches no row when it has ended.
+/// Writes down that a session was seen. Touches no row when it has ended, by itself too.
 pub fn see_session<A: Action>(auth: &Authorized<A>, id: SessionId, now: Timestamp) -> Stmt {
-    sql("UPDATE session SET seen_at = $3 WHERE tenant = $1 AND id = $2 AND state = 'live' AND seen_at < $3")
-        .bind(auth.tenant().as_bytes())
-        .bind(id.as_bytes())
-        .bind(now.millis())
+    sql("UPDATE session SET seen_at = $3 WHERE tenant = $1 AND id = $2 AND state = 'live' AND seen_at < $3 \
+         AND expires_at > $3 AND seen_at + idle_ms > $3")
+    .bind(auth.tenant().as_bytes())
+    .bind(id.as_bytes())
+    .bind(now.millis())
 }
 
 /// Gives a live session another cookie and what it now says: what was seen of the old one is worth nothing.
@@ -163,5 +167,5 @@ fn found(row: &Row) -> Result<FoundSession> {
     };
     let account =
         Party { is_active: row.text(12)? == "active", tokens_not_before: at(13)?, grants_not_before: at(14)? };
-    Ok(FoundSession { live, session, account })
+    Ok(FoundSession { live, session, account, is_tenant_active: row.text(15)? == "active" })
 }

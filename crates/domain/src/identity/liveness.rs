@@ -172,7 +172,10 @@ pub fn end(snapshot: &Snapshot) -> Option<Timestamp> {
 }
 
 /// Whether a session is alive: whether somebody is still signed in by it.
-pub fn session(session: &Session, account: &Party, now: Timestamp) -> Result<(), Dead> {
+pub fn session(is_tenant_active: bool, session: &Session, account: &Party, now: Timestamp) -> Result<(), Dead> {
+    if !is_tenant_active {
+        return Err(Dead::Tenant);
+    }
     if !account.is_active || session.created_at < account.grants_not_before {
         return Err(Dead::Account);
     }
@@ -304,9 +307,10 @@ mod tests {
     fn a_session_dies_with_its_person_and_by_itself() {
         let On::Found(open) = alive().session else { panic!("there is one") };
         let person = Party { is_active: true, tokens_not_before: BEGUN, grants_not_before: BEGUN };
-        assert_eq!(session(&open, &person, NOW), Ok(()));
-        assert_eq!(session(&open, &Party { is_active: false, ..person }, NOW), Err(Dead::Account));
-        assert_eq!(session(&open, &Party { grants_not_before: NOW, ..person }, NOW), Err(Dead::Account));
-        assert_eq!(session(&open, &person, LATER), Err(Dead::Session));
+        assert_eq!(session(true, &open, &person, NOW), Ok(()));
+        assert_eq!(session(true, &open, &Party { is_active: false, ..person }, NOW), Err(Dead::Account));
+        assert_eq!(session(true, &open, &Party { grants_not_before: NOW, ..person }, NOW), Err(Dead::Account));
+        assert_eq!(session(true, &open, &person, LATER), Err(Dead::Session));
+        assert_eq!(session(false, &open, &person, NOW), Err(Dead::Tenant));
     }
 }

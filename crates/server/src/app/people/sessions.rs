@@ -41,7 +41,7 @@ impl People {
         let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
         let store = &self.accounts.core.store;
         let Some(found) = store.session_by_hash(&auth, &cookie_hash(site, cookie)).await? else { return Ok(None) };
-        if liveness::session(&found.session, &found.account, now).is_err() {
+        if liveness::session(found.is_tenant_active, &found.session, &found.account, now).is_err() {
             return Ok(None);
         }
         if found.session.seen_at.plus_millis(SEEN_EVERY_MS) <= now {

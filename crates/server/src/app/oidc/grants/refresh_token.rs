@@ -81,8 +81,11 @@ impl Oidc {
             vec![spend_refresh(&auth, &row.hash, &sealed, site.ctx.now()), insert_refresh(&auth, &next)];
         statements.extend(issued.row);
         let event = self.event(site, asked.proved.client.id(), entry)?;
-        // Whoever uses an application is not idle.
-        let seen = grant.session.map(|session| see_session(&auth, session, site.ctx.now()));
+        // Whoever uses an application is not idle; but one that has offline access may be used by nobody.
+        let seen = grant
+            .session
+            .filter(|_| !grant.terms.is_offline())
+            .map(|session| see_session(&auth, session, site.ctx.now()));
         let change = Change { follow: seen.into_iter().collect(), ..Change::of(statements) };
         if !self.write("rotate a refresh token", site.tenant(), change, event).await? {
             return Ok(None);
