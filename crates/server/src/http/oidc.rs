@@ -128,7 +128,7 @@ async fn authorize(State(oidc): Service, Brought { site, parameters, session, ..
 
 async fn logout(State(oidc): Service, Brought { site, parameters, session, .. }: Brought) -> Answered<Response> {
     let outcome = oidc.sign_out(&site, &parameters, session.as_ref()).await?;
-    Ok(page::signed_out(outcome, &parameters))
+    Ok(page::signed_out(outcome, &parameters, &site.path("/oauth2/logout", oidc.origin())))
 }
 
 async fn push(State(oidc): Service, State(guard): Guard, asked: Asked) -> Answered<Response> {

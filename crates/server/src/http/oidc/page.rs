@@ -31,8 +31,8 @@ pub fn sent(sent: Sent) -> Response {
     }
 }
 
-/// Shows what became of a wish to sign out.
-pub fn signed_out(outcome: SignedOut, parameters: &Parameters) -> Response {
+/// Shows what became of a wish to sign out. A question is answered at `place`.
+pub fn signed_out(outcome: SignedOut, parameters: &Parameters, place: &str) -> Response {
     match outcome {
         SignedOut::To(address) => to(&address),
         SignedOut::Here => {
@@ -45,8 +45,11 @@ pub fn signed_out(outcome: SignedOut, parameters: &Parameters) -> Response {
             let kept = ["client_id", "post_logout_redirect_uri", "state"];
             let kept = kept.iter().filter_map(|name| Some(hidden(name, parameters.get(name)?)));
             let fields: String = kept.chain([hidden("confirm", &confirm)]).collect();
+            // Without an action the form would go to the page's own address, whose query says the same things once more.
             let body = format!(
-                "<h1>Do you want to sign out?</h1><form method=\"post\">{fields}<button>Sign out</button></form>"
+                "<h1>Do you want to sign out?</h1><form method=\"post\" action=\"{}\">{fields}\
+                 <button>Sign out</button></form>",
+                escaped(place)
             );
             // Browsers hold the redirect that follows a form to the policy of its page; where it leads was registered.
             let leads_to = parameters.get("post_logout_redirect_uri").map(origin_of).unwrap_or_default();

@@ -108,7 +108,14 @@ fn of_signing_in(house: &House, apps: &Apps) -> Vec<Value> {
             &[json!({"fill": {"password": PASSWORD}, "press": "Add an authenticator"})],
             "Add this secret",
         ),
-        page("sign-out", "e", Some("/oauth2/logout"), 200, &[], "want to sign out"),
+        page(
+            "sign-out",
+            "e",
+            Some(&format!("/oauth2/logout?client_id={}&state=s", apps.asking.client_id)),
+            200,
+            &[],
+            "want to sign out",
+        ),
         page("signed out", "e", None, 200, &[json!({"press": "Sign out"})], "You are signed out"),
         page("nobody", "e", Some("/account"), 401, &[], "Sign in to your account"),
     ]
