@@ -8,7 +8,7 @@ use std::slice;
 use api::oauth::TokenAnswer;
 use domain::identity::claims::{ACTORS_MAX, AccessClaims, Actor};
 use domain::identity::grant::Terms;
-use domain::identity::oauth_scope::{ABOUT_PEOPLE, OauthScope};
+use domain::identity::oauth_scope::OauthScope;
 
 use super::Asked;
 use crate::app::oidc::Oidc;
@@ -101,7 +101,7 @@ impl Oidc {
     /// What comes out: of what went in, the part that is asked for and that the client may have.
     fn exchanged_scope(&self, asked: &Asked<'_>, claims: &AccessClaims) -> Answered<OauthScope> {
         let (client, had) = (&asked.proved.client, claims.scopes());
-        let may = |word: &str| had.has(word) && (ABOUT_PEOPLE.contains(&word) || client.may_have(word));
+        let may = |word: &str| had.has(word) && client.may_have(word);
         let Some(wanted) = asked.scope()? else { return Ok(had.among(may)) };
         if wanted.words().all(may) {
             return Ok(wanted);
@@ -113,7 +113,7 @@ impl Oidc {
 impl Asked<'_> {
     /// The APIs that a token is exchanged for, by either of their names.
     fn targets(&self) -> Answered<Vec<String>> {
-        let mut named = self.resources()?;
+        let mut named = self.resources();
         named.extend(self.form.all("audience").map(str::to_owned));
         named.retain(|name| name != self.proved.client.id());
         Ok(named)
