@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use axum::http::request::Parts;
@@ -122,7 +123,12 @@ where
     let origin = origin.ok_or_else(|| Problem::internal("routing", "a request without an origin"))?;
     let keyring = Arc::<SealState>::from_ref(state).keyring()?;
     let service = parts.extensions.get::<Arc<Service>>().map(Arc::clone);
-    let slug = RawPathParams::from_request_parts(parts, state).await.ok();
+    let slug = match RawPathParams::from_request_parts(parts, state).await {
+        Ok(parameters) => Some(parameters),
+        Err(RawPathParamsRejection::MissingPathParams(_)) => None,
+        // A slug that is no text is nobody's, and not the default tenant's.
+        Err(_) => return Err(Problem::not_found("issuer").into()),
+    };
     let slug = slug.as_ref().and_then(|all| all.iter().find(|(name, _)| *name == "slug").map(|(_, slug)| slug));
     Ok(Arc::<Oidc>::from_ref(state).site(&keyring, origin, slug, service).await?)
 }
