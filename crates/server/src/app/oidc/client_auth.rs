@@ -130,8 +130,9 @@ impl Oidc {
             return Err(wrong("it is somebody else's"));
         }
         // Several audiences could be several servers: then one of them could show it to another.
-        let here = [site.issuer.to_string(), site.url("/oauth2/token"), site.url("/connect/token")];
-        if !here.iter().any(|ours| text("aud").is_ok_and(|aud| aud == ours)) {
+        let places = ["", "/oauth2/token", "/connect/token", "/oauth2/par"];
+        let is_here = |aud: &str| places.iter().any(|place| aud == site.url(place));
+        if !text("aud").is_ok_and(is_here) {
             return Err(wrong("it is for somebody else, or for several"));
         }
         let expires_at = time("exp")?.ok_or_else(|| wrong("it has no end"))?;

@@ -92,6 +92,10 @@ fn private_key_jwt_proves_who_a_client_is() {
         let mut at_endpoint = keyed.claims("two");
         at_endpoint["aud"] = json!(format!("{}/oauth2/token", keyed.provider.server.base_url()));
         keyed.ask(&keyed.sign(&at_endpoint)).expect(200);
+        // Each of the three is taken at each of them (RFC 9126, 2).
+        let mut at_par = keyed.claims("three");
+        at_par["aud"] = json!(format!("{}/oauth2/par", keyed.provider.server.base_url()));
+        keyed.ask(&keyed.sign(&at_par)).expect(200);
     }
 }
 
