@@ -220,6 +220,10 @@ impl Oidc {
     }
 
     async fn lacks_consent(&self, case: &Case<'_>, session: Option<&LiveSession>) -> Answered<bool> {
+        let is_silent = |session: &LiveSession| !case.was_asked && session.authenticated_at < case.arrived_at;
+        if is_anybodys(case) && session.is_some_and(is_silent) {
+            return Ok(true);
+        }
         if case.client.row.settings.consent == Consent::Skip {
             return Ok(false);
         }
@@ -424,6 +428,13 @@ impl Oidc {
         let cell = Cell { table, row: hash, column: "sealed", version: 0 };
         Ok(serde_json::from_slice(site.ctx.keys.cells.open(cell, sealed)?.expose())?)
     }
+}
+
+/// Whether anybody could ask in the application's name: it proves nothing, and whatever listens on the person's machine gets the answer.
+/// So it is never answered in silence, whatever it is set to (RFC 8252, 8.6).
+fn is_anybodys(case: &Case<'_>) -> bool {
+    let client = case.client;
+    client.row.kind.is_installed() && !client.is_proven() && !case.request.redirect_uri.starts_with("https:")
 }
 
 /// What a hint says.
