@@ -240,12 +240,12 @@ impl Oidc {
 
     /// What an ID token of ours says, if it is one.
     pub(super) async fn hint(&self, site: &Site, hint: &str) -> Answered<Option<Hint>> {
-        let payload = match self.verified(site, hint, jws::ID).await {
-            Ok(payload) => payload,
+        let verified = match self.verified(site, hint, jws::ID).await {
+            Ok(verified) => verified,
             Err(refused) if refused.code == OauthCode::InvalidToken => return Ok(None),
             Err(refused) => return Err(refused),
         };
-        let hint: Option<Hint> = serde_json::from_slice(&payload).ok();
+        let hint: Option<Hint> = serde_json::from_slice(&verified.payload).ok();
         Ok(hint.filter(|hint| hint.iss == *site.issuer))
     }
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 use api::oauth::Introspection;
 use bytes::Bytes;
 use crypto::hash::sha256;
-use crypto::jose::Typ;
-use domain::identity::claims::AccessClaims;
+use crypto::jose::{SignatureAlgorithm, Typ, Verified};
+use domain::identity::claims::{AccessClaims, Audience};
 use domain::identity::liveness;
 use domain::ids::{AccountId, ApplicationId, GrantId, TenantId};
 use domain::time::Timestamp;
@@ -83,17 +83,18 @@ impl Oidc {
         let claims = if token.starts_with(Kind::Access.prefix()) {
             self.opaque_claims(site, token).await?
         } else {
-            let payload = self.verified(site, token, jws::ACCESS).await?;
-            serde_json::from_slice(&payload).map_err(|_| Refused::token("its claims"))?
+            let verified = self.verified(site, token, jws::ACCESS).await?;
+            let claims = serde_json::from_slice(&verified.payload).map_err(|_| Refused::token("its claims"))?;
+            must_be_signed_for(&claims, verified.algorithm)?;
+            claims
         };
         if claims.iss == *site.issuer { Ok(claims) } else { Err(Refused::token("another issuer's")) }
     }
 
-    /// The claims of a token that we signed as one of this type.
-    pub(super) async fn verified(&self, site: &Site, token: &str, typ: &str) -> Answered<Vec<u8>> {
+    /// What a token says that we signed as one of this type.
+    pub(super) async fn verified(&self, site: &Site, token: &str, typ: &str) -> Answered<Verified> {
         let keys = self.signing_keys(site).await?;
-        let verified = keys.believed(site.ctx.now()).verify(token, Typ::Exactly(typ));
-        verified.map(|verified| verified.payload).map_err(Refused::token)
+        keys.believed(site.ctx.now()).verify(token, Typ::Exactly(typ)).map_err(Refused::token)
     }
 
     async fn opaque_claims(&self, site: &Site, token: &str) -> Answered<AccessClaims> {
@@ -193,6 +194,17 @@ impl Known {
         }
         Ok(Some(self.told.clone()))
     }
+}
+
+/// Refuses a classical signature on whatever is not for its own application: only those are signed so. Otherwise one application that cannot
+/// verify better would make every API's tokens forgeable.
+fn must_be_signed_for(claims: &AccessClaims, algorithm: &str) -> Answered<()> {
+    let is_classical =
+        SignatureAlgorithm::named(algorithm).is_none_or(|known| !known.key_algorithm().is_post_quantum());
+    if is_classical && claims.aud != Audience::One(claims.client_id.clone()) {
+        return Err(Refused::token("a classical signature, and not for its own application"));
+    }
+    Ok(())
 }
 
 /// Refuses a token that is bound to another certificate than the one that was shown.
