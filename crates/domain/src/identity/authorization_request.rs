@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::oauth_scope::OauthScope;
 use super::parameters::Parameters;
+use super::target::RESOURCES_MAX;
 use super::words::words;
 use super::{pkce, redirect_uri};
 use crate::ids::AccountId;
@@ -163,6 +164,9 @@ pub fn read(parameters: &Parameters, client_id: &str, may: &Asking<'_>) -> Resul
         return Err(refused("invalid_scope", "The application may not ask for one of these scopes."));
     }
     let resources: Vec<String> = parameters.all("resource").map(str::to_owned).collect();
+    if resources.len() > RESOURCES_MAX {
+        return Err(refused("invalid_target", "Too many resources."));
+    }
     if !resources.iter().all(|resource| may.resources.contains(resource)) {
         return Err(refused("invalid_target", "The application may not ask for tokens for this resource."));
     }

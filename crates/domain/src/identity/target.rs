@@ -5,6 +5,9 @@ use super::claims::Audience;
 use super::grant::TOKEN_S;
 use super::oauth_scope::{ABOUT_PEOPLE, OauthScope};
 
+/// A request names no more APIs.
+pub const RESOURCES_MAX: usize = 10;
+
 /// An API that tokens are for, as its owner registered it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Api {
@@ -37,6 +40,9 @@ pub enum BadTarget {
     /// Not one of the application's.
     #[error("the application may not ask for tokens for this resource")]
     NotAllowed,
+    /// More than a request names.
+    #[error("too many resources")]
+    TooMany,
     /// Different forms.
     #[error("the resources want tokens of different forms: ask for one at a time")]
     Different,
@@ -54,6 +60,9 @@ pub fn choose(
     if asked.is_empty() {
         let audience = Audience::One(client_id.to_owned());
         return Ok(Target { audience, format: own_format, lifetime_s: TOKEN_S, scope: scope.clone() });
+    }
+    if asked.len() > RESOURCES_MAX {
+        return Err(BadTarget::TooMany);
     }
     if !asked.iter().all(|resource| may(resource)) {
         return Err(BadTarget::NotAllowed);

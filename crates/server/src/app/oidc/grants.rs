@@ -32,9 +32,6 @@ pub(super) struct Asked<'a> {
     form: &'a Parameters,
 }
 
-/// A token exchange names no more.
-const RESOURCES_MAX: usize = 10;
-
 impl Oidc {
     /// Answers the token endpoint.
     pub async fn token(&self, site: &Site, shown: &Shown<'_>, credentials: &Credentials) -> Answered<TokenAnswer> {
@@ -110,13 +107,15 @@ impl Asked<'_> {
         read.map_err(|bad| Refused::new(OauthCode::InvalidScope, format!("{bad}.")))
     }
 
-    /// The APIs that are named.
-    fn resources(&self) -> Answered<Vec<String>> {
-        let named: Vec<String> = self.form.all("resource").map(str::to_owned).collect();
-        if named.len() > RESOURCES_MAX {
-            return Err(Refused::new(OauthCode::InvalidTarget, "Too many resources."));
+    /// The APIs that are named, each once.
+    fn resources(&self) -> Vec<String> {
+        let mut named: Vec<String> = Vec::new();
+        for name in self.form.all("resource") {
+            if !named.iter().any(|known| known == name) {
+                named.push(name.to_owned());
+            }
         }
-        Ok(named)
+        named
     }
 
     /// The part of what was granted that is asked for. Less may be asked for, never more, and nothing that was taken from the application since.
@@ -127,14 +126,27 @@ impl Asked<'_> {
         if !granted.covers(&scope) {
             return Err(Refused::new(OauthCode::InvalidScope, "More is asked for than was granted."));
         }
-        let named = self.resources()?;
+        let named = self.resources();
         if named.is_empty() {
-            return Ok((scope, resources.to_vec()));
+            return Ok((scope, self.left_of(resources)?));
         }
         if !named.iter().all(|name| resources.contains(name)) {
             return Err(Refused::new(OauthCode::InvalidTarget, "This resource was not granted."));
         }
         Ok((scope, named))
+    }
+}
+
+impl Asked<'_> {
+    /// Of the APIs that were granted those that the application may call still: what was taken from it is left out, as scopes are. Where
+    /// nothing is left, nothing comes in its place.
+    fn left_of(&self, resources: &[String]) -> Answered<Vec<String>> {
+        let may = |name: &&String| self.proved.client.may_reach(self.site, name);
+        let left: Vec<String> = resources.iter().filter(may).cloned().collect();
+        if left.is_empty() && !resources.is_empty() {
+            return Err(Refused::grant("the application may call none of its APIs any more"));
+        }
+        Ok(left)
     }
 }
 

@@ -4,9 +4,10 @@ use api::oauth::TokenAnswer;
 use crypto::algorithm::Algorithm;
 use crypto::jose::SignatureAlgorithm;
 use domain::identity::application::TokenFormat;
-use domain::identity::claims::{AccessClaims, Actor, Confirmation, token_name};
+use domain::identity::claims::{AccessClaims, Actor, Audience, Confirmation, token_name};
 use domain::identity::grant::{TOKEN_S, Terms};
 use domain::identity::oauth_scope::{OPENID, OauthScope};
+use domain::identity::parameters::VALUE_MAX;
 use domain::identity::target::{BadTarget, Target, choose};
 use domain::ids::{AccountId, GrantId, TrustId};
 use serde_json::{Map, Value, json};
@@ -86,7 +87,7 @@ impl Oidc {
         let end = now.seconds() + target.lifetime_s;
         let exp = about.not_after.map_or(end, |latest| latest.min(end));
         let terms = about.grant.map(|(_, terms)| terms);
-        let is_own = target.audience.has(client.id());
+        let is_own = target.audience == Audience::One(client.id().to_owned());
         let claims = AccessClaims {
             iss: site.issuer.to_string(),
             sub: about.subject,
@@ -139,7 +140,14 @@ impl Oidc {
         let key = keys.active(algorithm, site.ctx.now());
         let key = key.ok_or_else(|| Problem::internal("signing a token", "no key signs"))?;
         let private = key.private(&site.ctx.keys)?;
-        Ok(private.sign(typ, &serde_json::to_vec(claims)?, &*self.core.entropy)?)
+        let text = private.sign(typ, &serde_json::to_vec(claims)?, &*self.core.entropy)?;
+        if text.len() > VALUE_MAX {
+            // Nobody could ask what it is worth or take it back.
+            let message =
+                "The token would have more than 16384 bytes: name fewer resources, or let the API have opaque tokens.";
+            return Err(Refused::new(OauthCode::InvalidTarget, message));
+        }
+        Ok(text)
     }
 
     fn opaque(

@@ -20,7 +20,7 @@ impl Oidc {
         if !scope.words().all(is_own) {
             return Err(Refused::new(OauthCode::InvalidScope, "The application may not have one of these scopes."));
         }
-        let target = self.target(site, client, &asked.resources()?, &scope)?;
+        let target = self.target(site, client, &asked.resources(), &scope)?;
         let about =
             About { subject: client.id().to_owned(), thumbprint: asked.proved.thumbprint.clone(), ..About::default() };
         let issued = self.access_token(site, client, target, about).await?;
