@@ -91,6 +91,21 @@ impl Store {
         self.scan(statement).await?.iter().map(application).collect()
     }
 
+    /// A page of the applications in whose settings a word stands, wherever it stands there: callers look closer. The oldest first.
+    pub async fn applications_with<A: Action>(
+        &self,
+        auth: &Authorized<A>,
+        word: &str,
+        most: u32,
+        skipped: u32,
+    ) -> Result<Vec<StoredApplication>> {
+        let text = select_applications!(
+            "AND state = 'active' AND settings LIKE $2 ORDER BY created_at, id LIMIT $3 OFFSET $4"
+        );
+        let statement = sql(text).bind(auth.tenant().as_bytes()).bind(format!("%{word}%")).bind(most).bind(skipped);
+        self.scan(statement).await?.iter().map(application).collect()
+    }
+
     /// How many applications there are.
     pub async fn count_applications<A: Action>(&self, auth: &Authorized<A>) -> Result<u64> {
         let text = "SELECT COUNT(*) FROM application WHERE tenant = $1 AND state = 'active'";

@@ -10,6 +10,7 @@ mod keys;
 mod logouts;
 pub mod secrets;
 mod shown;
+pub mod standing_in;
 pub mod wanted;
 
 use std::sync::Arc;
@@ -281,7 +282,7 @@ impl Applications {
 const MOST_LISTED: u32 = 5_000;
 
 /// Whether the caller may do all that an application so set may do by itself.
-fn covers(ctx: &Ctx, settings: &Settings) -> Outcome<()> {
+pub fn covers(ctx: &Ctx, settings: &Settings) -> Outcome<()> {
     let (scopes, limits) = keys::granted(settings)?;
     let missing: Vec<&str> =
         scopes.iter().filter(|scope| !ctx.principal.scopes.allows(*scope)).map(|scope| scope.as_str()).collect();

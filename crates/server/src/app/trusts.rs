@@ -14,6 +14,7 @@ use store::Stmt;
 use store::trusts::{StoredTrust, delete_trust, insert_trust, update_trust};
 
 use super::Core;
+use super::applications::standing_in::by_trust;
 use super::tenants::{DEFAULT_SLUG, bytes};
 use crate::ctx::Ctx;
 use crate::egress::Egress;
@@ -101,6 +102,7 @@ impl Trusts {
         let old = self.load(auth, id, entry).await?;
         // Whoever could not have made it as it is may not make something of it.
         covers(ctx, &old.settings)?;
+        by_trust(ctx, &self.core.store, auth, id).await?;
         let row = changed(ctx, old, request)?;
         checked(ctx, &row)?;
         self.commit(ctx, "update trust", update_trust(auth, &row)?, entry).await?;
@@ -110,11 +112,20 @@ impl Trusts {
     /// Removes a trust.
     pub async fn delete(&self, ctx: &Ctx, auth: &Authorized<WriteTrusts>, id: TrustId) -> Outcome<()> {
         let mut entry = entry("TrustDeleted");
-        let result = match self.load(auth, id, &mut entry).await {
-            Ok(_) => self.commit(ctx, "delete trust", delete_trust(auth, id), &mut entry).await,
-            Err(problem) => Err(problem),
-        };
+        let result = self.delete_now(ctx, auth, id, &mut entry).await;
         self.core.trail.conclude(ctx, entry, result).await
+    }
+
+    async fn delete_now(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<WriteTrusts>,
+        id: TrustId,
+        entry: &mut Entry,
+    ) -> Outcome<()> {
+        self.load(auth, id, entry).await?;
+        by_trust(ctx, &self.core.store, auth, id).await?;
+        self.commit(ctx, "delete trust", delete_trust(auth, id), entry).await
     }
 
     async fn load<A: Action>(&self, auth: &Authorized<A>, id: TrustId, entry: &mut Entry) -> Outcome<StoredTrust> {

@@ -11,6 +11,7 @@ pub mod visitor;
 
 mod asking;
 mod attacks;
+mod becoming;
 mod bounds;
 mod checks;
 mod clients;
