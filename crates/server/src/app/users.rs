@@ -16,6 +16,7 @@ use super::accounts::letters::Purpose;
 use super::accounts::{Accounts, email, sealed};
 use super::applications::wanted::word;
 use super::change::{Revised, must_be_seen};
+use super::oidc::bearer::scopes_of;
 use super::paging::Page;
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
@@ -197,7 +198,7 @@ impl Users {
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
-    /// Ends one of their sessions: of owners and administrators, whoever may make them.
+    /// Ends one of their sessions, where the caller may make who they are.
     pub async fn end_session(
         &self,
         ctx: &Ctx,
@@ -214,7 +215,7 @@ impl Users {
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
-    /// Ends all of their sessions, grants and tokens: of owners and administrators, whoever may make them.
+    /// Ends all of their sessions, grants and tokens, where the caller may make who they are.
     pub async fn end_sessions(&self, ctx: &Ctx, auth: &Authorized<WriteUsers>, id: AccountId) -> Outcome<()> {
         let mut entry = entry("UserSessionsEnded");
         let result = async {
@@ -232,7 +233,7 @@ impl Users {
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
-    /// Ends one of their grants: of owners and administrators, whoever may make them.
+    /// Ends one of their grants, where the caller may make who they are.
     pub async fn end_grant(
         &self,
         ctx: &Ctx,
@@ -256,7 +257,7 @@ impl Users {
         self.accounts.core.trail.conclude(ctx, entry, result).await
     }
 
-    /// Takes their second factors away: of owners and administrators, whoever may make them.
+    /// Takes their second factors away, where the caller may make who they are.
     pub async fn remove_factors(&self, ctx: &Ctx, auth: &Authorized<WriteUsers>, id: AccountId) -> Outcome<()> {
         let mut entry = entry("UserFactorsRemoved");
         let result = async {
@@ -314,13 +315,29 @@ fn is_owner(row: &StoredAccount) -> bool {
     row.role == Some(TenantRole::Owner) && row.state == State::Active
 }
 
-/// Whether the caller may make somebody this, or change somebody who is.
+/// Whether the caller may make somebody this, or change somebody who is: that takes all that they may do, everywhere. Whoever invites
+/// could invite themselves, and whoever takes a second factor away has come half the way in.
 fn permits(ctx: &Ctx, role: Option<TenantRole>) -> Outcome<()> {
-    if role.is_none_or(|role| role == TenantRole::Member) || ctx.principal.scopes.allows(Scope::Admin) {
+    let role = role.unwrap_or(TenantRole::Member);
+    if !ctx.principal.scopes.covers(scopes_of(role)) {
+        return Err(lacks(ctx, role));
+    }
+    if ctx.principal.limits.is_unlimited() {
         return Ok(());
     }
-    let message = "Owners and administrators are made and changed by those who have the scope admin.";
-    Err(Problem::new(ErrorCode::Forbidden, message).detail("required_scope", Scope::Admin.as_str()))
+    let message = "The tenant's people reach everything in it; they are made and changed by those who do.";
+    Err(Problem::new(ErrorCode::Forbidden, message).detail("exceeds", vec!["resources"]))
+}
+
+fn lacks(ctx: &Ctx, role: TenantRole) -> Problem {
+    if role != TenantRole::Member {
+        let message = "Owners and administrators are made and changed by those who have the scope admin.";
+        return Problem::new(ErrorCode::Forbidden, message).detail("required_scope", Scope::Admin.as_str());
+    }
+    let missing = scopes_of(role).iter().filter(|scope| !ctx.principal.scopes.allows(*scope));
+    let missing: Vec<&str> = missing.map(Scope::as_str).collect();
+    let message = format!("Members read everything; the credential lacks scopes for that: {}.", missing.join(", "));
+    Problem::new(ErrorCode::Forbidden, message).detail("missing_scopes", missing)
 }
 
 fn show(row: &StoredAccount, profile: Profile) -> User {

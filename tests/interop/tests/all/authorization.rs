@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::client::{Answer, Client};
 use crate::program::say;
-use crate::server::{Server, new_key};
+use crate::server::{READS, Server, new_key};
 use crate::surface::{About, Access, OPERATIONS, Operation, Things, all_failed, assert_complete};
 
 const SCOPES: [&str; 26] = [
@@ -165,6 +165,10 @@ fn confined_elsewhere(operation: &Operation, things: &Things, answer: &Answer) -
             "403",
         );
     }
+    if operation.path.starts_with("/api/v1/users") && operation.method != "GET" {
+        // The tenant's people reach everything, so whoever does not makes and changes none of them.
+        return ensure(answer.status == 403, "403");
+    }
     if IDENTITY.iter().any(|known| operation.path.starts_with(known)) {
         // Nor are applications and people. A session there is none of: nobody has signed in.
         return ensure((200..300).contains(&answer.status) || is_of_a_sign_in(operation.path), "success");
@@ -225,6 +229,8 @@ fn every_operation_lets_in_whom_it_should() {
             Access::Scope(scope @ ("apikeys:write" | "secrets:write" | "trusts:write")) => {
                 new_key(&platform, &[scope, "secrets:read"], &[])
             }
+            // Whoever makes somebody may do what they may.
+            Access::Scope("users:write") => new_key(&platform, &[&READS[..], &["users:write"]].concat(), &[]),
             Access::Scope(scope) => new_key(&platform, &[scope], &[]),
         };
         let answer = things.request(&client, operation).send();

@@ -252,6 +252,22 @@ impl Drop for Server {
     }
 }
 
+/// All that a member of a tenant may do: whoever makes one has this beside `users:write`.
+pub const READS: [&str; 12] = [
+    "secrets:read",
+    "keys:read",
+    "qrng:read",
+    "audit:read",
+    "apikeys:read",
+    "certificates:read",
+    "applications:read",
+    "endusers:read",
+    "roles:read",
+    "users:read",
+    "trusts:read",
+    "gate:read",
+];
+
 /// A fresh API key, as its own client.
 #[track_caller]
 pub fn new_key(admin: &Client, scopes: &[&str], resources: &[&str]) -> Client {

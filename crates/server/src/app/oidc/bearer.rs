@@ -127,7 +127,7 @@ fn principal(site: &Site, actor: Actor, name: &str, scopes: Scopes, limits: Limi
 }
 
 /// What one of the tenant's own people may do.
-fn scopes_of(role: TenantRole) -> Scopes {
+pub fn scopes_of(role: TenantRole) -> Scopes {
     match role {
         TenantRole::Owner | TenantRole::Admin => Scopes::of(&[Scope::Admin]),
         TenantRole::Member => {

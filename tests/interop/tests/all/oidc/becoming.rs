@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::issuer::Issuer;
 use super::provider::Provider;
-use crate::server::new_key;
+use crate::server::{READS, new_key};
 
 #[test]
 fn who_changes_a_trust_may_do_what_every_application_may_that_signs_in_by_it() {
@@ -30,4 +30,37 @@ fn who_changes_a_trust_may_do_what_every_application_may_that_signs_in_by_it() {
     admin.put(&app, &json!({"platformScopes": ["qrng:read"]})).expect(200);
     weak.patch(&place, &keys).expect(200);
     weak.delete(&place).expect(204);
+}
+
+#[test]
+fn members_read_everything_so_nobody_makes_one_who_does_not() {
+    let provider = Provider::start();
+    let admin = provider.admin();
+    let able: Vec<&str> = READS.into_iter().chain(["users:write"]).collect();
+    let less: Vec<&str> = able.iter().copied().filter(|scope| *scope != "secrets:read").collect();
+    let id = admin.post("/api/v1/users/invite", &json!({"email": "bob@b.example", "role": "member"})).expect(201);
+    let place = format!("/api/v1/users/{}", id.text_of("id"));
+    let confined = ["secrets:shop/*"];
+    for (who, why) in [
+        (new_key(&admin, &["users:write"], &[]), "missing_scopes"),
+        (new_key(&admin, &less, &[]), "missing_scopes"),
+        (new_key(&admin, &able, &confined), "exceeds"),
+        (new_key(&admin, &["admin"], &confined), "exceeds"),
+    ] {
+        let refused =
+            who.post("/api/v1/users/invite", &json!({"email": "eve@b.example", "role": "member"})).refused(403, "forbidden");
+        assert!(refused["details"][why].is_array(), "{refused}");
+        for change in [json!({"role": "member"}), json!({"isActive": true}), json!({"displayName": "Bob"})] {
+            who.patch(&place, &change).refused(403, "forbidden");
+        }
+        for end in ["/sessions", "/factors", ""] {
+            who.delete(&format!("{place}{end}")).refused(403, "forbidden");
+        }
+    }
+    let helper = new_key(&admin, &able, &[]);
+    helper.post("/api/v1/users/invite", &json!({"email": "eve@b.example", "role": "member"})).expect(201);
+    helper.patch(&place, &json!({"isActive": false})).expect(200);
+    helper.patch(&place, &json!({"isActive": true})).expect(200);
+    helper.delete(&format!("{place}/factors")).expect(204);
+    helper.delete(&place).expect(204);
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::provider::{Provider, refused};
 use super::visitor::{CALLBACK, PASSWORD, Visitor, hidden, parameter, sent};
 use crate::moved_clock::MovedClock;
-use crate::server::Server;
+use crate::server::{READS, Server};
 
 const ADA: &str = "ada@people.example";
 const OTHER: &str = "nine lanterns beside the quarry";
@@ -405,7 +405,7 @@ fn the_account_page_shows_and_ends_what_there_is() {
 fn owners_and_administrators_are_signed_out_by_those_who_may_make_them() {
     let provider = Provider::start();
     let admin = provider.admin();
-    let helper = crate::server::new_key(&admin, &["users:read", "users:write"], &[]);
+    let helper = crate::server::new_key(&admin, &[&READS[..], &["users:write"]].concat(), &[]);
     for (role, is_theirs) in [("owner", false), ("admin", false), ("member", true)] {
         let body = json!({ "email": format!("{role}@b.example"), "role": role });
         let id = admin.post("/api/v1/users/invite", &body).expect(201).text_of("id");
