@@ -1,7 +1,7 @@
 //! Applications: registered, shown, changed, deleted; their secrets and API keys.
 //!
 //! Whoever changes an application, or is shown a credential of it, could act as the application does. So nobody does who lacks
-//! what its own tokens may do at this platform.
+//! what its own tokens may do at this platform; nor do they end what it has.
 //!
 //! Which of the tenant's own APIs an application calls, and which it is, whoever registers applications says: they are trusted with all
 //! of these. No application is this platform's API.
@@ -207,6 +207,7 @@ impl Applications {
         entry: &mut Entry,
     ) -> Outcome<()> {
         let row = self.load(auth, id, entry).await?;
+        covers(ctx, &row.settings)?;
         if row.client_id == BUILT_IN {
             return Err(Problem::new(ErrorCode::Conflict, "The application of the command line cannot be deleted."));
         }
@@ -235,6 +236,7 @@ impl Applications {
         entry: &mut Entry,
     ) -> Outcome<()> {
         let mut row = self.load(auth, id, entry).await?;
+        covers(ctx, &row.settings)?;
         row.tokens_not_before = ctx.now();
         row.grants_not_before = ctx.now();
         self.commit(ctx, "revoke application tokens", vec![update_application(auth, &row)?], Vec::new(), entry).await

@@ -104,7 +104,8 @@ impl Applications {
         (id, key): (ApplicationId, ApiKeyId),
         entry: &mut Entry,
     ) -> Outcome<()> {
-        self.load(auth, id, entry).await?;
+        let application = self.load(auth, id, entry).await?;
+        covers(ctx, &application.settings)?;
         let row = self.core.store.api_key(auth, key).await?.filter(|row| row.application == Some(id));
         let row = row.ok_or_else(|| Problem::not_found("API key"))?;
         entry.resource(row.id, &row.name);

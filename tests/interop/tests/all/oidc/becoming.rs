@@ -64,3 +64,23 @@ fn members_read_everything_so_nobody_makes_one_who_does_not() {
     helper.delete(&format!("{place}/factors")).expect(204);
     helper.delete(&place).expect(204);
 }
+
+#[test]
+fn nobody_ends_an_application_that_may_do_more_than_they_may() {
+    let provider = Provider::start();
+    let admin = provider.admin();
+    let app = provider.service(&json!({"platformScopes": ["secrets:read"]}));
+    let place = format!("/api/v1/applications/{}", app.id);
+    let key = admin.post(&format!("{place}/keys"), &json!({"name": "its own"})).expect(201).text_of("id");
+    let (weak, able) = (
+        new_key(&admin, &["applications:write"], &[]),
+        new_key(&admin, &["applications:write", "secrets:read"], &[]),
+    );
+    weak.post(&format!("{place}/revoke-tokens"), &json!({})).refused(403, "forbidden");
+    weak.delete(&format!("{place}/keys/{key}")).refused(403, "forbidden");
+    weak.delete(&place).refused(403, "forbidden");
+    provider.own_token(&app);
+    able.post(&format!("{place}/revoke-tokens"), &json!({})).expect(204);
+    able.delete(&format!("{place}/keys/{key}")).expect(204);
+    able.delete(&place).expect(204);
+}
