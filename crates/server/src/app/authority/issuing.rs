@@ -7,7 +7,7 @@ use api::certificates as wire;
 use api::error::ErrorCode;
 use crypto::key::{PrivateKey, PublicKey};
 use crypto::x509::{SerialNumber, Statement};
-use domain::authz::{Authorized, WriteCertificates};
+use domain::authz::{Actor, Authorized, WriteCertificates};
 use domain::ids::CertificateId;
 use domain::pki::authority::Kind;
 use domain::pki::issuance::{IssuanceToken, Issuer, Refusal, Terms, prepare};
@@ -18,6 +18,7 @@ use store::certificates::{StoredCertificate, complete_certificate, insert_intent
 use super::asking::Which;
 use super::loaded::{Loaded, LoadedAuthority};
 use super::{Asked, Authority, CLASSICAL, ISSUING, TRIES};
+use crate::app::applications::standing_in::by_certificate;
 use crate::app::tenants::bytes;
 use crate::ctx::Ctx;
 use crate::keyring::public_of;
@@ -191,7 +192,12 @@ impl Authority {
             admits: &|name| auth.admits_new(name),
             learning: if !auth.is_confined() { asked.learning } else { Learning::Off },
         };
-        Ok((prepare(asked.wish.clone(), terms)?, signer.row.id))
+        let token = prepare(asked.wish.clone(), terms)?;
+        // A service that renews what it has gets nothing new, and the platform asks for nobody.
+        if ctx.principal.actor != Actor::Platform {
+            by_certificate(ctx, &loaded.proved, &token.statement().alt_names)?;
+        }
+        Ok((token, signer.row.id))
     }
 
     async fn sign(

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crypto::algorithm::Algorithm;
 use crypto::key::PrivateKey;
 use crypto::x509::{Certificate, DistinguishedName, pem};
+use domain::identity::application::Settings;
 use domain::ids::{AuthorityId, TenantId};
 use domain::pki::authority::{self, Kind, Phase};
 use domain::pki::names::{Allowed, BadPolicy, Learning, NamePolicy};
@@ -14,6 +15,7 @@ use tokio::sync::OnceCell;
 
 use super::bundle::Believed;
 use super::{Authority, reader};
+use crate::app::applications::standing_in::proved_by_certificate;
 use crate::ctx::Ctx;
 use crate::freshness::Stand;
 use crate::keyring::TenantKeys;
@@ -31,6 +33,8 @@ pub struct Loaded {
     pub policy: NamePolicy,
     /// Every key, the oldest first.
     pub keys: Vec<LoadedAuthority>,
+    /// The applications that are proved by its certificates.
+    pub(super) proved: Vec<Settings>,
     pub(super) facts: Vec<authority::Authority>,
     pub(super) bundle: OnceCell<Arc<api::certificates::Bundle>>,
     pub(super) believed: OnceCell<Arc<Believed>>,
@@ -119,6 +123,7 @@ impl Authority {
             slug,
             policy: policy(&row)?,
             row,
+            proved: proved_by_certificate(&self.core.store, &auth).await?,
             facts: keys.iter().map(LoadedAuthority::facts).collect(),
             keys,
             bundle: OnceCell::new(),

@@ -84,3 +84,32 @@ fn nobody_ends_an_application_that_may_do_more_than_they_may() {
     able.delete(&format!("{place}/keys/{key}")).expect(204);
     able.delete(&place).expect(204);
 }
+
+#[test]
+fn nobody_gets_the_certificate_of_an_application_that_may_do_more_than_they_may() {
+    let provider = Provider::start();
+    let admin = provider.admin();
+    let wish = |name: &str| json!({"commonName": name, "ttl": "24h"});
+    let id = "spiffe://qapi.internal/ns/shop/sa/deployer";
+    let before = admin.post("/api/v1/certificates", &wish("deployer")).expect(201).text_of("id");
+    for san in ["deployer", id] {
+        let settings = json!({"clientAuth": "tls_client_auth", "tlsSan": san, "platformScopes": ["secrets:read"]});
+        provider.service(&settings);
+    }
+    let issuer = new_key(&admin, &["certificates:write"], &[]);
+    for asked in [
+        wish("deployer"),
+        json!({"commonName": "other", "subjectAlternativeNames": ["DNS:DEPLOYER"]}),
+        json!({"subjectAlternativeNames": ["DNS:other", format!("URI:{id}")]}),
+    ] {
+        let refused = issuer.post("/api/v1/certificates", &asked).refused(403, "forbidden");
+        assert_eq!(refused["details"]["missing_scopes"], json!(["secrets:read"]), "{asked}");
+    }
+    // A renewal is for whatever key somebody brings.
+    let renew = format!("/api/v1/certificates/{before}/renew");
+    issuer.post(&renew, &json!({})).refused(403, "forbidden");
+    issuer.post("/api/v1/certificates", &wish("deployer2")).expect(201);
+    let able = new_key(&admin, &["certificates:write", "secrets:read"], &[]);
+    able.post("/api/v1/certificates", &wish("deployer")).expect(201);
+    able.post(&renew, &json!({})).expect(201);
+}
