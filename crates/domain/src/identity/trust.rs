@@ -42,8 +42,29 @@ const JWKS_MAX: usize = 65_536;
 const LIFETIME_S: std::ops::RangeInclusive<u32> = 60..=600;
 /// What a prefix may end with: a look-alike would have to bring the separator too.
 const SEPARATORS: [char; 4] = ['/', ':', '@', '#'];
-/// Claims that are checked without a rule, or that say when and not who (RFC 7519, 4.1).
-const SAYS_NOT_WHO: [&str; 6] = ["iss", "aud", "exp", "nbf", "iat", "jti"];
+/// Claims that are checked without a rule, or that say when, how or for whom and not who (RFC 7519, 4.1; OpenID Connect Core, 2 and 5.1):
+/// they are the same in everybody's tokens, or the client chooses them.
+const SAYS_NOT_WHO: [&str; 19] = [
+    "iss",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "typ",
+    "token_type",
+    "token_use",
+    "azp",
+    "nonce",
+    "at_hash",
+    "c_hash",
+    "auth_time",
+    "updated_at",
+    "acr",
+    "amr",
+    "email_verified",
+    "phone_number_verified",
+];
 
 /// What a trust is set to: the JSON of its row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,10 +135,11 @@ impl Kind {
         matches!(self, Self::Github | Self::AzureDevops)
     }
 
-    /// The claims of which a rule must pin one: those that say whose job it is. A `sub` that its owner may customise is none.
+    /// The claims of which a rule must pin one: those that say whose job it is. A `sub` that its owner may customise is none, nor is the
+    /// workflow that a job runs: whoever calls a public one has its name.
     pub fn pins(self) -> &'static [&'static str] {
         match self {
-            Self::Github => &["repository_id", "repository_owner_id", "repository", "job_workflow_ref"],
+            Self::Github => &["repository_id", "repository_owner_id", "repository"],
             Self::Gitlab => &["project_id", "namespace_id", "project_path", "namespace_path"],
             Self::AzureDevops | Self::Kubernetes => &["sub"],
             Self::Oidc => &[],
@@ -225,7 +247,7 @@ impl Settings {
             return Ok(());
         }
         let by = match kind.pins() {
-            [] => "a claim that is not the issuer, the audience or a time".to_owned(),
+            [] => "a claim that says who, as sub does".to_owned(),
             pins => format!("one of {}, with no value that fits everybody's", pins.join(", ")),
         };
         Err(bad("rules", format!("must pin whose job it is, by {by}")))
@@ -394,10 +416,18 @@ mod tests {
             (Kind::AzureDevops, "sub", "sc:*", false),
             (Kind::Github, "repository", "acme/*", true),
             (Kind::Github, "repository", "/*", false),
-            (Kind::Github, "job_workflow_ref", "acme/shop/.github/workflows/deploy.yml@*", true),
+            (Kind::Github, "repository_owner_id", "7", true),
+            // Any repository may call a workflow that is public.
+            (Kind::Github, "job_workflow_ref", "acme/shop/.github/workflows/deploy.yml@*", false),
+            (Kind::Github, "job_workflow_ref", "acme/shop/.github/workflows/deploy.yml@refs/heads/main", false),
             (Kind::Gitlab, "project_path", "acme/*", true),
             (Kind::Oidc, "aud", "https://id.example", false),
             (Kind::Oidc, "exp", "1", false),
+            (Kind::Oidc, "email_verified", "true", false),
+            (Kind::Oidc, "nonce", "n", false),
+            (Kind::Oidc, "azp", "portal", false),
+            (Kind::Oidc, "amr", "pwd", false),
+            (Kind::Oidc, "email", "ci@acme.example", true),
             (Kind::Oidc, "sub", "team:*", true),
         ] {
             assert_eq!(check(kind, vec![rule(claim, &[value])]), is_narrow, "{kind} {claim} {value}");
