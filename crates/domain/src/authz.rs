@@ -12,6 +12,7 @@ use crate::environment::relabelled;
 use crate::ids::{AccountId, ApiKeyId, ApplicationId, TenantId, TrustId};
 use crate::limits::{Kind, Limits};
 use crate::scope::{Scope, Scopes};
+use crate::time::Timestamp;
 
 /// Who acts, once a credential has been accepted.
 #[derive(Clone, Debug)]
@@ -26,6 +27,17 @@ pub struct Principal {
     pub scopes: Scopes,
     /// What it is confined to.
     pub limits: Arc<Limits>,
+    /// Until when and from where it works.
+    pub bounds: Bounds,
+}
+
+/// Until when and from where a credential works: what it makes may be bound by neither.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// When it ends, unless whoever has it gets another by being who they are.
+    pub ends_at: Option<Timestamp>,
+    /// Whether it works from some networks alone.
+    pub has_networks: bool,
 }
 
 /// Whose credential it is.
@@ -257,6 +269,7 @@ mod tests {
             name: "ci".into(),
             scopes: Scopes::of(scopes),
             limits: Arc::new(Limits::new(limits.iter().map(|text| text.parse().unwrap()).collect())),
+            bounds: Bounds::default(),
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use api::error::ErrorCode;
 use crypto::hash::sha256;
 use domain::api_key::{Dead, Standing, is_plausible};
-use domain::authz::{Actor, Principal};
+use domain::authz::{Actor, Bounds, Principal};
 use domain::environment::Environment;
 use domain::ids::{ApiKeyId, TenantId};
 use domain::limits::Limits;
@@ -249,7 +249,8 @@ impl Known {
         let limits: Vec<String> = serde_json::from_str(&row.limits).map_err(|_| broken("limits"))?;
         let limits = limits.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(|_| broken("a limit"))?;
         let cidrs: Vec<String> = serde_json::from_str(&row.cidrs).map_err(|_| broken("networks"))?;
-        let cidrs = cidrs.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(|_| broken("a network"))?;
+        let cidrs = cidrs.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
+        let cidrs = cidrs.map_err(|_| broken("a network"))?;
         Ok(Self {
             principal: Principal {
                 tenant: row.tenant,
@@ -257,6 +258,7 @@ impl Known {
                 name: row.name.as_str().into(),
                 scopes: Scopes::parse(row.scopes.split_whitespace()).map_err(|_| broken("scopes"))?,
                 limits: Arc::new(Limits::new(limits).within(row.environment.clone().map(Environment::stored))),
+                bounds: Bounds { ends_at: row.expires_at, has_networks: !cidrs.is_empty() },
             },
             standing: Standing {
                 revoked_at: row.revoked_at,

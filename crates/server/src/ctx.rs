@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use api::casing::Casing;
+use api::error::ErrorCode;
 use crypto::random::Random;
-use domain::authz::{Actor, Principal};
+use domain::authz::{Actor, Bounds, Principal};
 use domain::ids::{RequestId, TenantId};
 use domain::limits::Limits;
 use domain::rate::Allowance;
@@ -19,6 +20,7 @@ use store::idempotency::Claim;
 
 use crate::app::authority::platforms::Peer;
 use crate::keyring::{Keyring, TenantKeys};
+use crate::problem::{Outcome, Problem};
 
 /// What is known of a request before anybody is recognised.
 #[derive(Clone, Debug)]
@@ -115,6 +117,7 @@ impl Ctx {
             name: Arc::clone(&SYSTEM.0),
             scopes: Scopes::default(),
             limits: Arc::clone(&SYSTEM.1),
+            bounds: Bounds::default(),
         };
         Self { origin, service: None, principal, keyring, keys, claim: None }
     }
@@ -132,5 +135,18 @@ impl Ctx {
     /// When the request arrived.
     pub fn now(&self) -> Timestamp {
         self.origin.now
+    }
+
+    /// Refuses to make what acts by itself to whoever comes with a credential that ends, or that works from some networks alone: what it made
+    /// would be bound by neither.
+    pub fn must_be_unbounded(&self) -> Outcome<()> {
+        let bounds = self.principal.bounds;
+        let bound = [("expiresAt", bounds.ends_at.is_some()), ("allowedCidrs", bounds.has_networks)];
+        let bound: Vec<&str> = bound.into_iter().filter_map(|(field, is_bound)| is_bound.then_some(field)).collect();
+        if bound.is_empty() {
+            return Ok(());
+        }
+        let message = format!("The credential cannot make what is not bound as it is itself: {}.", bound.join(", "));
+        Err(Problem::new(ErrorCode::Forbidden, message).detail("exceeds", bound))
     }
 }

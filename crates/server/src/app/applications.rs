@@ -250,8 +250,8 @@ impl Applications {
         if old.settings.id_token_alg != new.settings.id_token_alg {
             authorize::<ManageTokens>(&ctx.principal)?;
         }
-        covers(ctx, &old.settings)?;
-        covers(ctx, &new.settings)
+        may_equip(ctx, &old.settings)?;
+        may_equip(ctx, &new.settings)
     }
 
     async fn load<A: Action>(
@@ -284,7 +284,7 @@ impl Applications {
 const MOST_LISTED: u32 = 5_000;
 
 /// Whether the caller may do all that an application so set may do by itself.
-pub fn covers(ctx: &Ctx, settings: &Settings) -> Outcome<()> {
+fn covers(ctx: &Ctx, settings: &Settings) -> Outcome<()> {
     let (scopes, limits) = keys::granted(settings)?;
     let missing: Vec<&str> =
         scopes.iter().filter(|scope| !ctx.principal.scopes.allows(*scope)).map(|scope| scope.as_str()).collect();
@@ -298,6 +298,13 @@ pub fn covers(ctx: &Ctx, settings: &Settings) -> Outcome<()> {
     }
     let message = "The credential cannot act on an application that reaches resources which it does not reach itself.";
     Err(Problem::new(ErrorCode::Forbidden, message).detail("exceeds", vec!["platformResources"]))
+}
+
+/// Whether the caller may choose what an application so set proves itself by. What it may do here it then does without them, for longer than
+/// a credential that ends and from where one with networks does not work.
+pub fn may_equip(ctx: &Ctx, settings: &Settings) -> Outcome<()> {
+    covers(ctx, settings)?;
+    if settings.platform_scopes.is_empty() { Ok(()) } else { ctx.must_be_unbounded() }
 }
 
 fn tagged(row: &StoredApplication, revision: i64) -> Tagged {

@@ -221,7 +221,7 @@ fn covers(ctx: &Ctx, settings: &Settings) -> Outcome<()> {
         return Err(Problem::new(ErrorCode::Forbidden, "The credential cannot grant scopes that it lacks."));
     }
     if ctx.principal.limits.cover(&limits) && ctx.principal.limits.environment().is_none() {
-        return Ok(());
+        return ctx.must_be_unbounded();
     }
     Err(Problem::new(ErrorCode::Forbidden, "The credential cannot grant resources that it does not reach itself."))
 }

@@ -1,7 +1,7 @@
 //! Authorities, their policy, and certificates.
 
 use domain::authz::{
-    Actor, Authorized, ManageAuthorities, Principal, ReadCertificates, WriteCertificates, authorize,
+    Actor, Authorized, Bounds, ManageAuthorities, Principal, ReadCertificates, WriteCertificates, authorize,
     on_behalf_of_the_platform,
 };
 use domain::ids::{ApiKeyId, AuthorityId, CertificateId, TenantId};
@@ -194,6 +194,7 @@ async fn a_certificate_outside_the_limits_is_absent(bed: Bed) {
         name: "ci".into(),
         scopes: Scopes::of(&[Scope::CertificatesRead]),
         limits: std::sync::Arc::new(Limits::new(vec!["certificates:users-api".parse().unwrap()])),
+        bounds: Bounds::default(),
     };
     let confined: Authorized<ReadCertificates> = authorize(&principal).unwrap();
     let ids = |rows: Vec<StoredCertificate>| rows.iter().map(|row| row.id.as_bytes()[0]).collect::<Vec<_>>();

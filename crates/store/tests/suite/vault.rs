@@ -1,6 +1,8 @@
 //! Secrets, their versions and their share links.
 
-use domain::authz::{Actor, Authorized, Principal, ReadSecrets, WriteSecrets, authorize, on_behalf_of_the_platform};
+use domain::authz::{
+    Actor, Authorized, Bounds, Principal, ReadSecrets, WriteSecrets, authorize, on_behalf_of_the_platform,
+};
 use domain::ids::{ApiKeyId, SecretId, ShareLinkId, TenantId};
 use domain::limits::Limits;
 use domain::scope::{Scope, Scopes};
@@ -167,6 +169,7 @@ async fn rows_of_another_tenant_or_outside_the_limits_are_absent(bed: Bed) {
         name: "ci".into(),
         scopes: Scopes::of(&[Scope::SecretsRead]),
         limits: Limits::new(vec!["secrets:users/*".parse().unwrap()]).into(),
+        bounds: Bounds::default(),
     })
     .unwrap();
     assert!(bed.store.secret(&limited, made.id).await.unwrap().is_some());

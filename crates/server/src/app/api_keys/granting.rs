@@ -107,13 +107,14 @@ impl Grant {
         Wanted::of(own).map(|own| Self { own })
     }
 
-    /// Of somebody who acts without a key of their own: what they may do and where, without bounds of network, time or rate.
+    /// Of somebody who acts without a key of their own: what they may do and where, and for a job until when, without bounds of network or
+    /// rate.
     pub fn of_principal(principal: &Principal) -> Self {
         let own = Wanted {
             name: principal.name.to_string(),
             scopes: principal.scopes,
             limits: (*principal.limits).clone(),
-            expires_at: None,
+            expires_at: principal.bounds.ends_at,
             cidrs: Vec::new(),
             rate_per_minute: None,
         };

@@ -9,7 +9,7 @@ use domain::ids::{ApplicationId, ApplicationSecretId};
 use domain::time::SECOND_MS;
 use store::applications::{StoredApplicationSecret, expire_application_secrets, insert_application_secret};
 
-use super::{Applications, Core, covers, entry};
+use super::{Applications, Core, entry, may_equip};
 use crate::app::tenants::bytes;
 use crate::ctx::Ctx;
 use crate::keyring::root::Root;
@@ -64,7 +64,7 @@ impl Applications {
         entry: &mut Entry,
     ) -> Outcome<RotatedClientSecret> {
         let row = self.load(auth, id, entry).await?;
-        covers(ctx, &row.settings)?;
+        may_equip(ctx, &row.settings)?;
         if !row.kind.is_confidential() {
             let message = format!("An application of type {} has no secret: it could not keep one.", row.kind);
             return Err(Problem::new(ErrorCode::Conflict, message));

@@ -7,7 +7,7 @@ use domain::identity::application::{ClientAuth, Settings};
 use domain::ids::TrustId;
 use store::Store;
 
-use super::covers;
+use super::{covers, may_equip};
 use crate::ctx::Ctx;
 use crate::problem::Outcome;
 
@@ -34,7 +34,7 @@ pub fn by_certificate(ctx: &Ctx, proved: &[Settings], names: &[AltName]) -> Outc
         shown.map(AltName::value).any(|name| name.eq_ignore_ascii_case(san))
     };
     let mut meant = proved.iter().filter(|settings| settings.tls_san.as_deref().is_some_and(is_shown));
-    meant.try_for_each(|settings| covers(ctx, settings))
+    meant.try_for_each(|settings| may_equip(ctx, settings))
 }
 
 /// The settings of every application of the tenant in which a word stands.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use domain::authz::{Actor, Principal};
+use domain::authz::{Actor, Bounds, Principal};
 use domain::identity::account::{AccountRealm, TenantRole};
 use domain::identity::application::Settings;
 use domain::identity::claims::AccessClaims;
@@ -98,7 +98,10 @@ impl Oidc {
             let (scopes, limits) = trust.settings.granted().map_err(|bad| Refused::token(bad.to_string()))?;
             let algorithm = claims.upstream_alg.as_deref().unwrap_or("-");
             let name = format!("{} ({algorithm})", trust.name);
-            return Ok(principal(site, Actor::Federated(id), &name, said.within(scopes), limits));
+            // Whether the job gets another token its own system decides, and that may stop.
+            let bounds = Bounds { ends_at: Some(claims.expires_at()), has_networks: false };
+            let job = principal(site, Actor::Federated(id), &name, said.within(scopes), limits);
+            return Ok(Principal { bounds, ..job });
         }
         let client = self.client(site, &claims.client_id).await?;
         let client = client.ok_or_else(|| Refused::token("its application is gone"))?;
@@ -123,7 +126,14 @@ impl Oidc {
 }
 
 fn principal(site: &Site, actor: Actor, name: &str, scopes: Scopes, limits: Limits) -> Principal {
-    Principal { tenant: site.tenant(), actor, name: name.into(), scopes, limits: Arc::new(limits) }
+    Principal {
+        tenant: site.tenant(),
+        actor,
+        name: name.into(),
+        scopes,
+        limits: Arc::new(limits),
+        bounds: Bounds::default(),
+    }
 }
 
 /// What one of the tenant's own people may do.
