@@ -87,7 +87,7 @@ impl Oidc {
             return Ok(algorithm);
         }
         let name = claims.text("jti").ok().flatten().map(str::to_owned);
-        let name = name.unwrap_or_else(|| jws::base64url(&sha256(&[token.as_bytes()])));
+        let name = name.unwrap_or_else(|| jws::base64url(&sha256(&[signed_part(token).as_bytes()])));
         let ends_s = claims.time_s("exp").ok().flatten().unwrap_or_default();
         let ends = Timestamp::from_millis(i64::try_from(ends_s).unwrap_or_default().saturating_mul(SECOND_MS));
         let is_first = self.spend(site, &format!("trust:{}:{}", trust.id, trust.issuer), &name, ends).await?;
@@ -156,6 +156,11 @@ impl<'a> Brought<'a> {
         let token = form.get("subject_token").ok_or_else(|| missing("subject_token"))?;
         Ok(Self { trust, token, issued_type: Some(ACCESS_TOKEN) })
     }
+}
+
+/// What of a token its signature is over. Whoever has an ECDSA signature can make another of the same text out of it.
+fn signed_part(token: &str) -> &str {
+    token.rsplit_once('.').map_or(token, |(signed, _)| signed)
 }
 
 fn subject_of(judged: &Judged) -> String {

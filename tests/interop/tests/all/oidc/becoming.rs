@@ -159,7 +159,7 @@ fn what_a_credential_makes_outlives_it_no_more_than_it_works_elsewhere() {
     ] {
         for answer in [
             who.post("/api/v1/applications", &new),
-            who.put(&place, &json!({"jwks": {"keys": []}})),
+            who.put(&place, &json!({"name": "m"})),
             who.post(&format!("{place}/rotate-secret"), &json!({})),
             who.post("/api/v1/trusts", &trust),
             who.patch(&trusts, &json!({"rules": rules})),

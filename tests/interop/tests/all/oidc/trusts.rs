@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crypto::algorithm::Algorithm;
+use crypto::random::Seeded;
 use serde_json::{Value, json};
 
 use super::issuer::Issuer;
@@ -207,6 +208,36 @@ fn federation_trust_matrix() {
         let trail = bed.provider.admin().get("/api/v1/audit-logs/export").expect(200).text();
         said.iter().all(|said| trail.contains(said)).then_some(())
     });
+}
+
+/// The order of P-256's group. Beside every signature (r, s) stands (r, n - s), which anybody can write down.
+const ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+
+/// The same token with the other signature.
+fn mirrored(token: &str) -> String {
+    let (signed, signature) = token.rsplit_once('.').unwrap();
+    let (mut signature, order) = (URL_SAFE_NO_PAD.decode(signature).unwrap(), hex::decode(ORDER).unwrap());
+    let mut borrowed = 0;
+    for place in (0..32).rev() {
+        let difference = i16::from(order[place]) - i16::from(signature[32 + place]) - borrowed;
+        borrowed = i16::from(difference < 0);
+        signature[32 + place] = u8::try_from(difference.rem_euclid(256)).unwrap();
+    }
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+#[test]
+fn a_token_that_is_taken_once_is_not_taken_again_under_its_other_signature() {
+    let bed = Bed::start();
+    let trust = bed.trust("github", &github_rules());
+    let mut claims = bed.issuer.claims("https://qapi.example", &github());
+    claims.as_object_mut().unwrap().remove("jti");
+    let token = bed.issuer.key.sign("JWT", claims.to_string().as_bytes(), &Seeded::new(b"hedge")).unwrap();
+    let test = format!("/api/v1/trusts/{trust}/test");
+    let verdict = bed.provider.admin().post(&test, &json!({"token": mirrored(&token)})).expect(200).json();
+    assert_eq!(verdict["isAccepted"], true, "the other signature is as good: {verdict}");
+    bed.exchange(&trust, &token).expect(200);
+    refused(&bed.exchange(&trust, &mirrored(&token)), 400, "invalid_grant");
 }
 
 #[test]
