@@ -10,6 +10,7 @@ use domain::ids::{AccountId, GrantId, SessionId};
 use serde::{Deserialize, Serialize};
 use store::account_factors::{Has, ListedFactors, forget_factors, mark_second_factor};
 use store::account_history::{ListedLogin, ListedSession, end_session_of};
+use store::consents::forget_consent;
 use store::grants::{StoredGrant, end_grant, end_grants_of_session};
 
 use super::{Accounts, sealed};
@@ -138,7 +139,8 @@ impl Accounts {
         Ok(rows.into_iter().map(|row| grant(names.get(&row.application).cloned().flatten(), row)).collect())
     }
 
-    /// Ends one grant of somebody. One that has ended already stays so.
+    /// Ends one grant of somebody, and forgets what they allowed its application: it has to ask them before it gets another. One that has ended
+    /// already stays so.
     pub async fn end_grant<A: Action>(
         &self,
         ctx: &Ctx,
@@ -151,7 +153,8 @@ impl Accounts {
         let found = self.core.store.grant(auth, grant).await?.filter(|row| row.account == Some(id));
         let found = found.ok_or_else(|| Problem::not_found("grant"))?;
         entry.note(format!("grant={grant} of {}", found.application));
-        let end = vec![end_grant(auth, grant, Ended::Withdrawn, ctx.now())];
+        let end =
+            vec![forget_consent(auth, id, found.application), end_grant(auth, grant, Ended::Withdrawn, ctx.now())];
         self.commit(ctx, "end grant", Vec::new(), end, entry).await
     }
 

@@ -27,6 +27,26 @@ fn prompt_none_wants_a_session_and_consent() {
     );
 }
 
+/// As when the person takes it back on their account's page.
+#[test]
+fn whose_grant_an_administrator_ends_is_asked_again() {
+    let provider = Provider::start();
+    let app = provider.app("WebApp", &json!({ "redirectUris": [CALLBACK], "consent": "ask" }));
+    let user = provider.end_user(&app, ADA)["id"].as_str().unwrap().to_owned();
+    let visitor = Visitor::new(&provider);
+    let page = visitor.authorize(&app, &[]);
+    let consent = visitor.get(&sent(&visitor.sign_in(&page, ADA, PASSWORD)));
+    parameter(&sent(&visitor.answer(&consent, "yes")), "code");
+    let silent = || visitor.authorize(&app, &[("prompt", "none")]);
+    assert!(silent().contains("code="), "nobody is asked twice");
+    let place = format!("/api/v1/applications/{}/end-users/{user}/grants", app.id);
+    let admin = provider.admin();
+    let grants = admin.get(&place).expect(200).json();
+    let grant = grants[0]["id"].as_str().unwrap_or_else(|| panic!("{grants}"));
+    admin.delete(&format!("{place}/{grant}")).expect(204);
+    assert!(silent().contains("error=consent_required"));
+}
+
 #[test]
 fn prompt_login_gives_a_new_time_and_keeps_the_session() {
     let provider = Provider::start();
