@@ -64,6 +64,14 @@ pub struct Asking<'a> {
     pub has_codes: bool,
 }
 
+impl Asking<'_> {
+    /// Whether it may ask for these scopes, and name these APIs.
+    pub fn covers(&self, scope: &OauthScope, resources: &[String]) -> bool {
+        scope.words().all(|word| self.allowed_scopes.iter().any(|allowed| allowed == word))
+            && resources.iter().all(|resource| self.resources.contains(resource))
+    }
+}
+
 /// A request that was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
@@ -226,8 +234,7 @@ impl AuthorizationRequest {
     pub fn is_allowed(&self, may: &Asking<'_>) -> bool {
         may.has_codes
             && redirect_uri::is_registered(may.redirect_uris, &self.redirect_uri, may.is_installed)
-            && self.scope.words().all(|word| may.allowed_scopes.iter().any(|allowed| allowed == word))
-            && self.resources.iter().all(|resource| may.resources.contains(resource))
+            && may.covers(&self.scope, &self.resources)
     }
 
     /// What the person is asked to allow: the scopes, and the APIs that are named with them.

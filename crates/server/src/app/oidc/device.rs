@@ -6,7 +6,7 @@ use api::oauth::DeviceAuthorization;
 use crypto::random::Random as _;
 use domain::identity::application::GrantType;
 use domain::identity::authorization_request::wishes;
-use domain::identity::grant::{DEVICE_INTERVAL_MS, DEVICE_MS, Kind as GrantKind};
+use domain::identity::grant::{DEVICE_INTERVAL_MS, DEVICE_MS, Kind as GrantKind, Terms};
 use domain::identity::oauth_scope::OauthScope;
 use domain::identity::parameters::Parameters;
 use domain::identity::session::LiveSession;
@@ -136,7 +136,9 @@ impl Oidc {
         let Some(application) = self.core.store.application(&auth, row.application).await? else { return Ok(None) };
         let Some(client) = self.client(site, &application.client_id).await? else { return Ok(None) };
         let DeviceRequest { scope, resources } = serde_json::from_str(&row.request)?;
-        Ok(Some(WaitingDevice { client, scope, row, resources }))
+        // What was taken from the application meanwhile is not given on the strength of what it had before.
+        let is_allowed = client.has(GrantType::DeviceCode) && client.asking().covers(&scope, &resources);
+        Ok(is_allowed.then_some(WaitingDevice { client, scope, row, resources }))
     }
 
     /// Does what a person said about a device. False when it does not wait any more, or is none of theirs.
@@ -157,8 +159,10 @@ impl Oidc {
             Said::No => vec![deny_device(&auth, &device.row.hash)],
             Said::Yes => {
                 let grant = self.new_grant(&device.client, session, &device.scope, &device.resources, now);
-                // The device is another one than the browser: it goes on when the browser is signed out.
-                let grant = StoredGrant { session: None, kind: GrantKind::DeviceCode, ..grant };
+                // The device is another one than the browser: it goes on when the browser is signed out. So its tokens name no session either,
+                // since nobody is told when that is over.
+                let terms = Terms { sid: None, ..grant.terms };
+                let grant = StoredGrant { session: None, kind: GrantKind::DeviceCode, terms, ..grant };
                 vec![insert_grant(&auth, &grant)?, approve_device(&auth, &device.row.hash, grant.id, now)]
             }
         };

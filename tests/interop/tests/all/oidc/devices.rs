@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::provider::{App, Provider, refused};
+use super::provider::{App, Provider, part, refused};
 use super::visitor::{Visitor, hidden};
 use crate::client::Answer;
 use crate::installation::{Engine, Installation};
@@ -97,6 +97,44 @@ fn a_policy_of_second_factors_holds_for_devices() {
     let fields = [("user_code", after.code()), ("email", ADA), ("password", PASSWORD)];
     let asked = visitor.post("/device", &fields).text();
     assert!(!asked.contains("name=\"answer\""), "{asked}");
+}
+
+#[test]
+fn what_was_taken_from_an_application_no_device_of_it_gets() {
+    let provider = Provider::start();
+    let app = provider.app("NativeApp", &json!({ "redirectUris": ["http://127.0.0.1/cb"] }));
+    provider.end_user(&app, ADA);
+    let place = format!("/api/v1/applications/{}", app.id);
+    let had = provider.admin().get(&place).expect(200).json();
+    let visitor = Visitor::new(&provider);
+    answered(&visitor, Device::begin(&provider, &app).code(), "yes");
+    for less in [json!({ "grantTypes": ["authorization_code"] }), json!({ "allowedScopes": ["email"] })] {
+        let device = Device::begin(&provider, &app);
+        let page = visitor.get(&format!("/device?user_code={}", device.code())).expect(200);
+        let token = hidden(&page, "token");
+        provider.admin().put(&place, &less).expect(200);
+        let late = visitor.post("/device", &[("user_code", device.code()), ("answer", "yes"), ("token", &token)]);
+        assert_eq!(late.status, 400, "{less}: {}", late.text());
+        assert_eq!(visitor.get(&format!("/device?user_code={}", device.code())).status, 400, "{less}");
+        let before = json!({ "grantTypes": had["grantTypes"], "allowedScopes": had["allowedScopes"] });
+        provider.admin().put(&place, &before).expect(200);
+        refused(&device.poll(), 400, "authorization_pending");
+    }
+}
+
+/// A device goes on when the browser is signed out, and its application is not told of that: its tokens name no session.
+#[test]
+fn tokens_of_a_device_name_no_session() {
+    let provider = Provider::start();
+    let app = provider.app("NativeApp", &json!({ "redirectUris": ["http://127.0.0.1/cb"] }));
+    provider.end_user(&app, ADA);
+    let device = Device::begin(&provider, &app);
+    answered(&Visitor::new(&provider), device.code(), "yes");
+    let tokens = device.poll().expect(200).json();
+    for name in ["id_token", "access_token"] {
+        let claims = part(tokens[name].as_str().unwrap(), 1);
+        assert!(claims["sid"].is_null() && claims["auth_time"].is_u64(), "{name}: {claims}");
+    }
 }
 
 /// Twenty letters in eight places are 2.56 * 10^10 codes. Whoever guesses is stopped by the rate of their address: what one address may
