@@ -15,13 +15,10 @@ use crate::store::Store;
 #[derive(Clone, Debug)]
 pub struct StoredTotp {
     pub id: FactorId,
-    /// Whether a code of it was shown.
-    pub is_live: bool,
     /// The sealed secret.
     pub sealed: Vec<u8>,
     /// The step of the last code that was taken.
     pub last_step: i64,
-    pub created_at: Timestamp,
 }
 
 /// What somebody has of one kind of second factor.
@@ -58,21 +55,30 @@ impl Store {
         rows.iter().map(listed).collect()
     }
 
-    /// The authenticator of somebody: the live one, or the one that waits for its first code.
+    /// The authenticator that somebody has.
     pub async fn totp<A: Action>(&self, auth: &Authorized<A>, account: AccountId) -> Result<Option<StoredTotp>> {
-        let text = "SELECT id, state, sealed, last_step, created_at FROM account_factor WHERE tenant = $1 AND account = $2 \
-                    AND kind = 'totp' AND state IN ('live', 'waiting') ORDER BY state, created_at DESC LIMIT 1";
+        let text = "SELECT id, sealed, last_step FROM account_factor WHERE tenant = $1 AND account = $2 \
+                    AND kind = 'totp' AND state = 'live' LIMIT 1";
         let row = self.read_one(sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes())).await?;
-        let read = |row: crate::row::Row| {
-            Ok(StoredTotp {
-                id: FactorId::from_bytes(row.array(0)?),
-                is_live: row.text(1)? == "live",
-                sealed: row.blob(2)?.to_vec(),
-                last_step: row.int(3)?,
-                created_at: Timestamp::from_millis(row.int(4)?),
-            })
-        };
-        row.map(read).transpose()
+        row.as_ref().map(totp).transpose()
+    }
+
+    /// The authenticator of this id, if it waits for somebody's first code since after this time.
+    pub async fn waiting_totp<A: Action>(
+        &self,
+        auth: &Authorized<A>,
+        account: AccountId,
+        id: FactorId,
+        after: Timestamp,
+    ) -> Result<Option<StoredTotp>> {
+        let text = "SELECT id, sealed, last_step FROM account_factor WHERE tenant = $1 AND account = $2 AND id = $3 \
+                    AND kind = 'totp' AND state = 'waiting' AND created_at > $4 LIMIT 1";
+        let statement = sql(text)
+            .bind(auth.tenant().as_bytes())
+            .bind(account.as_bytes())
+            .bind(id.as_bytes())
+            .bind(after.millis());
+        self.read_one(statement).await?.as_ref().map(totp).transpose()
     }
 
     /// How many recovery codes somebody has left.
@@ -94,6 +100,14 @@ impl Store {
         let statement = sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(hash);
         self.read_one(statement).await?.map(|row| Ok(FactorId::from_bytes(row.array(0)?))).transpose()
     }
+}
+
+fn totp(row: &crate::row::Row) -> Result<StoredTotp> {
+    Ok(StoredTotp {
+        id: FactorId::from_bytes(row.array(0)?),
+        sealed: row.blob(1)?.to_vec(),
+        last_step: row.int(2)?,
+    })
 }
 
 /// Adds an authenticator that waits for its first code.
@@ -156,6 +170,15 @@ pub fn forget_waiting_totp<A: Action>(auth: &Authorized<A>, account: AccountId) 
         .bind(account.as_bytes())
 }
 
+/// Forgets authenticators that have waited for their first code since before this time.
+pub fn forget_totp_offered_before<A: Action>(auth: &Authorized<A>, account: AccountId, before: Timestamp) -> Stmt {
+    sql("DELETE FROM account_factor \
+         WHERE tenant = $1 AND account = $2 AND kind = 'totp' AND state = 'waiting' AND created_at < $3")
+    .bind(auth.tenant().as_bytes())
+    .bind(account.as_bytes())
+    .bind(before.millis())
+}
+
 /// Forgets the recovery codes of somebody.
 pub fn forget_recovery_codes<A: Action>(auth: &Authorized<A>, account: AccountId) -> Stmt {
     sql("DELETE FROM account_factor WHERE tenant = $1 AND account = $2 AND kind = 'recovery'")
@@ -170,9 +193,9 @@ pub fn forget_factors<A: Action>(auth: &Authorized<A>, account: AccountId) -> St
         .bind(account.as_bytes())
 }
 
-/// Whether somebody is asked for a second factor. Touches one row.
+/// Whether somebody is asked for a second factor. Touches one row, or none when it is so already.
 pub fn mark_second_factor<A: Action>(auth: &Authorized<A>, account: AccountId, has: Has) -> Stmt {
-    sql("UPDATE account SET has_second_factor = $3, ver = ver + 1 WHERE tenant = $1 AND id = $2")
+    sql("UPDATE account SET has_second_factor = $3, ver = ver + 1 WHERE tenant = $1 AND id = $2 AND has_second_factor <> $3")
         .bind(auth.tenant().as_bytes())
         .bind(account.as_bytes())
         .bind(has == Has::One)

@@ -13,8 +13,8 @@ use domain::time::MINUTE_MS;
 use store::Stmt;
 use store::account_codes::spend_code;
 use store::account_factors::{
-    Has, StoredTotp, forget_recovery_codes, forget_waiting_totp, insert_recovery_code, insert_totp, mark_second_factor,
-    spend_recovery_code, take_totp,
+    Has, StoredTotp, forget_recovery_codes, forget_totp_offered_before, forget_waiting_totp, insert_recovery_code,
+    insert_totp, mark_second_factor, spend_recovery_code, take_totp,
 };
 use store::accounts::StoredAccount;
 use store::letters::{NewCode, insert_code, withdraw_codes};
@@ -29,6 +29,8 @@ use crate::problem::Outcome;
 const BY_MAIL: &str = "sign-in";
 const BY_MAIL_MS: i64 = 10 * MINUTE_MS;
 const BY_MAIL_DIGITS: usize = 8;
+/// How long an authenticator waits for its first code.
+const OFFER_MS: i64 = 10 * MINUTE_MS;
 
 /// An authenticator that waits for its first code, as it is shown to whoever sets it up.
 pub struct Enrolment {
@@ -51,34 +53,59 @@ pub(super) struct Proven {
 }
 
 impl People {
-    /// Whether what somebody typed is a second factor of theirs.
+    /// Whether what somebody typed is a second factor that they have.
     pub(super) async fn proves(&self, site: &Site, account: &StoredAccount, typed: &str) -> Outcome<Option<Proven>> {
         if let Some(code) = totp::read(typed) {
             return self.proves_by_totp(site, account, &code).await;
         }
-        if let Some(code) = recovery_code::read(typed) {
-            return self.proves_by_recovery(site, account, &code).await;
-        }
+        let Some(code) = recovery_code::read(typed) else { return Ok(None) };
+        self.proves_by_recovery(site, account, &code).await
+    }
+
+    /// Whether what somebody without a second factor typed is a code of the authenticator that they were offered, or of a letter.
+    pub(super) async fn proves_first(
+        &self,
+        site: &Site,
+        account: &StoredAccount,
+        offer: FactorId,
+        typed: &str,
+    ) -> Outcome<Option<Proven>> {
         let digits: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
-        if digits.len() == BY_MAIL_DIGITS && !account.has_second_factor && account.is_email_verified {
+        if digits.len() == BY_MAIL_DIGITS && account.is_email_verified {
             return self.proves_by_mail(site, account, &digits).await;
         }
-        Ok(None)
+        self.sets_up(site, account, offer, typed).await
+    }
+
+    /// Whether what somebody typed is the first code of the authenticator that they were offered.
+    pub(super) async fn sets_up(
+        &self,
+        site: &Site,
+        account: &StoredAccount,
+        offer: FactorId,
+        typed: &str,
+    ) -> Outcome<Option<Proven>> {
+        let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
+        let Some(code) = totp::read(typed).filter(|_| !account.has_second_factor) else { return Ok(None) };
+        let Some(factor) = self.offered_totp(site, account.id, offer).await? else { return Ok(None) };
+        let Some(step) = step_of(site, &factor, &code)? else { return Ok(None) };
+        Ok(Some(Proven {
+            exact: vec![take_totp(&auth, factor.id, step, now), mark_second_factor(&auth, account.id, Has::One)],
+            follow: vec![forget_waiting_totp(&auth, account.id)],
+            amr: "otp",
+            is_first: true,
+        }))
     }
 
     async fn proves_by_totp(&self, site: &Site, account: &StoredAccount, code: &str) -> Outcome<Option<Proven>> {
         let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
         let Some(factor) = self.accounts.core.store.totp(&auth, account.id).await? else { return Ok(None) };
-        let secret = site.ctx.keys.cells.open(secret_cell(&factor.id), &factor.sealed)?;
-        let is_code_of = |step| ct_eq(hotp(secret.expose(), step).as_bytes(), code.as_bytes());
-        let Some(step) = totp::accepted(now, factor.last_step, is_code_of) else { return Ok(None) };
-        let mut exact = vec![take_totp(&auth, factor.id, step, now)];
-        let mut follow = Vec::new();
-        if !factor.is_live {
-            exact.push(mark_second_factor(&auth, account.id, Has::One));
-            follow.push(forget_waiting_totp(&auth, account.id));
-        }
-        Ok(Some(Proven { exact, follow, amr: "otp", is_first: !factor.is_live }))
+        Ok(step_of(site, &factor, code)?.map(|step| Proven {
+            exact: vec![take_totp(&auth, factor.id, step, now)],
+            follow: Vec::new(),
+            amr: "otp",
+            is_first: false,
+        }))
     }
 
     async fn proves_by_recovery(&self, site: &Site, account: &StoredAccount, code: &str) -> Outcome<Option<Proven>> {
@@ -138,27 +165,46 @@ impl People {
         digits
     }
 
-    /// The authenticator that waits for somebody's first code, made now if there is none.
-    pub(super) async fn enrolment(&self, site: &Site, account: AccountId, profile: &Profile) -> Outcome<Enrolment> {
-        let auth = on_behalf(site.tenant());
-        let waiting = self.accounts.core.store.totp(&auth, account).await?.filter(|factor| !factor.is_live);
-        let fresh = |factor: &StoredTotp| factor.created_at.plus_millis(30 * MINUTE_MS) > site.ctx.now();
-        let secret = match waiting.filter(fresh) {
-            Some(factor) => site.ctx.keys.cells.open(secret_cell(&factor.id), &factor.sealed)?.expose().to_vec(),
-            None => self.new_secret(site, account).await?,
-        };
-        let secret = zeroize::Zeroizing::new(secret);
-        let host = site.issuer.split_once("://").map_or(&*site.issuer, |(_, host)| host);
-        Ok(Enrolment { secret: totp::spelled(&secret), uri: totp::uri(host, &profile.email, &secret) })
+    /// The authenticator of an offer, made now if there is none.
+    pub(super) async fn enrolment(
+        &self,
+        site: &Site,
+        account: AccountId,
+        offer: FactorId,
+        profile: &Profile,
+    ) -> Outcome<Enrolment> {
+        if let Some(waiting) = self.waiting(site, account, offer, profile).await? {
+            return Ok(waiting);
+        }
+        let secret = zeroize::Zeroizing::new(self.new_secret(site, account, offer).await?);
+        Ok(shown(site, profile, &secret))
     }
 
-    async fn new_secret(&self, site: &Site, account: AccountId) -> Outcome<Vec<u8>> {
+    /// The authenticator of an offer, while it waits for its first code.
+    pub(super) async fn waiting(
+        &self,
+        site: &Site,
+        account: AccountId,
+        offer: FactorId,
+        profile: &Profile,
+    ) -> Outcome<Option<Enrolment>> {
+        let Some(factor) = self.offered_totp(site, account, offer).await? else { return Ok(None) };
+        let secret = site.ctx.keys.cells.open(secret_cell(&factor.id), &factor.sealed)?;
+        Ok(Some(shown(site, profile, secret.expose())))
+    }
+
+    async fn offered_totp(&self, site: &Site, account: AccountId, offer: FactorId) -> Outcome<Option<StoredTotp>> {
+        let after = site.ctx.now().plus_millis(-OFFER_MS);
+        Ok(self.accounts.core.store.waiting_totp(&on_behalf(site.tenant()), account, offer, after).await?)
+    }
+
+    async fn new_secret(&self, site: &Site, account: AccountId, offer: FactorId) -> Outcome<Vec<u8>> {
         let (auth, now, entropy) = (on_behalf(site.tenant()), site.ctx.now(), &*self.accounts.core.entropy);
+        let over = forget_totp_offered_before(&auth, account, now.plus_millis(1 - OFFER_MS));
         let mut secret = vec![0; totp::SECRET_LEN];
         entropy.fill(&mut secret);
-        let id = FactorId::from_random(bytes(entropy));
-        let sealed = site.ctx.keys.cells.seal(secret_cell(&id), &secret, entropy)?;
-        let statements = vec![forget_waiting_totp(&auth, account), insert_totp(&auth, account, id, sealed, now)];
+        let sealed = site.ctx.keys.cells.seal(secret_cell(&offer), &secret, entropy)?;
+        let statements = vec![over, insert_totp(&auth, account, offer, sealed, now)];
         let mut entry = crate::trail::Entry::new("AuthenticatorOffered", "identity", "Account");
         entry.resource_id(account);
         self.accounts.commit(&site.ctx, "offer an authenticator", Vec::new(), statements, &mut entry).await?;
@@ -180,6 +226,27 @@ impl People {
         }
         (codes, statements)
     }
+}
+
+/// The offer of an authenticator to whoever carries this. It is found by that alone: a password is known to others at times, and they
+/// would be shown the secret that its owner sets up.
+pub(super) fn offer_to(site: &Site, account: AccountId, carried: &[u8]) -> FactorId {
+    let hash = site.ctx.keyring.root.token_hash("authenticator-offer", &[account.as_bytes(), carried].concat());
+    let mut id = [0; 16];
+    id.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+    FactorId::from_random(id)
+}
+
+/// The step that a code of an authenticator is of, if it may be taken.
+fn step_of(site: &Site, factor: &StoredTotp, code: &str) -> Outcome<Option<i64>> {
+    let secret = site.ctx.keys.cells.open(secret_cell(&factor.id), &factor.sealed)?;
+    let is_code_of = |step| ct_eq(hotp(secret.expose(), step).as_bytes(), code.as_bytes());
+    Ok(totp::accepted(site.ctx.now(), factor.last_step, is_code_of))
+}
+
+fn shown(site: &Site, profile: &Profile, secret: &[u8]) -> Enrolment {
+    let host = site.issuer.split_once("://").map_or(&*site.issuer, |(_, host)| host);
+    Enrolment { secret: totp::spelled(secret), uri: totp::uri(host, &profile.email, secret) }
 }
 
 fn secret_cell(id: &FactorId) -> Cell<'_> {

@@ -1,16 +1,19 @@
-//! Second factors as somebody sees and changes them on their account page. Every change is proven by the password, and taking one away
-//! by the factor too; the session that asked then has another cookie.
+//! Second factors as somebody sees and changes them on their account page. Every change is proven by the password, or by an offer that
+//! was; taking one away by the factor too. The session that asked then has another cookie.
 
 use api::secret::SecretText;
 use domain::identity::authorization_request::Acr;
 use domain::identity::session::LiveSession;
+use domain::ids::FactorId;
 use store::account_factors::{Has, forget_factors, mark_second_factor};
 use store::accounts::StoredAccount;
 
-use super::factors::Enrolment;
+use super::factors::{Enrolment, Proven, offer_to};
 use super::{People, on_behalf};
 use crate::app::accounts::sealed;
 use crate::app::oidc::Site;
+use crate::app::oidc::jws::base64url;
+use crate::app::tenants::bytes;
 use crate::problem::{Outcome, Problem};
 use crate::trail::Entry;
 
@@ -32,6 +35,14 @@ pub enum Change<T> {
     WrongCode,
 }
 
+/// An authenticator that is offered.
+pub struct Offer {
+    /// What to set up.
+    pub enrolment: Enrolment,
+    /// What the page carries to show that it was offered to it.
+    pub carried: String,
+}
+
 /// An authenticator that was set up.
 pub struct SetUp {
     /// The recovery codes, shown once.
@@ -46,11 +57,11 @@ impl People {
         let (auth, store) = (on_behalf(site.tenant()), &self.accounts.core.store);
         let totp = store.totp(&auth, session.account).await?;
         let recovery_codes = store.recovery_codes_left(&auth, session.account).await?;
-        Ok(OwnFactors { has_totp: totp.is_some_and(|factor| factor.is_live), recovery_codes })
+        Ok(OwnFactors { has_totp: totp.is_some(), recovery_codes })
     }
 
     /// An authenticator to set up, for whoever knows the password and has none.
-    pub async fn offer(&self, site: &Site, session: &LiveSession, password: &SecretText) -> Outcome<Change<Enrolment>> {
+    pub async fn offer(&self, site: &Site, session: &LiveSession, password: &SecretText) -> Outcome<Change<Offer>> {
         let row = self.own_row(site, session).await?;
         if row.has_second_factor {
             return Err(Problem::new(
@@ -62,21 +73,29 @@ impl People {
             return Ok(Change::WrongPassword);
         }
         let profile = sealed::open(&site.ctx, &row)?;
-        Ok(Change::Done(self.enrolment(site, row.id, &profile).await?))
+        let carried = base64url(&bytes(&*self.accounts.core.entropy));
+        let enrolment = self.enrolment(site, row.id, offer_in(site, session, &carried), &profile).await?;
+        Ok(Change::Done(Offer { enrolment, carried }))
     }
 
-    /// The authenticator that is being set up, to be shown again.
-    pub async fn offered(&self, site: &Site, session: &LiveSession) -> Outcome<Enrolment> {
+    /// The authenticator that was offered to this page, to be shown again; none when the offer is over.
+    pub async fn offered(&self, site: &Site, session: &LiveSession, carried: &str) -> Outcome<Option<Enrolment>> {
         let row = self.own_row(site, session).await?;
         let profile = sealed::open(&site.ctx, &row)?;
-        self.enrolment(site, row.id, &profile).await
+        self.waiting(site, row.id, offer_in(site, session, carried), &profile).await
     }
 
-    /// Sets the authenticator up by its first code.
-    pub async fn set_up(&self, site: &Site, session: &LiveSession, code: &str) -> Outcome<Change<SetUp>> {
+    /// Sets the authenticator that was offered to this page up by its first code.
+    pub async fn set_up(
+        &self,
+        site: &Site,
+        session: &LiveSession,
+        carried: &str,
+        code: &str,
+    ) -> Outcome<Change<SetUp>> {
         let mut entry = Entry::new("AuthenticatorAdded", "identity", "Account");
         entry.resource_id(session.account);
-        let result = self.set_up_now(site, session, code, &mut entry).await;
+        let result = self.set_up_now(site, session, (carried, code), &mut entry).await;
         self.accounts.core.trail.conclude(&site.ctx, entry, result).await
     }
 
@@ -84,12 +103,13 @@ impl People {
         &self,
         site: &Site,
         session: &LiveSession,
-        code: &str,
+        (carried, code): (&str, &str),
         entry: &mut Entry,
     ) -> Outcome<Change<SetUp>> {
         let row = self.own_row(site, session).await?;
-        let proven = if row.has_second_factor { None } else { self.proven(site, session, &row, code).await? };
-        let Some(mut proven) = proven.filter(|proven| proven.is_first) else {
+        // Who guesses at a secret that was shown to them learns nothing: nothing is counted.
+        let proven = self.sets_up(site, &row, offer_in(site, session, carried), code).await?;
+        let Some(mut proven) = proven else {
             entry.note("wrong code");
             return Ok(Change::WrongCode);
         };
@@ -204,7 +224,7 @@ impl People {
         session: &LiveSession,
         row: &StoredAccount,
         code: &str,
-    ) -> Outcome<Option<super::factors::Proven>> {
+    ) -> Outcome<Option<Proven>> {
         let Ok(attempt) = self.own_attempt(site, session.account).await? else { return Ok(None) };
         let proven = self.proves(site, row, code).await;
         match proven {
@@ -213,4 +233,9 @@ impl People {
         }
         proven
     }
+}
+
+/// An offer to a page of a session: whoever has only the cookie was not shown what the page carries.
+fn offer_in(site: &Site, session: &LiveSession, carried: &str) -> FactorId {
+    offer_to(site, session.account, &[session.id.as_bytes(), carried.as_bytes()].concat())
 }

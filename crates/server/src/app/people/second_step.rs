@@ -15,7 +15,7 @@ use store::account_codes::spend_code;
 use store::accounts::StoredAccount;
 use store::letters::{NewCode, insert_code};
 
-use super::factors::Enrolment;
+use super::factors::{Enrolment, offer_to};
 use super::sign_in::{Begun, Entering};
 use super::{People, on_behalf};
 use crate::app::accounts::sealed;
@@ -132,7 +132,7 @@ impl People {
             return Ok(Some(Asked::Known { must_change }));
         }
         let profile = sealed::open(&site.ctx, &account)?;
-        let enrolment = self.enrolment(site, account.id, &profile).await?;
+        let enrolment = self.enrolment(site, account.id, offer_to(site, account.id, half.as_bytes()), &profile).await?;
         Ok(Some(Asked::First { enrolment, has_mail: account.is_email_verified, must_change }))
     }
 
@@ -200,7 +200,14 @@ impl People {
             entry.note("too many tries");
             return Ok(Stepped::Over);
         }
-        let Some(mut proven) = self.proves(site, account, shown.code).await? else { return Ok(Stepped::Wrong) };
+        let proven = match account.has_second_factor {
+            true => self.proves(site, account, shown.code).await?,
+            false => {
+                let offer = offer_to(site, account.id, shown.half.as_bytes());
+                self.proves_first(site, account, offer, shown.code).await?
+            }
+        };
+        let Some(mut proven) = proven else { return Ok(Stepped::Wrong) };
         let mut exact = vec![spend_code(&auth, &hash, HALF, now)];
         exact.append(&mut proven.exact);
         if account.must_change_password {

@@ -16,7 +16,7 @@ use super::sign_in::{Purpose, begun_with};
 use super::{Posted, Seen, cookie};
 use crate::app::oidc::{Oidc, Site};
 use crate::app::people::factors::Enrolment;
-use crate::app::people::own_factors::Change;
+use crate::app::people::own_factors::{Change, Offer};
 use crate::app::people::second_step::{Asked, Second, Stepped};
 use crate::app::people::sign_in::Begun;
 use crate::app::people::{People, cookies};
@@ -57,6 +57,7 @@ struct FactorsPage {
     done: &'static str,
     codes: Vec<String>,
     offered: Option<Offered>,
+    offer: String,
     has_totp: bool,
     recovery_codes: u64,
     action: String,
@@ -174,6 +175,8 @@ struct Told {
     done: &'static str,
     codes: Vec<String>,
     offered: Option<Offered>,
+    /// What shows that it was offered to this page.
+    offer: String,
 }
 
 impl Told {
@@ -197,20 +200,25 @@ async fn changed(
 ) -> Result<(Told, Option<String>), Fault> {
     let password = SecretText::copy_from(parameters.get("password").unwrap_or_default());
     let code = parameters.get("code").unwrap_or_default();
+    let offer = parameters.get("offer").unwrap_or_default();
     Ok(match parameters.get("do") {
         Some("offer") => match people.offer(site, session, &password).await? {
-            Change::Done(enrolment) => (Told { offered: Some(enrolment.into()), ..Told::default() }, None),
+            Change::Done(Offer { enrolment, carried }) => {
+                (Told { offered: Some(enrolment.into()), offer: carried, ..Told::default() }, None)
+            }
             Change::WrongPassword | Change::WrongCode => (Told::problem(WRONG_PASSWORD), None),
         },
-        Some("confirm") => match people.set_up(site, session, code).await? {
+        Some("confirm") => match people.set_up(site, session, offer, code).await? {
             Change::Done(set_up) => {
                 let told = Told { codes: set_up.recovery_codes, ..Told::done("Your authenticator is added.") };
                 (told, Some(set_up.cookie))
             }
-            Change::WrongPassword | Change::WrongCode => {
-                let offered = people.offered(site, session).await?;
-                (Told { offered: Some(offered.into()), ..Told::problem(WRONG_CODE) }, None)
-            }
+            Change::WrongPassword | Change::WrongCode => match people.offered(site, session, offer).await? {
+                Some(again) => {
+                    (Told { offered: Some(again.into()), offer: offer.to_owned(), ..Told::problem(WRONG_CODE) }, None)
+                }
+                None => (Told::problem("What you were offered is over. Begin anew."), None),
+            },
         },
         Some("codes") => match people.renew_recovery_codes(site, session, &password, code).await? {
             Change::Done(codes) => (Told { codes, ..Told::done("Your old recovery codes no longer work.") }, None),
@@ -237,6 +245,7 @@ async fn shown(oidc: &Oidc, people: &People, site: &Site, session: &LiveSession,
             done: told.done,
             codes: told.codes,
             offered: told.offered,
+            offer: told.offer,
             has_totp: own.has_totp,
             recovery_codes: own.recovery_codes,
             action: site.path("/account/factors", oidc.origin()),

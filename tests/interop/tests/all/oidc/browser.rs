@@ -177,11 +177,12 @@ impl Browser {
         let page = self.get("/account/factors").expect(200).text();
         let token = hidden(&page, "token");
         let page = self.post("/account/factors", &[("token", &token), ("password", PASSWORD), ("do", "offer")]);
-        let mut authenticator = Authenticator::of(&page.expect(200).text());
+        let page = page.expect(200).text();
+        let (mut authenticator, offer) = (Authenticator::of(&page), hidden(&page, "offer"));
         let code = authenticator.code();
         let before = self.session().map(str::to_owned);
-        let page = self.post("/account/factors", &[("token", &token), ("code", &code), ("do", "confirm")]);
-        let page = page.expect(200).text();
+        let confirm = [("token", token.as_str()), ("offer", &offer), ("code", &code), ("do", "confirm")];
+        let page = self.post("/account/factors", &confirm).expect(200).text();
         assert_ne!(self.session().map(str::to_owned), before, "the session has another cookie now");
         (authenticator, recovery_codes(&page))
     }

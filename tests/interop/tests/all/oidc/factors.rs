@@ -237,6 +237,51 @@ fn second_factors_are_changed_from_a_page_of_ours_alone() {
 }
 
 #[test]
+fn a_session_without_the_password_is_offered_no_authenticator_and_sets_none_up() {
+    let house = House::start();
+    let app = house.portal(None);
+    house.user(&app, "ada@b.example", true);
+    let mut browser = Browser::new(&house);
+    browser.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    let token = hidden(&browser.get("/account/factors").expect(200).text(), "token");
+    let confirm = |browser: &mut Browser, offer: &str, code: &str| {
+        let fields = [("token", token.as_str()), ("offer", offer), ("code", code), ("do", "confirm")];
+        browser.post("/account/factors", &fields)
+    };
+    let page = browser.post("/account/factors", &[("token", &token), ("password", PASSWORD), ("do", "offer")]);
+    let page = page.expect(200).text();
+    let code = Authenticator::of(&page).code();
+    // The cookie alone learns nothing and does nothing, before an offer or after.
+    for offer in ["", "AAAAAAAAAAAAAAAAAAAAAA"] {
+        for code in ["000000", &code] {
+            let said = confirm(&mut browser, offer, code).expect(400).text();
+            assert!(said.contains("is over") && !said.contains("class=\"secret\""), "{said}");
+        }
+    }
+    let offer = hidden(&page, "offer");
+    let again = confirm(&mut browser, &offer, "no code").expect(400).text();
+    assert_eq!(hidden(&again, "offer"), offer);
+    confirm(&mut browser, &offer, &code).expect(200);
+    // Whoever has one is offered no other.
+    browser.post("/account/factors", &[("token", &token), ("password", PASSWORD), ("do", "offer")]).expect(409);
+}
+
+#[test]
+fn the_secret_that_somebody_sets_up_was_shown_to_nobody_else_who_knows_the_password() {
+    let house = House::start();
+    let app = house.portal(None);
+    house.user(&app, "ada@b.example", true);
+    let (mut thief, mut own) = (Browser::new(&house), Browser::new(&house));
+    let (theirs, half, page) = thief.second_half(&app, "ada@b.example", &format!("&acr_values={TWO}"));
+    let mut stolen = Authenticator::of(&page);
+    own.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    let (mut authenticator, _) = own.enrol();
+    assert_ne!(authenticator.code(), stolen.code());
+    thief.second(&theirs, &half, &stolen.shown()).expect(400);
+    assert_eq!(thief.session(), None);
+}
+
+#[test]
 fn half_a_sign_in_with_a_password_that_was_changed_is_over() {
     let house = House::start();
     let app = house.portal(Some("required"));
