@@ -4,6 +4,7 @@ use domain::authz::{Action, Authorized};
 use domain::ids::AccountId;
 use domain::time::Timestamp;
 
+use crate::account_factors::forget_waiting_totp;
 use crate::error::Result;
 use crate::stmt::{Stmt, sql};
 use crate::store::Store;
@@ -44,6 +45,14 @@ impl Store {
         });
         Ok(counted.await? == 1)
     }
+}
+
+/// Lets nothing work any more that somebody was sent or began: codes, but those that only confirm an address, and authenticators that
+/// wait for their first code. Whoever has one of them may be whom everything is ended for.
+pub fn forget_what_waits<A: Action>(auth: &Authorized<A>, account: AccountId) -> [Stmt; 2] {
+    let codes = "UPDATE account_code SET state = 'spent' \
+                 WHERE tenant = $1 AND account = $2 AND purpose <> 'verification' AND state = 'live'";
+    [sql(codes).bind(auth.tenant().as_bytes()).bind(account.as_bytes()), forget_waiting_totp(auth, account)]
 }
 
 /// Spends a code. Touches no row when it was spent, withdrawn or is too old.

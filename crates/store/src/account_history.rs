@@ -5,6 +5,7 @@ use domain::identity::grant::Ended;
 use domain::ids::{AccountId, LoginEventId, SessionId};
 use domain::time::Timestamp;
 
+use crate::account_codes::forget_what_waits;
 use crate::error::Result;
 use crate::logout_notices::tell_of_account;
 use crate::row::Row;
@@ -87,7 +88,7 @@ pub fn end_session_of<A: Action>(
     .bind(now.millis())
 }
 
-/// Ends every session and every grant of somebody, and has the applications told.
+/// Ends every session and every grant of somebody, and what waits for them, and has the applications told.
 pub fn end_everything_of<A: Action>(auth: &Authorized<A>, account: AccountId, why: Ended, now: Timestamp) -> Vec<Stmt> {
     let ends = [
         "UPDATE session SET state = 'ended', reason = $3, ended_at = $4 WHERE tenant = $1 AND account = $2 AND state = 'live'",
@@ -95,7 +96,8 @@ pub fn end_everything_of<A: Action>(auth: &Authorized<A>, account: AccountId, wh
     ];
     let end =
         |text| sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(why.as_str()).bind(now.millis());
-    std::iter::once(tell_of_account(auth, account, now)).chain(ends.into_iter().map(end)).collect()
+    let told = std::iter::once(tell_of_account(auth, account, now));
+    told.chain(ends.into_iter().map(end)).chain(forget_what_waits(auth, account)).collect()
 }
 
 fn session(row: &Row) -> Result<ListedSession> {

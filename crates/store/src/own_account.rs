@@ -6,6 +6,7 @@ use domain::identity::oauth_scope::OauthScope;
 use domain::ids::{AccountId, ApplicationId, SessionId};
 use domain::time::Timestamp;
 
+use crate::account_codes::forget_what_waits;
 use crate::consents::words;
 use crate::error::Result;
 use crate::logout_notices::tell_of_others;
@@ -62,8 +63,8 @@ pub fn end_grants_to<A: Action>(
     .bind(now.millis())
 }
 
-/// Ends every session of somebody but one, and every grant that does not hang on it; access tokens issued before are dead. The
-/// applications of the ended sessions are told.
+/// Ends every session of somebody but one, every grant that does not hang on it, and what waits for them; access tokens issued before
+/// are dead. The applications of the ended sessions are told.
 pub fn end_everything_but<A: Action>(
     auth: &Authorized<A>,
     account: AccountId,
@@ -81,6 +82,7 @@ pub fn end_everything_but<A: Action>(
     };
     let cut = "UPDATE account SET tokens_not_before = CASE WHEN tokens_not_before > $3 THEN tokens_not_before ELSE $3 END \
                WHERE tenant = $1 AND id = $2";
+    let [codes, authenticators] = forget_what_waits(auth, account);
     vec![
         tell_of_others(auth, account, kept, now),
         end("UPDATE session SET state = 'ended', reason = $4, ended_at = $5 \
@@ -88,5 +90,7 @@ pub fn end_everything_but<A: Action>(
         end("UPDATE token_grant SET state = 'ended', reason = $4, ended_at = $5 \
              WHERE tenant = $1 AND account = $2 AND (session IS NULL OR session <> $3) AND state = 'live'"),
         sql(cut).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(now.millis()),
+        codes,
+        authenticators,
     ]
 }

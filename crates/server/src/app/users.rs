@@ -152,6 +152,11 @@ impl Users {
             Some(true) if row.state == State::Blocked => self.accounts.let_in(ctx, &mut row)?,
             _ => {}
         }
+        // Blocking withdrew the invitation of somebody who had not come yet.
+        if old.state == State::Blocked && row.state == State::Invited {
+            let profile = sealed::open(ctx, &row)?;
+            follow = self.accounts.letter(ctx, auth, row.id, &profile, Purpose::Invitation).await?;
+        }
         row.updated_at = ctx.now();
         self.save(ctx, "update user", auth, (&old, &row), follow, entry).await?;
         let profile = sealed::open(ctx, &row)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::browser::{Browser, House, OTHER_PASSWORD, PASSWORD};
+use super::browser::{Browser, House, OTHER_PASSWORD, PASSWORD, hidden};
 use super::provider::refused;
 use crate::installation::{Engine, Installation};
 use crate::server::eventually;
@@ -54,6 +54,54 @@ fn a_reset_ends_what_was_given_to_whoever_knew_the_old_password() {
     let mut last = Browser::new(&house);
     let interaction = last.begin(&app, "");
     last.password(&interaction, "ada@b.example", PASSWORD).expect(400);
+}
+
+/// Whoever could read a letter once is kept out by what keeps everybody else out.
+#[test]
+fn what_ends_everything_ends_the_links_of_letters_that_were_sent_before() {
+    let house = House::start();
+    let app = house.portal(None);
+    let id = house.user(&app, "ada@b.example", false);
+    let (admin, place) = (house.provider.admin(), format!("/api/v1/applications/{}/end-users/{id}", app.id));
+    let mut own = Browser::new(&house);
+    own.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    let token = hidden(&own.get("/account").expect(200).text(), "token");
+    for end in ["password", "sessions", "block", "temporary"] {
+        own.post("/forgot", &[("client_id", &app.client_id), ("email", "ada@b.example")]).expect(200);
+        let link = house.link("ada@b.example", "Set a new password");
+        own.get(&link).expect(200);
+        match end {
+            "password" => {
+                let new = [("password", PASSWORD), ("new_password", OTHER_PASSWORD)];
+                own.post("/account", &[&[("do", "password"), ("token", token.as_str())], &new[..]].concat())
+                    .expect(200);
+            }
+            "sessions" => drop(admin.delete(&format!("{place}/sessions")).expect(204)),
+            "block" => {
+                admin.post(&format!("{place}/block"), &json!({ "reason": "test" })).expect(200);
+                admin.post(&format!("{place}/unblock"), &json!({})).expect(200);
+            }
+            _ => drop(admin.post(&format!("{place}/generate-temporary-password"), &json!({})).expect(200)),
+        }
+        own.get(&link).expect(400);
+        own.post("/reset", &[("code", code_of(&link)), ("new_password", PASSWORD)]).expect(400);
+    }
+}
+
+#[test]
+fn an_invitation_ends_when_its_person_is_blocked_and_another_is_sent_when_they_are_let_in() {
+    let house = House::start();
+    let admin = house.provider.admin();
+    let body = json!({ "email": "grace@b.example", "role": "member", "displayName": "Grace" });
+    let place = format!("/api/v1/users/{}", admin.post("/api/v1/users/invite", &body).expect(201).text_of("id"));
+    let old = house.link("grace@b.example", "You are invited");
+    for is_active in [false, true] {
+        admin.patch(&place, &json!({ "isActive": is_active })).expect(200);
+    }
+    let link = house.link("grace@b.example", "You are invited");
+    let mut browser = Browser::new(&house);
+    browser.post("/invitation", &[("code", code_of(&old)), ("new_password", PASSWORD)]).expect(400);
+    browser.post("/invitation", &[("code", code_of(&link)), ("new_password", PASSWORD)]).expect(200);
 }
 
 #[test]
