@@ -73,11 +73,8 @@ impl Store {
     ) -> Result<Option<StoredTotp>> {
         let text = "SELECT id, sealed, last_step FROM account_factor WHERE tenant = $1 AND account = $2 AND id = $3 \
                     AND kind = 'totp' AND state = 'waiting' AND created_at > $4 LIMIT 1";
-        let statement = sql(text)
-            .bind(auth.tenant().as_bytes())
-            .bind(account.as_bytes())
-            .bind(id.as_bytes())
-            .bind(after.millis());
+        let statement =
+            sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(id.as_bytes()).bind(after.millis());
         self.read_one(statement).await?.as_ref().map(totp).transpose()
     }
 
@@ -103,11 +100,7 @@ impl Store {
 }
 
 fn totp(row: &crate::row::Row) -> Result<StoredTotp> {
-    Ok(StoredTotp {
-        id: FactorId::from_bytes(row.array(0)?),
-        sealed: row.blob(1)?.to_vec(),
-        last_step: row.int(2)?,
-    })
+    Ok(StoredTotp { id: FactorId::from_bytes(row.array(0)?), sealed: row.blob(1)?.to_vec(), last_step: row.int(2)? })
 }
 
 /// Adds an authenticator that waits for its first code.

@@ -32,6 +32,8 @@ words! {
         PasswordReset = "password reset",
         /// Its person chose another password.
         PasswordChanged = "password changed",
+        /// Its person set up a second factor, and it began without one.
+        SecondFactorAdded = "second factor added",
     }
 }
 

@@ -29,6 +29,7 @@ use super::refusal::{Answered, OauthCode, Refused};
 use super::site::Site;
 use super::writing::Change;
 use super::{Kind, Oidc, bearer_hash, jws, on_behalf};
+use crate::app::applications::BUILT_IN;
 use crate::app::tenants::bytes;
 use crate::keyring::cells::Cell;
 use crate::trail::{Entry, Scene};
@@ -217,6 +218,13 @@ impl Oidc {
     pub async fn is_enough(&self, site: &Site, client: &Client, session: &LiveSession) -> Answered<bool> {
         let is_sure = session.acr == Acr::Two.as_str() || !self.wants_two(site, client, Some(session)).await?;
         Ok(is_sure && session.realm == realm_of(client))
+    }
+
+    /// The application whose people these are; of the tenant's own it is the built-in one.
+    pub async fn client_of_people(&self, site: &Site, realm: AccountRealm) -> Answered<Option<Arc<Client>>> {
+        let AccountRealm::Application(id) = realm else { return self.client(site, BUILT_IN).await };
+        let Some(found) = self.core.store.application(&on_behalf(site.tenant()), id).await? else { return Ok(None) };
+        self.client(site, &found.client_id).await
     }
 
     async fn lacks_consent(&self, case: &Case<'_>, session: Option<&LiveSession>) -> Answered<bool> {

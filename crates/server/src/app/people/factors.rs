@@ -13,8 +13,8 @@ use domain::time::MINUTE_MS;
 use store::Stmt;
 use store::account_codes::spend_code;
 use store::account_factors::{
-    Has, StoredTotp, forget_recovery_codes, forget_totp_offered_before, forget_waiting_totp, insert_recovery_code,
-    insert_totp, mark_second_factor, spend_recovery_code, take_totp,
+    Has, StoredTotp, forget_recovery_codes, forget_totp_offered_before, insert_recovery_code, insert_totp,
+    mark_second_factor, spend_recovery_code, take_totp,
 };
 use store::accounts::StoredAccount;
 use store::letters::{NewCode, insert_code, withdraw_codes};
@@ -91,7 +91,7 @@ impl People {
         let Some(step) = step_of(site, &factor, &code)? else { return Ok(None) };
         Ok(Some(Proven {
             exact: vec![take_totp(&auth, factor.id, step, now), mark_second_factor(&auth, account.id, Has::One)],
-            follow: vec![forget_waiting_totp(&auth, account.id)],
+            follow: Vec::new(),
             amr: "otp",
             is_first: true,
         }))

@@ -3,10 +3,12 @@
 
 use api::secret::SecretText;
 use domain::identity::authorization_request::Acr;
+use domain::identity::grant::Ended;
 use domain::identity::session::LiveSession;
 use domain::ids::FactorId;
 use store::account_factors::{Has, forget_factors, mark_second_factor};
 use store::accounts::StoredAccount;
+use store::own_account::end_everything_but;
 
 use super::factors::{Enrolment, Proven, offer_to};
 use super::{People, on_behalf};
@@ -85,7 +87,8 @@ impl People {
         self.waiting(site, row.id, offer_in(site, session, carried), &profile).await
     }
 
-    /// Sets the authenticator that was offered to this page up by its first code.
+    /// Sets the authenticator that was offered to this page up by its first code. Everything that was given without it ends, but the
+    /// session that asked.
     pub async fn set_up(
         &self,
         site: &Site,
@@ -116,8 +119,10 @@ impl People {
         let (recovery_codes, follow) = self.new_recovery_codes(site, row.id);
         let (renew, cookie) = self.renewed(site, session, Acr::Two, &["otp", "mfa"]);
         let profile = sealed::open(&site.ctx, &row)?;
+        let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
         proven.exact.push(renew);
         proven.follow.extend(follow);
+        proven.follow.extend(end_everything_but(&auth, row.id, session.id, Ended::SecondFactorAdded, now));
         proven.follow.push(self.notice(site, &profile, "An authenticator was added to your account")?);
         self.accounts.commit(&site.ctx, "add an authenticator", proven.exact, proven.follow, entry).await?;
         Ok(Change::Done(SetUp { recovery_codes, cookie }))

@@ -7,6 +7,7 @@ use api::secret::SecretText;
 use domain::api_key::bearer_text;
 use domain::identity::account::{AccountRealm, State};
 use domain::identity::authorization_request::Acr;
+use domain::identity::grant::Ended;
 use domain::identity::password_policy::{BadPassword, Chosen};
 use domain::identity::session::LiveSession;
 use domain::ids::AccountId;
@@ -226,8 +227,14 @@ impl People {
             let profile = sealed::open(&site.ctx, account)?;
             proven.follow.push(self.notice(site, &profile, "An authenticator was added to your account")?);
         }
+        let ends_others = match (proven.is_first, account.must_change_password) {
+            (true, _) => Some(Ended::SecondFactorAdded),
+            (false, true) => Some(Ended::PasswordChanged),
+            (false, false) => None,
+        };
         let entering = Entering {
             account: account.id,
+            ends_others,
             realm: shown.realm,
             acr: Acr::Two,
             amr: &["pwd", proven.amr, "mfa"],

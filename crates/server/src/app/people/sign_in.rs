@@ -15,6 +15,7 @@ use domain::ids::{AccountId, LoginEventId};
 use store::Stmt;
 use store::accounts::StoredAccount;
 use store::grants::{end_grants_of_session, end_session};
+use store::own_account::end_everything_but;
 use store::sessions::insert_session;
 use store::sign_ins::{NewLogin, count_network_failure, count_sign_in, forgive, insert_login};
 
@@ -160,6 +161,7 @@ impl People {
         }
         let entering = Entering {
             account: account.id,
+            ends_others: account.must_change_password.then_some(Ended::PasswordChanged),
             realm: shown.realm,
             acr: Acr::One,
             amr: &["pwd"],
@@ -206,6 +208,9 @@ impl People {
             follow.push(end_session(&auth, other.id, Ended::SignedOut, now));
             follow.extend(end_grants_of_session(&auth, other.id, Ended::SignedOut, now));
         }
+        if let Some(why) = entering.ends_others {
+            follow.extend(end_everything_but(&auth, entering.account, live.id, why, now));
+        }
         exact.push(self.login(site, entering.account, "Login", None)?);
         follow.push(forgive(&auth, &self.subject_of(site, entering.account, entering.device)));
         self.accounts.commit(&site.ctx, "sign in", exact, follow, entry).await?;
@@ -246,6 +251,8 @@ impl People {
 /// Somebody who is let in.
 pub(super) struct Entering<'a> {
     pub account: AccountId,
+    /// Why everything else that they were given ends, if it does.
+    pub ends_others: Option<Ended>,
     pub realm: AccountRealm,
     pub acr: Acr,
     pub amr: &'a [&'a str],

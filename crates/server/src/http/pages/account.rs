@@ -6,6 +6,7 @@ use api::secret::SecretText;
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use domain::identity::authorization_request::Acr;
 use domain::identity::session::LiveSession;
 use domain::time::Timestamp;
@@ -72,6 +73,9 @@ pub async fn post(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
     if !people.is_token(site, session, parameters.get("token")) {
         return Err(Fault::elsewhere());
     }
+    if let Some(page) = asked_for_more(&oidc, &brought, session).await? {
+        return Ok(page);
+    }
     match parameters.get("do") {
         Some("end") => {
             let which = parameters.get("session").and_then(|text| text.parse().ok()).ok_or_else(Fault::over)?;
@@ -114,6 +118,16 @@ pub async fn post(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
 pub async fn sign_in(oidc: &Oidc, brought: &Brought) -> Shown {
     let client = whose(oidc, brought).await?;
     form(StatusCode::UNAUTHORIZED, &purpose(oidc, brought, &client), &Said::Nothing)
+}
+
+/// The sign-in page for whoever wants to change something in a session that is not as sure as their application wants it now: it may have
+/// begun before they had a second factor, or before one was required.
+pub async fn asked_for_more(oidc: &Oidc, brought: &Brought, session: &LiveSession) -> Result<Option<Response>, Fault> {
+    let client = oidc.client_of_people(&brought.site, session.realm).await?.ok_or_else(Fault::nobody)?;
+    if oidc.is_enough(&brought.site, &client, session).await? {
+        return Ok(None);
+    }
+    form(StatusCode::UNAUTHORIZED, &purpose(oidc, brought, &client), &Said::Nothing).map(Some)
 }
 
 /// Somebody signs in to look at their account, and at nothing else.

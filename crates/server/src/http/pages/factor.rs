@@ -160,6 +160,9 @@ pub async fn post(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
     if !people.is_token(&brought.site, session, brought.parameters.get("token")) {
         return Err(Fault::elsewhere());
     }
+    if let Some(page) = super::account::asked_for_more(&oidc, &brought, session).await? {
+        return Ok(page);
+    }
     let (told, cookie) = changed(&people, &brought.site, session, &brought.parameters).await?;
     let answer = shown(&oidc, &people, &brought.site, session, told).await?;
     Ok(match cookie {

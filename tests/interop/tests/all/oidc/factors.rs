@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::browser::{Authenticator, Browser, House, PASSWORD, acr_and_amr, hidden, location, recovery_codes, tokens};
+use super::browser::{
+    Authenticator, Browser, House, OTHER_PASSWORD, PASSWORD, acr_and_amr, hidden, location, recovery_codes, tokens,
+};
+use super::provider::refused;
 use crate::server::eventually;
 
 const ONE: &str = "urn:qapi:acr:1";
@@ -279,6 +282,40 @@ fn the_secret_that_somebody_sets_up_was_shown_to_nobody_else_who_knows_the_passw
     assert_ne!(authenticator.code(), stolen.code());
     thief.second(&theirs, &half, &stolen.shown()).expect(400);
     assert_eq!(thief.session(), None);
+}
+
+#[test]
+fn what_began_without_the_second_factor_ends_when_it_is_set_up() {
+    let house = House::start();
+    let app = house.portal(None);
+    house.user(&app, "ada@b.example", true);
+    let (mut own, mut thief) = (Browser::new(&house), Browser::new(&house));
+    let got = thief.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    own.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    own.enrol();
+    thief.get("/account").expect(401);
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", got["refresh_token"].as_str().unwrap())];
+    refused(&house.provider.token(&app, &refresh), 400, "invalid_grant");
+    own.get("/account").expect(200);
+}
+
+#[test]
+fn the_account_page_changes_nothing_in_a_session_that_is_not_as_sure_as_the_policy_wants() {
+    let house = House::start();
+    let app = house.portal(None);
+    house.user(&app, "ada@b.example", true);
+    let mut browser = Browser::new(&house);
+    browser.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    let policy = json!({ "mfaPolicy": "required" });
+    house.provider.admin().patch(&format!("/api/v1/applications/{}", app.id), &policy).expect(200);
+    let token = hidden(&browser.get("/account").expect(200).text(), "token");
+    let change = [("token", token.as_str()), ("password", PASSWORD), ("new_password", OTHER_PASSWORD)];
+    let page = browser.post("/account", &[&change[..], &[("do", "password")]].concat()).expect(401).text();
+    assert_eq!(hidden(&page, "client_id"), app.client_id);
+    browser.post("/account/factors", &[&change[..2], &[("do", "offer")]].concat()).expect(401);
+    // Whoever signs in there is asked for a second factor, and may then.
+    set_up_at(&mut browser, "/account", ("client_id", &app.client_id));
+    browser.post("/account", &[&change[..], &[("do", "password")]].concat()).expect(200);
 }
 
 #[test]
