@@ -68,7 +68,7 @@ impl EndUsers {
         self.whole(ctx, auth, &row).await
     }
 
-    /// Forgets the wrong passwords that slow an end user down.
+    /// Forgets the wrong passwords and second factors that slow an end user down.
     pub async fn unlock(&self, ctx: &Ctx, auth: &Authorized<WriteEndUsers>, whom: Whom) -> Outcome<EndUser> {
         concluded!(self, ctx, "EndUserUnlocked", |entry| self.unlock_now(ctx, auth, whom, entry))
     }
@@ -81,8 +81,8 @@ impl EndUsers {
         entry: &mut Entry,
     ) -> Outcome<EndUser> {
         let row = self.load(auth, whom, entry).await?;
-        let subject = ctx.keyring.root.token_hash("throttle-account", row.id.as_bytes());
-        let follow = vec![forgive(auth, &subject)];
+        let subject = |kind| ctx.keyring.root.token_hash(kind, row.id.as_bytes());
+        let follow = ["throttle-account", "throttle-second-factor"].map(|kind| forgive(auth, &subject(kind))).to_vec();
         self.accounts.commit(ctx, "unlock end user", Vec::new(), follow, entry).await?;
         self.whole(ctx, auth, &row).await
     }

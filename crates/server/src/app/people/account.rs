@@ -29,10 +29,12 @@ pub struct Seen {
 }
 
 /// What became of a wish for another password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
     /// It is theirs now.
-    Yes,
+    Yes {
+        /// The new mark of the device: the old one ended with everything else.
+        device: String,
+    },
     /// The password that they showed is not theirs.
     WrongPassword,
     /// The new one is not taken.
@@ -93,12 +95,12 @@ impl People {
         &self,
         site: &Site,
         session: &LiveSession,
-        old: &SecretText,
-        new: &SecretText,
+        (old, new): (&SecretText, &SecretText),
+        device: Option<&str>,
     ) -> Outcome<Changed> {
         let mut entry = Entry::new("PasswordChanged", "identity", "Account");
         entry.resource_id(session.account);
-        let result = self.change_now(site, session, old, new, &mut entry).await;
+        let result = self.change_now(site, session, (old, new), device, &mut entry).await;
         self.accounts.core.trail.conclude(&site.ctx, entry, result).await
     }
 
@@ -106,8 +108,8 @@ impl People {
         &self,
         site: &Site,
         session: &LiveSession,
-        old: &SecretText,
-        new: &SecretText,
+        (old, new): (&SecretText, &SecretText),
+        device: Option<&str>,
         entry: &mut Entry,
     ) -> Outcome<Changed> {
         let auth = on_behalf(site.tenant());
@@ -130,6 +132,6 @@ impl People {
         let mut follow = end_everything_but(&auth, session.account, session.id, Ended::PasswordChanged, site.ctx.now());
         follow.push(self.notice(site, &profile, "Your password was changed")?);
         self.accounts.commit(&site.ctx, "change password", vec![statement], follow, entry).await?;
-        Ok(Changed::Yes)
+        Ok(Changed::Yes { device: self.marked_anew(site, &row, device) })
     }
 }

@@ -6,6 +6,7 @@
 
 use domain::identity::throttle::{Failures, wait_s};
 use domain::ids::AccountId;
+use store::accounts::StoredAccount;
 use store::sign_ins::Attempt;
 
 use super::cookies::known_device;
@@ -30,11 +31,16 @@ pub(super) struct Subjects {
 
 /// One account on a device that it knows, or on all that it does not; and the network. Somebody who unlocks an account forgives the
 /// strange devices. An address that nobody has is counted like an account.
-pub(super) fn subjects(site: &Site, email: &[u8; 32], account: Option<AccountId>, device: Option<&str>) -> Subjects {
+pub(super) fn subjects(
+    site: &Site,
+    email: &[u8; 32],
+    account: Option<&StoredAccount>,
+    device: Option<&str>,
+) -> Subjects {
     let root = &site.ctx.keyring.root;
-    let known = account.zip(device).and_then(|(account, mark)| known_device(site, account, mark));
+    let known = account.zip(device).and_then(|(account, mark)| known_device(site, account.into(), mark));
     let device = known.unwrap_or_default().as_bytes();
-    let whose = account.as_ref().map_or(email.as_slice(), |account| account.as_bytes());
+    let whose = account.map_or(email.as_slice(), |account| account.id.as_bytes());
     let network = counted_as(site.ctx.origin.address).to_string();
     Subjects {
         account: root.token_hash("throttle-account", &[whose, device].concat()),
@@ -43,9 +49,14 @@ pub(super) fn subjects(site: &Site, email: &[u8; 32], account: Option<AccountId>
     }
 }
 
+/// What wrong second factors of an account are counted for.
+pub(super) fn second_subject(site: &Site, account: AccountId) -> [u8; 32] {
+    site.ctx.keyring.root.token_hash("throttle-second-factor", account.as_bytes())
+}
+
 impl People {
     /// What failures of an account are counted for, on this device.
-    pub(super) fn subject_of(&self, site: &Site, account: AccountId, device: Option<&str>) -> [u8; 32] {
+    pub(super) fn subject_of(&self, site: &Site, account: &StoredAccount, device: Option<&str>) -> [u8; 32] {
         subjects(site, &[0; 32], Some(account), device).account
     }
 
@@ -68,6 +79,12 @@ impl People {
     /// Takes back a try that was no failure.
     pub(super) async fn give_back(&self, site: &Site, attempt: &Attempt) -> Outcome<()> {
         Ok(self.accounts.core.store.take_attempt_back(&on_behalf(site.tenant()), attempt).await?)
+    }
+
+    /// Counts a try of a second factor, or says how long to wait. All devices count together: whoever is asked for it has shown the
+    /// password, and could bring the marks of as many devices as they like.
+    pub(super) async fn second_attempt(&self, site: &Site, account: AccountId) -> Outcome<Result<Attempt, u64>> {
+        self.attempt(site, second_subject(site, account)).await
     }
 
     /// Counts a try of somebody who is signed in, or says how long to wait. Strangers who try to sign in do not slow them down.

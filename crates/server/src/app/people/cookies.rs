@@ -2,6 +2,8 @@
 
 use crypto::hash::ct_eq;
 use domain::ids::AccountId;
+use domain::time::Timestamp;
+use store::accounts::StoredAccount;
 
 use crate::app::oidc::Site;
 use crate::app::oidc::jws::base64url;
@@ -55,24 +57,40 @@ fn set(site: &Site, name: &str, value: &str, end: &str) -> String {
     format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{end}")
 }
 
+/// Whom a device is remembered for, and since when: what ends their tokens ends the marks of their devices too, so that whoever knew the
+/// old password keeps none.
+#[derive(Clone, Copy)]
+pub struct Owner {
+    /// The person.
+    pub account: AccountId,
+    /// When their tokens were ended last.
+    pub since: Timestamp,
+}
+
+impl From<&StoredAccount> for Owner {
+    fn from(row: &StoredAccount) -> Self {
+        Self { account: row.id, since: row.tokens_not_before }
+    }
+}
+
 /// The mark of a device once somebody has signed in with it: the device's own name, and for each of the last people who did a keyed
 /// hash of both. `fresh` names a device that has no mark yet.
-pub fn device_mark(site: &Site, account: AccountId, mark: Option<&str>, fresh: &[u8; 16]) -> String {
+pub fn device_mark(site: &Site, owner: Owner, mark: Option<&str>, fresh: &[u8; 16]) -> String {
     let Some((device, proofs)) = mark.and_then(parts) else {
         let device = base64url(fresh);
-        let proof = device_proof(site, account, &device);
+        let proof = device_proof(site, owner, &device);
         return format!("{device}.{proof}");
     };
-    let own = device_proof(site, account, device);
+    let own = device_proof(site, owner, device);
     let others = proofs.split('.').filter(|proof| *proof != own).take(PEOPLE - 1);
     let proofs: Vec<&str> = std::iter::once(own.as_str()).chain(others).collect();
     format!("{device}.{}", proofs.join("."))
 }
 
-/// The device of a mark, if somebody has signed in as this person with it.
-pub fn known_device<'m>(site: &Site, account: AccountId, mark: &'m str) -> Option<&'m str> {
+/// The device of a mark, if somebody has signed in as this person with it since everything of theirs ended last.
+pub fn known_device<'m>(site: &Site, owner: Owner, mark: &'m str) -> Option<&'m str> {
     let (device, proofs) = parts(mark)?;
-    let own = device_proof(site, account, device);
+    let own = device_proof(site, owner, device);
     proofs.split('.').any(|proof| ct_eq(proof.as_bytes(), own.as_bytes())).then_some(device)
 }
 
@@ -83,7 +101,8 @@ fn parts(mark: &str) -> Option<(&str, &str)> {
     (device.len() == DEVICE_LEN).then_some((device, proofs))
 }
 
-fn device_proof(site: &Site, account: AccountId, device: &str) -> String {
-    let place = [site.tenant().as_bytes().as_slice(), account.as_bytes(), device.as_bytes()].concat();
+fn device_proof(site: &Site, owner: Owner, device: &str) -> String {
+    let since = owner.since.millis().to_be_bytes();
+    let place = [site.tenant().as_bytes().as_slice(), owner.account.as_bytes(), device.as_bytes(), &since].concat();
     base64url(&site.ctx.keyring.root.token_hash("device", &place))
 }

@@ -51,6 +51,8 @@ pub struct SetUp {
     pub recovery_codes: Vec<String>,
     /// The session's new cookie.
     pub cookie: String,
+    /// The new mark of the device: the old one ended with everything else.
+    pub device: String,
 }
 
 impl People {
@@ -93,12 +95,12 @@ impl People {
         &self,
         site: &Site,
         session: &LiveSession,
-        carried: &str,
-        code: &str,
+        (carried, code): (&str, &str),
+        device: Option<&str>,
     ) -> Outcome<Change<SetUp>> {
         let mut entry = Entry::new("AuthenticatorAdded", "identity", "Account");
         entry.resource_id(session.account);
-        let result = self.set_up_now(site, session, (carried, code), &mut entry).await;
+        let result = self.set_up_now(site, session, (carried, code), device, &mut entry).await;
         self.accounts.core.trail.conclude(&site.ctx, entry, result).await
     }
 
@@ -107,6 +109,7 @@ impl People {
         site: &Site,
         session: &LiveSession,
         (carried, code): (&str, &str),
+        device: Option<&str>,
         entry: &mut Entry,
     ) -> Outcome<Change<SetUp>> {
         let row = self.own_row(site, session).await?;
@@ -125,7 +128,8 @@ impl People {
         proven.follow.extend(end_everything_but(&auth, row.id, session.id, Ended::SecondFactorAdded, now));
         proven.follow.push(self.notice(site, &profile, "An authenticator was added to your account")?);
         self.accounts.commit(&site.ctx, "add an authenticator", proven.exact, proven.follow, entry).await?;
-        Ok(Change::Done(SetUp { recovery_codes, cookie }))
+        let device = self.marked_anew(site, &row, device);
+        Ok(Change::Done(SetUp { recovery_codes, cookie, device }))
     }
 
     /// New recovery codes; the old ones no longer work.
@@ -222,7 +226,7 @@ impl People {
         is_right
     }
 
-    /// The factor that somebody who is signed in shows. A wrong one counts like a wrong password.
+    /// The factor that somebody who is signed in shows. A wrong one counts like one of a sign-in.
     async fn proven(
         &self,
         site: &Site,
@@ -230,7 +234,7 @@ impl People {
         row: &StoredAccount,
         code: &str,
     ) -> Outcome<Option<Proven>> {
-        let Ok(attempt) = self.own_attempt(site, session.account).await? else { return Ok(None) };
+        let Ok(attempt) = self.second_attempt(site, session.account).await? else { return Ok(None) };
         let proven = self.proves(site, row, code).await;
         match proven {
             Ok(None) => self.tell_wrong(site, session.account).await?,

@@ -1,7 +1,7 @@
 //! The second half of signing in: the password was right, and something else is shown.
 //!
 //! What a browser carries from the first half to the second is a code that lasts ten minutes and five tries. Failures count for the
-//! account too, so that whoever knows the password and begins anew is slowed down all the same.
+//! account too, whatever the device, so that whoever knows the password and begins anew is slowed down all the same.
 
 use api::secret::SecretText;
 use domain::api_key::bearer_text;
@@ -15,7 +15,9 @@ use domain::time::MINUTE_MS;
 use store::account_codes::spend_code;
 use store::accounts::StoredAccount;
 use store::letters::{NewCode, insert_code};
+use store::sign_ins::forgive;
 
+use super::attempts::second_subject;
 use super::factors::{Enrolment, offer_to};
 use super::sign_in::{Begun, Entering};
 use super::{People, on_behalf};
@@ -172,7 +174,7 @@ impl People {
     async fn try_second_step(&self, site: &Site, shown: &Second<'_>, entry: &mut Entry) -> Outcome<Stepped> {
         let Some(account) = self.halved(site, shown.half, shown.realm).await? else { return Ok(Stepped::Over) };
         entry.resource_id(account.id);
-        let attempt = match self.attempt(site, self.subject_of(site, account.id, shown.device)).await? {
+        let attempt = match self.second_attempt(site, account.id).await? {
             Ok(attempt) => attempt,
             Err(seconds) => {
                 entry.note("slowed down");
@@ -219,6 +221,7 @@ impl People {
             }
             entry.note("chose a new password");
         }
+        proven.follow.push(forgive(&auth, &second_subject(site, account.id)));
         let mut recovery_codes = Vec::new();
         if proven.is_first {
             let (codes, follow) = self.new_recovery_codes(site, account.id);
@@ -233,7 +236,7 @@ impl People {
             (false, false) => None,
         };
         let entering = Entering {
-            account: account.id,
+            account,
             ends_others,
             realm: shown.realm,
             acr: Acr::Two,

@@ -20,7 +20,7 @@ use store::sessions::insert_session;
 use store::sign_ins::{NewLogin, count_network_failure, count_sign_in, forgive, insert_login};
 
 use super::attempts::{Subjects, subjects};
-use super::cookies::device_mark;
+use super::cookies::{Owner, device_mark};
 use super::sessions::Beginning;
 use super::{People, on_behalf};
 use crate::app::accounts::sealed;
@@ -92,7 +92,7 @@ impl People {
             Err(_) => site.ctx.keyring.root.token_hash("no-email", shown.email.as_bytes()),
         };
         let account = store.account_by_email(&auth, shown.realm, &hash).await?;
-        let subjects = subjects(site, &hash, account.as_ref().map(|account| account.id), shown.device);
+        let subjects = subjects(site, &hash, account.as_ref(), shown.device);
         if let Some(seconds) = self.network_waits(site, &subjects).await? {
             entry.note("slowed down");
             return Ok(SignedIn::Wait(seconds));
@@ -160,7 +160,7 @@ impl People {
             entry.note("chose a new password");
         }
         let entering = Entering {
-            account: account.id,
+            account: &account,
             ends_others: account.must_change_password.then_some(Ended::PasswordChanged),
             realm: shown.realm,
             acr: Acr::One,
@@ -182,7 +182,8 @@ impl People {
         entry: &mut Entry,
     ) -> Outcome<Begun> {
         let (auth, now) = (on_behalf(site.tenant()), site.ctx.now());
-        let (live, cookie) = match entering.session.filter(|session| session.account == entering.account) {
+        let account = entering.account.id;
+        let (live, cookie) = match entering.session.filter(|session| session.account == account) {
             // The same browser and the same person: the session goes on under another cookie, and so does what was granted in it.
             Some(session) => {
                 let (renew, live, cookie) = self.again(site, session, entering.acr, entering.amr);
@@ -191,7 +192,7 @@ impl People {
             }
             None => {
                 let beginning = Beginning {
-                    account: entering.account,
+                    account,
                     realm: entering.realm,
                     acr: entering.acr,
                     amr: entering.amr,
@@ -202,20 +203,32 @@ impl People {
                 (session.live, cookie)
             }
         };
-        exact.push(count_sign_in(&auth, entering.account, now));
+        exact.push(count_sign_in(&auth, account, now));
         // Somebody else was signed in here: their cookie is overwritten, and nobody could end the session any more.
-        if let Some(other) = entering.session.filter(|session| session.account != entering.account) {
+        if let Some(other) = entering.session.filter(|session| session.account != account) {
             follow.push(end_session(&auth, other.id, Ended::SignedOut, now));
             follow.extend(end_grants_of_session(&auth, other.id, Ended::SignedOut, now));
         }
         if let Some(why) = entering.ends_others {
-            follow.extend(end_everything_but(&auth, entering.account, live.id, why, now));
+            follow.extend(end_everything_but(&auth, account, live.id, why, now));
         }
-        exact.push(self.login(site, entering.account, "Login", None)?);
+        exact.push(self.login(site, account, "Login", None)?);
         follow.push(forgive(&auth, &self.subject_of(site, entering.account, entering.device)));
         self.accounts.commit(&site.ctx, "sign in", exact, follow, entry).await?;
-        let device = device_mark(site, entering.account, entering.device, &bytes(&*self.accounts.core.entropy));
+        let device = match entering.ends_others {
+            Some(_) => self.marked_anew(site, entering.account, entering.device),
+            None => {
+                let fresh = bytes(&*self.accounts.core.entropy);
+                device_mark(site, entering.account.into(), entering.device, &fresh)
+            }
+        };
         Ok(Begun { session: live, cookie, device })
+    }
+
+    /// The mark of the device of somebody for whom everything else ends now.
+    pub(super) fn marked_anew(&self, site: &Site, account: &StoredAccount, device: Option<&str>) -> String {
+        let owner = Owner { account: account.id, since: account.tokens_not_before.max(site.ctx.now()) };
+        device_mark(site, owner, device, &bytes(&*self.accounts.core.entropy))
     }
 
     /// Something was wrong: it is counted for the network too, and stands in the history of whoever has the address.
@@ -250,7 +263,7 @@ impl People {
 
 /// Somebody who is let in.
 pub(super) struct Entering<'a> {
-    pub account: AccountId,
+    pub account: &'a StoredAccount,
     /// Why everything else that they were given ends, if it does.
     pub ends_others: Option<Ended>,
     pub realm: AccountRealm,

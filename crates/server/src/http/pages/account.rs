@@ -13,7 +13,7 @@ use domain::time::Timestamp;
 
 use super::frame::{Fault, Frame, Message, Shown, page, with_cookie};
 use super::sign_in::{Purpose, Said, begun_with, form, tried};
-use super::{Posted, Seen};
+use super::{Posted, Seen, cookie};
 use crate::app::applications::BUILT_IN;
 use crate::app::oidc::authorize::{Sent, realm_of};
 use crate::app::oidc::clients::Client;
@@ -94,8 +94,13 @@ pub async fn post(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
         }
         Some("password") => {
             let text = |name| SecretText::copy_from(parameters.get(name).unwrap_or_default());
-            match people.change_password(site, session, &text("password"), &text("new_password")).await? {
-                Changed::Yes => shown(&oidc, &people, site, session, "Your password is changed.", String::new()).await,
+            let device = cookie(&brought.headers, &cookies::device_name(site));
+            let passwords = (&text("password"), &text("new_password"));
+            match people.change_password(site, session, passwords, device).await? {
+                Changed::Yes { device } => {
+                    let page = shown(&oidc, &people, site, session, "Your password is changed.", String::new()).await?;
+                    Ok(with_cookie(page, &cookies::set_device(site, &device)))
+                }
                 Changed::WrongPassword => {
                     shown(
                         &oidc,

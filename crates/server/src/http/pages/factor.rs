@@ -7,7 +7,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::identity::parameters::Parameters;
 use domain::identity::session::LiveSession;
 use qrcodegen::{QrCode, QrCodeEcc};
 
@@ -163,12 +162,9 @@ pub async fn post(State(oidc): State<Arc<Oidc>>, State(people): State<Arc<People
     if let Some(page) = super::account::asked_for_more(&oidc, &brought, session).await? {
         return Ok(page);
     }
-    let (told, cookie) = changed(&people, &brought.site, session, &brought.parameters).await?;
+    let (told, set) = changed(&people, &brought, session).await?;
     let answer = shown(&oidc, &people, &brought.site, session, told).await?;
-    Ok(match cookie {
-        Some(cookie) => with_cookie(answer, &cookies::set_session(&brought.site, &cookie)),
-        None => answer,
-    })
+    Ok(set.iter().fold(answer, |answer, cookie| with_cookie(answer, cookie)))
 }
 
 /// What the page says about a change.
@@ -195,43 +191,46 @@ impl Told {
 const WRONG_PASSWORD: &str = "That is not your password, or it was tried too often.";
 const WRONG_CODE: &str = "The code is wrong, or was used before.";
 
-async fn changed(
-    people: &People,
-    site: &Site,
-    session: &LiveSession,
-    parameters: &Parameters,
-) -> Result<(Told, Option<String>), Fault> {
+/// Does what the form asks for. Answers with what the page says, and with the cookies that are set.
+async fn changed(people: &People, brought: &Brought, session: &LiveSession) -> Result<(Told, Vec<String>), Fault> {
+    let (site, parameters) = (&brought.site, &brought.parameters);
     let password = SecretText::copy_from(parameters.get("password").unwrap_or_default());
     let code = parameters.get("code").unwrap_or_default();
     let offer = parameters.get("offer").unwrap_or_default();
+    let device = cookie(&brought.headers, &cookies::device_name(site));
     Ok(match parameters.get("do") {
         Some("offer") => match people.offer(site, session, &password).await? {
             Change::Done(Offer { enrolment, carried }) => {
-                (Told { offered: Some(enrolment.into()), offer: carried, ..Told::default() }, None)
+                (Told { offered: Some(enrolment.into()), offer: carried, ..Told::default() }, Vec::new())
             }
-            Change::WrongPassword | Change::WrongCode => (Told::problem(WRONG_PASSWORD), None),
+            Change::WrongPassword | Change::WrongCode => (Told::problem(WRONG_PASSWORD), Vec::new()),
         },
-        Some("confirm") => match people.set_up(site, session, offer, code).await? {
+        Some("confirm") => match people.set_up(site, session, (offer, code), device).await? {
             Change::Done(set_up) => {
                 let told = Told { codes: set_up.recovery_codes, ..Told::done("Your authenticator is added.") };
-                (told, Some(set_up.cookie))
+                (told, vec![cookies::set_session(site, &set_up.cookie), cookies::set_device(site, &set_up.device)])
             }
             Change::WrongPassword | Change::WrongCode => match people.offered(site, session, offer).await? {
-                Some(again) => {
-                    (Told { offered: Some(again.into()), offer: offer.to_owned(), ..Told::problem(WRONG_CODE) }, None)
-                }
-                None => (Told::problem("What you were offered is over. Begin anew."), None),
+                Some(again) => (
+                    Told { offered: Some(again.into()), offer: offer.to_owned(), ..Told::problem(WRONG_CODE) },
+                    Vec::new(),
+                ),
+                None => (Told::problem("What you were offered is over. Begin anew."), Vec::new()),
             },
         },
         Some("codes") => match people.renew_recovery_codes(site, session, &password, code).await? {
-            Change::Done(codes) => (Told { codes, ..Told::done("Your old recovery codes no longer work.") }, None),
-            Change::WrongPassword => (Told::problem(WRONG_PASSWORD), None),
-            Change::WrongCode => (Told::problem(WRONG_CODE), None),
+            Change::Done(codes) => {
+                (Told { codes, ..Told::done("Your old recovery codes no longer work.") }, Vec::new())
+            }
+            Change::WrongPassword => (Told::problem(WRONG_PASSWORD), Vec::new()),
+            Change::WrongCode => (Told::problem(WRONG_CODE), Vec::new()),
         },
         Some("remove") => match people.remove_factors(site, session, &password, code).await? {
-            Change::Done(cookie) => (Told::done("You have no second factor any more."), Some(cookie)),
-            Change::WrongPassword => (Told::problem(WRONG_PASSWORD), None),
-            Change::WrongCode => (Told::problem(WRONG_CODE), None),
+            Change::Done(cookie) => {
+                (Told::done("You have no second factor any more."), vec![cookies::set_session(site, &cookie)])
+            }
+            Change::WrongPassword => (Told::problem(WRONG_PASSWORD), Vec::new()),
+            Change::WrongCode => (Told::problem(WRONG_CODE), Vec::new()),
         },
         _ => return Err(Fault::over()),
     })

@@ -285,6 +285,29 @@ fn the_secret_that_somebody_sets_up_was_shown_to_nobody_else_who_knows_the_passw
 }
 
 #[test]
+fn guessed_second_factors_are_counted_for_all_devices_together() {
+    let house = House::start();
+    let app = house.portal(None);
+    house.user(&app, "ada@b.example", true);
+    let mut own = Browser::new(&house);
+    own.sign_in(&house, &app, "ada@b.example", PASSWORD);
+    let (_, recovery) = own.enrol();
+    let mut devices = [Browser::new(&house), Browser::new(&house)];
+    for (device, code) in devices.iter_mut().zip(&recovery) {
+        let (interaction, half, _) = device.second_half(&app, "ada@b.example", "");
+        device.second(&interaction, &half, code).expect(303);
+    }
+    let halves = devices.each_mut().map(|device| device.second_half(&app, "ada@b.example", "&prompt=login"));
+    let mut guess = |device: usize| {
+        let (interaction, half, _) = &halves[device];
+        devices[device].second(interaction, half, "0000-0000-0000-0000").expect(400).text()
+    };
+    // Each of them alone would have five free.
+    let slowed = (0..10).map(|n| guess(n % 2)).filter(|said| said.contains("Too many tries")).count();
+    assert!(slowed > 0);
+}
+
+#[test]
 fn what_began_without_the_second_factor_ends_when_it_is_set_up() {
     let house = House::start();
     let app = house.portal(None);

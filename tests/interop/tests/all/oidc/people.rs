@@ -318,6 +318,25 @@ fn strangers_do_not_keep_somebody_from_their_own_password() {
     assert!(tried[5].contains("too often"), "{}", tried[5]);
 }
 
+/// A device is remembered by what it showed: whoever knew the old password is a stranger, and the device that set the new one is not.
+#[test]
+fn a_device_of_before_the_password_changed_is_a_strange_one() {
+    let provider = Provider::start();
+    let app = provider.web();
+    provider.end_user(&app, ADA);
+    let (own, thief, stranger) = (Visitor::new(&provider), Visitor::new(&provider), Visitor::new(&provider));
+    thief.code(&app, ADA);
+    own.code(&app, ADA);
+    let token = hidden(&own.get("/account").expect(200), "token");
+    let fields = [("token", token.as_str()), ("do", "password"), ("password", PASSWORD), ("new_password", OTHER)];
+    own.post("/account", &fields).expect(200);
+    let page = stranger.authorize(&app, &[]);
+    while stranger.sign_in(&page, ADA, "a wrong password").status != 429 {}
+    assert_eq!(thief.sign_in(&thief.authorize(&app, &[("prompt", "login")]), ADA, "a wrong password").status, 429);
+    let page = own.authorize(&app, &[("prompt", "login")]);
+    assert!(sent(&own.sign_in(&page, ADA, OTHER)).contains("code="));
+}
+
 /// Whoever comes to the account page by themselves signs in there, as somebody of the application that the link names or of the tenant.
 #[test]
 fn the_account_page_signs_in_whoever_comes_to_it_and_says_where_they_are() {
