@@ -211,11 +211,16 @@ impl People {
             }
         };
         let Some(mut proven) = proven else { return Ok(Stepped::Wrong) };
+        let profile = sealed::open(&site.ctx, account)?;
         let mut exact = vec![spend_code(&auth, &hash, HALF, now)];
         exact.append(&mut proven.exact);
         if account.must_change_password {
             let Some(new) = shown.new_password else { return Ok(Stepped::MustChange(None)) };
-            match self.new_password(site, account.id, new, Chosen::BesideSecondFactor, &[]).await? {
+            // A code by e-mail is asked for this once: the next time the password may be all that there is.
+            let is_beside = account.has_second_factor || proven.is_first;
+            let chosen = if is_beside { Chosen::BesideSecondFactor } else { Chosen::Alone };
+            let known = [profile.email.as_str(), profile.display_name.as_str()];
+            match self.new_password(site, account.id, new, chosen, &known).await? {
                 Ok(set) => exact.push(set),
                 Err(bad) => return Ok(Stepped::MustChange(Some(bad))),
             }
@@ -227,7 +232,6 @@ impl People {
             let (codes, follow) = self.new_recovery_codes(site, account.id);
             recovery_codes = codes;
             proven.follow.extend(follow);
-            let profile = sealed::open(&site.ctx, account)?;
             proven.follow.push(self.notice(site, &profile, "An authenticator was added to your account")?);
         }
         let ends_others = match (proven.is_first, account.must_change_password) {

@@ -208,6 +208,30 @@ fn a_code_by_mail_is_a_weak_second_factor_for_whoever_has_no_other() {
 }
 
 #[test]
+fn a_password_that_is_chosen_after_a_code_by_mail_is_one_that_stands_alone() {
+    let house = House::start();
+    let app = house.portal(Some("required"));
+    let id = house.user(&app, "ada@b.example", true);
+    let path = format!("/api/v1/applications/{}/end-users/{id}/generate-temporary-password", app.id);
+    let temporary = house.provider.admin().post(&path, &json!({})).expect(200).text_of("temporaryPassword");
+    let mut browser = Browser::new(&house);
+    let interaction = browser.begin(&app, "");
+    let half = hidden(&browser.password(&interaction, "ada@b.example", &temporary).expect(200).text(), "half");
+    browser.post("/login", &[("interaction", &interaction), ("half", &half), ("do", "mail")]).expect(200);
+    let letter = house.letter("ada@b.example", "Your sign-in code");
+    let code = letter.split("Your code is ").nth(1).and_then(|rest| rest.get(..8)).expect("a code").to_owned();
+    let mut choose = |new: &str| {
+        let fields =
+            [("interaction", interaction.as_str()), ("half", &half), ("code", &code), ("new_password", new)];
+        browser.post("/login", &fields)
+    };
+    // Beside a second factor it would do.
+    let said = choose("xq7-Vb2kz").expect(400).text();
+    assert!(said.contains("The new password"), "{said}");
+    choose(OTHER_PASSWORD).expect(303);
+}
+
+#[test]
 fn second_factors_are_removed_by_password_and_factor_together() {
     let house = House::start();
     let app = house.portal(None);
