@@ -18,7 +18,7 @@ use store::letters::{NewCode, insert_code};
 use store::sign_ins::forgive;
 
 use super::attempts::second_subject;
-use super::factors::{Enrolment, offer_to};
+use super::factors::{Enrolment, Proven, offer_to};
 use super::sign_in::{Begun, Entering};
 use super::{People, on_behalf};
 use crate::app::accounts::sealed;
@@ -151,10 +151,11 @@ impl People {
         let account = account.filter(|account| account.is_email_verified && !account.has_second_factor);
         let Some(account) = account else { return Ok(false) };
         entry.resource_id(account.id);
-        // A letter costs a try, so that nobody is sent more than a few.
+        // A letter costs a try, and those of all halves are counted too, so that nobody is sent more than a few.
         let auth = on_behalf(site.tenant());
         let hash = half_hash(site, half);
-        if !self.accounts.core.store.count_try(&auth, &hash, HALF_TRIES, site.ctx.now()).await? {
+        let is_left = self.accounts.core.store.count_try(&auth, &hash, HALF_TRIES, site.ctx.now()).await?;
+        if !is_left || self.attempt(site, letters_subject(site, account.id)).await?.is_err() {
             entry.note("too many tries");
             return Ok(false);
         }
@@ -203,14 +204,7 @@ impl People {
             entry.note("too many tries");
             return Ok(Stepped::Over);
         }
-        let proven = match account.has_second_factor {
-            true => self.proves(site, account, shown.code).await?,
-            false => {
-                let offer = offer_to(site, account.id, shown.half.as_bytes());
-                self.proves_first(site, account, offer, shown.code).await?
-            }
-        };
-        let Some(mut proven) = proven else { return Ok(Stepped::Wrong) };
+        let Some(mut proven) = self.proven_by(site, shown, account).await? else { return Ok(Stepped::Wrong) };
         let profile = sealed::open(&site.ctx, account)?;
         let mut exact = vec![spend_code(&auth, &hash, HALF, now)];
         exact.append(&mut proven.exact);
@@ -226,7 +220,8 @@ impl People {
             }
             entry.note("chose a new password");
         }
-        proven.follow.push(forgive(&auth, &second_subject(site, account.id)));
+        let forgiven = [second_subject(site, account.id), letters_subject(site, account.id)];
+        proven.follow.extend(forgiven.map(|subject| forgive(&auth, &subject)));
         let mut recovery_codes = Vec::new();
         if proven.is_first {
             let (codes, follow) = self.new_recovery_codes(site, account.id);
@@ -253,6 +248,15 @@ impl People {
         Ok(Stepped::In { begun: Box::new(begun), recovery_codes })
     }
 
+    /// The second factor that was shown: one that somebody has, or the first that they set up.
+    async fn proven_by(&self, site: &Site, shown: &Second<'_>, account: &StoredAccount) -> Outcome<Option<Proven>> {
+        if account.has_second_factor {
+            return self.proves(site, account, shown.code).await;
+        }
+        let offer = offer_to(site, account.id, shown.half.as_bytes());
+        self.proves_first(site, account, offer, shown.code).await
+    }
+
     /// A wrong second factor stands in the history.
     async fn refuse_second(&self, site: &Site, account: AccountId, entry: &mut Entry) -> Outcome<()> {
         let follow = vec![self.login(site, account, "LoginFailed", Some("wrong second factor"))?];
@@ -262,6 +266,11 @@ impl People {
         entry.committed();
         Ok(())
     }
+}
+
+/// What letters with sign-in codes are counted for.
+fn letters_subject(site: &Site, account: AccountId) -> [u8; 32] {
+    site.ctx.keyring.root.token_hash("throttle-sign-in-letters", account.as_bytes())
 }
 
 fn half_hash(site: &Site, half: &str) -> [u8; 32] {
