@@ -1,5 +1,7 @@
 //! What is shown of somebody's sessions and history, and how sessions are ended by others than themselves.
 
+use std::cmp::Reverse;
+
 use domain::authz::{Action, Authorized};
 use domain::identity::grant::Ended;
 use domain::ids::{AccountId, LoginEventId, SessionId};
@@ -45,16 +47,22 @@ pub struct ListedLogin {
 const MOST_SESSIONS: i64 = 200;
 
 impl Store {
-    /// The sessions of somebody, the newest first.
+    /// The sessions of somebody, the newest first. Where there are too many, those that are over are left out before one that somebody can
+    /// be in.
     pub async fn listed_sessions<A: Action>(
         &self,
         auth: &Authorized<A>,
         account: AccountId,
+        now: Timestamp,
     ) -> Result<Vec<ListedSession>> {
         let text = "SELECT id, state, reason, acr, amr, authenticated_at, created_at, seen_at, expires_at, ended_at, idle_ms, sealed FROM session \
-                    WHERE tenant = $1 AND account = $2 ORDER BY created_at DESC, id DESC LIMIT $3";
-        let statement = sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(MOST_SESSIONS);
-        self.scan(statement).await?.iter().map(session).collect()
+                    WHERE tenant = $1 AND account = $2 ORDER BY \
+                    CASE WHEN state = 'live' AND expires_at > $4 AND seen_at + idle_ms > $4 THEN 0 ELSE 1 END, created_at DESC, id DESC LIMIT $3";
+        let statement =
+            sql(text).bind(auth.tenant().as_bytes()).bind(account.as_bytes()).bind(MOST_SESSIONS).bind(now.millis());
+        let mut listed = self.scan(statement).await?.iter().map(session).collect::<Result<Vec<_>>>()?;
+        listed.sort_by_key(|one| Reverse((one.created_at, *one.id.as_bytes())));
+        Ok(listed)
     }
 
     /// The history of somebody, the newest first.

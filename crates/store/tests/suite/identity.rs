@@ -26,6 +26,17 @@ use store::sessions::{NewSession, insert_session};
 use store::sign_ins::{Attempt, NewLogin, count_network_failure, forgive, insert_login};
 use store::{Error, Stmt, Store};
 
+async fn a_session_that_is_alive_is_listed_however_many_ended_since(bed: Bed) {
+    let (person, kept) = (AccountId::from_bytes([1; 16]), SessionId::from_bytes([1; 16]));
+    let mut statements = vec![insert_account(&people(), &account(1))];
+    statements.extend(signed_in(1, 1, 1).into_iter().take(1));
+    statements.extend((0x200..0x300).map(another_session));
+    statements.extend(end_everything_but(&people(), person, kept, Ended::PasswordChanged, NOW));
+    touched(&bed.store, statements).await.unwrap();
+    let listed = bed.store.listed_sessions(&people(), person, NOW).await.unwrap();
+    assert_eq!((listed.len(), listed.last().map(|one| one.id)), (200, Some(kept)));
+}
+
 use super::bed::{Bed, store_suite};
 
 store_suite! {
@@ -42,6 +53,7 @@ store_suite! {
     a_network_is_forgiven_one_failure_after_the_other,
     old_failures_and_old_history_are_forgotten,
     sessions_that_ended_are_forgotten_when_no_grant_of_theirs_is_left,
+    a_session_that_is_alive_is_listed_however_many_ended_since,
 }
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -398,7 +410,7 @@ async fn sessions_that_ended_are_forgotten_when_no_grant_of_theirs_is_left(bed: 
     statements.extend(signed_in(3, 1, 1));
     statements.extend((0..600).map(another_session));
     touched(&bed.store, statements).await.unwrap();
-    let left = async || bed.store.listed_sessions(&people(), person).await.unwrap().len();
+    let left = async || bed.store.listed_sessions(&people(), person, NOW).await.unwrap().len();
     assert_eq!(bed.store.forget_sessions(end).await.unwrap(), 0, "none of them ran out before");
     assert_eq!(bed.store.forget_sessions(end.plus_millis(1)).await.unwrap(), 602);
     assert_eq!(left().await, 1, "an offline grant stands by what its session was");

@@ -81,7 +81,7 @@ impl Accounts {
         entry: &mut Entry,
     ) -> Outcome<Vec<Session>> {
         self.load(auth, realm, id, entry).await?;
-        let rows = self.core.store.listed_sessions(auth, id).await?;
+        let rows = self.core.store.listed_sessions(auth, id, ctx.now()).await?;
         Ok(rows.into_iter().map(|row| session(ctx, row)).collect())
     }
 
@@ -95,7 +95,7 @@ impl Accounts {
         entry: &mut Entry,
     ) -> Outcome<()> {
         self.load(auth, realm, id, entry).await?;
-        let known = self.core.store.listed_sessions(auth, id).await?;
+        let known = self.core.store.listed_sessions(auth, id, ctx.now()).await?;
         let found = known.iter().find(|row| row.id == session).ok_or_else(|| Problem::not_found("session"))?;
         entry.note(format!("session={session}"));
         if found.state != "live" {
