@@ -5,7 +5,7 @@
 //! lead in, or could not be made, it is given back.
 
 use domain::identity::throttle::{Failures, wait_s};
-use domain::ids::AccountId;
+use domain::ids::{AccountId, SessionId};
 use store::accounts::StoredAccount;
 use store::sign_ins::Attempt;
 
@@ -87,9 +87,10 @@ impl People {
         self.attempt(site, second_subject(site, account)).await
     }
 
-    /// Counts a try of somebody who is signed in, or says how long to wait. Strangers who try to sign in do not slow them down.
-    pub(super) async fn own_attempt(&self, site: &Site, account: AccountId) -> Outcome<Result<Attempt, u64>> {
-        self.attempt(site, site.ctx.keyring.root.token_hash("throttle-own", account.as_bytes())).await
+    /// Counts a try of somebody who is signed in, or says how long to wait. Neither strangers who try to sign in slow them down, nor
+    /// whoever holds another session of theirs.
+    pub(super) async fn own_attempt(&self, site: &Site, session: SessionId) -> Outcome<Result<Attempt, u64>> {
+        self.attempt(site, site.ctx.keyring.root.token_hash("throttle-own", session.as_bytes())).await
     }
 
     /// Writes down that somebody who is signed in showed a wrong password or code.

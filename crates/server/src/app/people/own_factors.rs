@@ -217,7 +217,7 @@ impl People {
 
     /// Whether somebody who is signed in knows their password, and has not tried too often.
     pub(super) async fn knows(&self, site: &Site, session: &LiveSession, password: &SecretText) -> Outcome<bool> {
-        let Ok(attempt) = self.own_attempt(site, session.account).await? else { return Ok(false) };
+        let Ok(attempt) = self.own_attempt(site, session.id).await? else { return Ok(false) };
         let is_right = self.is_password(site, Some(session.account), password).await;
         match is_right {
             Ok(false) => self.tell_wrong(site, session.account).await?,

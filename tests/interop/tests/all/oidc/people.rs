@@ -318,6 +318,28 @@ fn strangers_do_not_keep_somebody_from_their_own_password() {
     assert!(tried[5].contains("too often"), "{}", tried[5]);
 }
 
+/// Whoever took a cookie guesses in that session alone.
+#[test]
+fn guesses_in_one_session_keep_nobody_in_another_from_their_password() {
+    let provider = Provider::start();
+    let app = provider.web();
+    provider.end_user(&app, ADA);
+    let sessions = [Visitor::new(&provider), Visitor::new(&provider)];
+    let [stolen, own] = sessions.each_ref().map(|visitor| {
+        visitor.code(&app, ADA);
+        let token = hidden(&visitor.get("/account").expect(200), "token");
+        move |old: &str| {
+            let fields = [("token", token.as_str()), ("do", "password"), ("password", old), ("new_password", OTHER)];
+            visitor.post("/account", &fields)
+        }
+    });
+    // The right one is not looked at any more.
+    for _ in 0..12 {
+        stolen("not the password").expect(400);
+    }
+    own(PASSWORD).expect(200);
+}
+
 /// A device is remembered by what it showed: whoever knew the old password is a stranger, and the device that set the new one is not.
 #[test]
 fn a_device_of_before_the_password_changed_is_a_strange_one() {
