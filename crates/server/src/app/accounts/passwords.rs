@@ -1,6 +1,6 @@
 //! New passwords: in one form of Unicode, and refused when they are guessed first or leaked, whoever chooses them.
 
-use std::sync::Arc;
+use std::io;
 
 use api::secret::SecretText;
 use domain::identity::password_policy::{BadPassword, Chosen, check, normal};
@@ -8,6 +8,7 @@ use domain::ids::AccountId;
 use zxcvbn::zxcvbn;
 
 use super::Accounts;
+use crate::breach_list::BreachList;
 use crate::ctx::Ctx;
 use crate::problem::{Outcome, Problem};
 
@@ -22,24 +23,42 @@ impl Accounts {
         known_of_them: &[&str],
     ) -> Outcome<Result<Vec<u8>, BadPassword>> {
         let Some(text) = normal(password.expose()).map(SecretText::new) else { return Ok(Err(BadPassword::Long)) };
-        let is_guessable = |text: &str| u8::from(zxcvbn(text, known_of_them).score()) < chosen.least_score();
-        if let Err(bad) = check(text.expose(), chosen, is_guessable) {
-            return Ok(Err(bad));
+        match self.judged(&text, chosen, known_of_them).await? {
+            Ok(()) => self.password_record(ctx, id, &text).await.map(Ok),
+            Err(bad) => Ok(Err(bad)),
         }
-        if self.is_leaked(&text).await? {
-            return Ok(Err(BadPassword::Leaked));
-        }
-        self.password_record(ctx, id, &text).await.map(Ok)
     }
 
-    /// Whether the operator's list has a password. A list that cannot be read any more lets nobody choose one.
-    async fn is_leaked(&self, text: &SecretText) -> Outcome<bool> {
-        let Some(list) = &self.breaches else { return Ok(false) };
-        let (list, text) = (Arc::clone(list), SecretText::copy_from(text.expose()));
-        let looked = tokio::task::spawn_blocking(move || list.has(text.expose())).await;
-        let looked = looked.map_err(|error| Problem::internal("looking for a leaked password", error))?;
-        looked.map_err(|error| Problem::internal("reading the list of leaked passwords", error))
+    /// Whether a password is taken. Estimating takes its time and the operator's list reads the disk: neither holds up what others wait for.
+    async fn judged(
+        &self,
+        text: &SecretText,
+        chosen: Chosen,
+        known_of_them: &[&str],
+    ) -> Outcome<Result<(), BadPassword>> {
+        let (text, list) = (SecretText::copy_from(text.expose()), self.breaches.clone());
+        let known: Vec<String> = known_of_them.iter().map(|&known| known.to_owned()).collect();
+        let judge = move || judge(text.expose(), chosen, &known, list.as_deref());
+        let judged = tokio::task::spawn_blocking(judge).await;
+        let judged = judged.map_err(|error| Problem::internal("judging a password", error))?;
+        judged.map_err(|error| Problem::internal("reading the list of leaked passwords", error))
     }
+}
+
+/// A list that cannot be read any more lets nobody choose a password.
+fn judge(
+    text: &str,
+    chosen: Chosen,
+    known_of_them: &[String],
+    list: Option<&BreachList>,
+) -> io::Result<Result<(), BadPassword>> {
+    let known: Vec<&str> = known_of_them.iter().map(String::as_str).collect();
+    let is_guessable = |text: &str| u8::from(zxcvbn(text, &known).score()) < chosen.least_score();
+    if let Err(bad) = check(text, chosen, is_guessable) {
+        return Ok(Err(bad));
+    }
+    let is_leaked = list.map_or(Ok(false), |list| list.has(text))?;
+    Ok(if is_leaked { Err(BadPassword::Leaked) } else { Ok(()) })
 }
 
 impl From<BadPassword> for Problem {
