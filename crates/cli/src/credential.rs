@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::failure::Failure;
-use crate::profile::{ProfileFile, SignIn};
+use crate::profile::{ProfileFile, Profiles, SignIn};
 
 /// The variable that names the trust a job is believed by.
 pub const TRUST_VARIABLE: &str = "QAPI_TRUST_ID";
@@ -81,21 +81,21 @@ impl Job {
 pub struct KeptSignIn {
     file: ProfileFile,
     profile: String,
+    base_url: String,
     provider: Provider,
 }
 
 impl KeptSignIn {
-    /// The sign-in of a profile.
-    pub fn new(file: ProfileFile, profile: String, provider: Provider) -> Self {
-        Self { file, profile, provider }
+    /// The sign-in of a profile, at the address that commands go to.
+    pub fn new(file: ProfileFile, profile: String, base_url: String, provider: Provider) -> Self {
+        Self { file, profile, base_url, provider }
     }
 
     async fn renewed(&self, stale: Option<&str>) -> Result<AccessToken, sdk::Error> {
-        let unusable = |failure: Failure| sdk::Error::Credential(failure.what().to_owned());
         let locked = self.file.lock().await.map_err(unusable)?;
         let mut profiles = locked.read().map_err(unusable)?;
-        let kept = profiles.get_mut(&self.profile).and_then(|profile| profile.sign_in.as_mut());
-        let kept = kept.ok_or_else(|| sdk::Error::Credential("signed out meanwhile".to_owned()))?;
+        let kept = self.sign_in(&mut profiles)?;
+        // Another run may have renewed it while this one waited.
         if let Some(token) = kept.usable(stale, clock::now()) {
             return Ok(token);
         }
@@ -106,6 +106,20 @@ impl KeptSignIn {
         locked.write(profiles).map_err(unusable)?;
         Ok(token)
     }
+
+    /// The sign-in as it stands in the file, unless another run has put one at another server in its place.
+    fn sign_in<'p>(&self, profiles: &'p mut Profiles) -> Result<&'p mut SignIn, sdk::Error> {
+        let gone = || sdk::Error::Credential("signed out meanwhile".to_owned());
+        let profile = profiles.get_mut(&self.profile).ok_or_else(gone)?;
+        if !profile.is_for(&self.base_url).map_err(unusable)? {
+            return Err(gone());
+        }
+        profile.sign_in.as_mut().ok_or_else(gone)
+    }
+}
+
+fn unusable(failure: Failure) -> sdk::Error {
+    sdk::Error::Credential(failure.what().to_owned())
 }
 
 impl TokenSource for KeptSignIn {

@@ -30,6 +30,20 @@ pub struct Profile {
     pub sign_in: Option<SignIn>,
 }
 
+impl Profile {
+    /// The address that its credential was got at.
+    pub fn server(&self) -> Option<&str> {
+        let issuer = self.sign_in.as_ref().map(|kept| kept.issuer.as_str());
+        self.base_url.as_deref().or(issuer)
+    }
+
+    /// Whether its credential is for the server at this address. A key that was kept without an address is for any.
+    pub fn is_for(&self, base_url: &str) -> Result<bool, Failure> {
+        let Some(own) = self.server() else { return Ok(true) };
+        Ok(sdk::Config::new(own).origin()? == sdk::Config::new(base_url).origin()?)
+    }
+}
+
 /// Somebody who signed in: what new tokens are got with, and the one that is used now.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,6 +192,18 @@ mod tests {
                 access_ends: "2026-11-24T02:00:00Z".parse().unwrap(),
             }),
         }
+    }
+
+    #[test]
+    fn a_credential_is_for_the_server_it_was_got_at() {
+        let mut kept = profile("https://a.example");
+        assert!(kept.is_for("https://A.example:443/").unwrap());
+        assert!(!kept.is_for("https://b.example").unwrap());
+        assert!(!kept.is_for("http://a.example").unwrap());
+        kept.base_url = None;
+        assert!(!kept.is_for("https://b.example").unwrap(), "the issuer is forgotten");
+        kept.sign_in = None;
+        assert!(kept.is_for("https://b.example").unwrap());
     }
 
     #[tokio::test]

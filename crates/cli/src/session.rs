@@ -81,8 +81,9 @@ impl Session {
         if let Some(key) = &self.globals.api_key {
             return Ok(Some(Credential::Key(SecretText::copy_from(key))));
         }
-        let is_named = self.globals.profile.is_some();
-        if let Some(kept) = self.kept_credential()?.filter(|_| is_named) {
+        if self.globals.profile.is_some()
+            && let Some(kept) = self.kept_credential()?
+        {
             return Ok(Some(kept));
         }
         Ok(key_in_environment().map(Credential::Key))
@@ -90,8 +91,26 @@ impl Session {
 
     fn kept_credential(&self) -> Result<Option<Credential>, Failure> {
         let Some(profile) = self.profile()? else { return Ok(None) };
+        self.check_server(&profile)?;
         let sign_in = profile.sign_in.map(|kept| Credential::SignedIn { tenant: kept.tenant });
         Ok(profile.api_key.map(Credential::Key).or(sign_in))
+    }
+
+    /// What a profile keeps is shown to the server it was got at alone, whatever address was typed or is in the environment:
+    /// any other could use it there, a refresh token for weeks.
+    fn check_server(&self, profile: &Profile) -> Result<(), Failure> {
+        let verb = match (&profile.api_key, &profile.sign_in) {
+            (Some(_), _) => "has an API key for",
+            (None, Some(_)) => "is signed in at",
+            (None, None) => return Ok(()),
+        };
+        let Some(base_url) = self.base_url()? else { return Ok(()) };
+        if profile.is_for(&base_url)? {
+            return Ok(());
+        }
+        let own = profile.server().unwrap_or_default();
+        let what = format!("profile {} {verb} {own}, not {base_url}", self.profile_name());
+        Err(Failure::unusable(what, format!("`qapi login --base-url {base_url}`, --api-key, or set QUANTUMAPI_KEY")))
     }
 
     /// What was typed comes first. A profile that was named is meant and comes next; one that merely exists gives way
@@ -141,7 +160,8 @@ impl Session {
             }
             Credential::SignedIn { tenant } => {
                 let provider = self.provider(tenant.as_deref())?;
-                Ok(Tokens::of(KeptSignIn::new(ProfileFile::locate()?, self.profile_name(), provider)))
+                let base_url = self.needed_base_url()?;
+                Ok(Tokens::of(KeptSignIn::new(ProfileFile::locate()?, self.profile_name(), base_url, provider)))
             }
         }
     }
@@ -191,10 +211,12 @@ impl Session {
 
     fn config(&self) -> Result<sdk::Config, Failure> {
         self.check_profile()?;
-        let base_url = self.base_url()?.ok_or_else(|| {
-            Failure::failed("no server address", "`qapi login`, --base-url, or set QUANTUMAPI_BASE_URL")
-        })?;
-        self.settings(sdk::Config::new(base_url))
+        self.settings(sdk::Config::new(self.needed_base_url()?))
+    }
+
+    fn needed_base_url(&self) -> Result<String, Failure> {
+        self.base_url()?
+            .ok_or_else(|| Failure::failed("no server address", "`qapi login`, --base-url, or set QUANTUMAPI_BASE_URL"))
     }
 
     fn settings(&self, config: sdk::Config) -> Result<sdk::Config, Failure> {

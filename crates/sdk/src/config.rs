@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::secret::SecretText;
+use http::Uri;
 
+use crate::error::Error;
 use crate::tokens::Tokens;
 
 /// Where the server is and how to speak to it.
@@ -53,6 +55,16 @@ impl Config {
             user_agent: concat!("qapi-sdk/", env!("CARGO_PKG_VERSION")).to_owned(),
             danger_plain_http: false,
         }
+    }
+
+    /// Scheme, host and port of the address, in one spelling (RFC 6454, 4): addresses of one origin are one server.
+    pub fn origin(&self) -> Result<String, Error> {
+        let wrong = || Error::Config(format!("{}: not an address", self.base_url));
+        let uri: Uri = self.base_url.trim().parse().map_err(|_| wrong())?;
+        let scheme = uri.scheme_str().ok_or_else(wrong)?.to_ascii_lowercase();
+        let host = uri.host().ok_or_else(wrong)?.to_ascii_lowercase();
+        let port = uri.port_u16().unwrap_or(if scheme == "http" { 80 } else { 443 });
+        Ok(format!("{scheme}://{host}:{port}"))
     }
 
     /// The API key to show with every request.
@@ -119,5 +131,23 @@ impl Config {
     pub fn with_danger_plain_http(mut self) -> Self {
         self.danger_plain_http = true;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_origin_has_one_spelling() {
+        let origin = |text: &str| Config::new(text).origin().ok();
+        let vault = Some("https://vault.example:443".to_owned());
+        for same in ["https://vault.example", "HTTPS://Vault.Example/", " https://vault.example:443/t/acme "] {
+            assert_eq!(origin(same), vault, "{same}");
+        }
+        for other in ["http://vault.example", "https://vault.example:8443", "https://vault.example@evil.example"] {
+            assert!(origin(other).is_some() && origin(other) != vault, "{other}");
+        }
+        assert_eq!((origin("vault.example"), origin("")), (None, None));
     }
 }
