@@ -28,8 +28,6 @@ pub struct Provider {
     http: Http,
     /// The server's address and the tenant's path, without a slash at its end.
     base: String,
-    /// The path of the tenant below the platform's issuer; empty for the default tenant.
-    tenant: String,
 }
 
 /// What an issuer says about itself, as far as a client needs it.
@@ -71,7 +69,7 @@ const SLOWER: Duration = Duration::from_secs(5);
 impl Provider {
     /// The default tenant's issuer at the address of a configuration. A credential in it is not shown to the provider.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        Ok(Self { http: Http::new(config)?, base: checked_base(config)?, tenant: String::new() })
+        Ok(Self { http: Http::new(config)?, base: checked_base(config)? })
     }
 
     /// The issuer of the tenant that has this slug.
@@ -82,19 +80,13 @@ impl Provider {
                 "{slug:?} is no tenant: a slug has lower-case letters, digits and hyphens"
             )));
         }
-        let (provider, tenant) = (Self::new(config)?, format!("/t/{slug}"));
-        Ok(Self { base: format!("{}{tenant}", provider.base), tenant, ..provider })
+        let provider = Self::new(config)?;
+        Ok(Self { base: format!("{}/t/{slug}", provider.base), ..provider })
     }
 
     /// What the issuer says about itself.
     pub async fn metadata(&self) -> Result<Metadata, Error> {
         self.http.get(&self.url(routes::METADATA.path), None).await
-    }
-
-    /// Whom the tokens of other systems are meant for unless a trust says otherwise: the platform, whichever the tenant.
-    pub(crate) async fn platform(&self) -> Result<String, Error> {
-        let issuer = self.metadata().await?.issuer;
-        Ok(issuer.strip_suffix(&self.tenant).unwrap_or(&issuer).to_owned())
     }
 
     /// Tokens for the code that a browser came back with.

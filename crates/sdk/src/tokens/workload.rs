@@ -141,7 +141,8 @@ impl WorkloadTrust {
         Ok(Self { provider, outside: Http::new(outside)?, trust, job, audience: None, scope: None })
     }
 
-    /// Whom the job's own token is to be meant for, where its system can be asked: the platform unless told.
+    /// Whom the job's own token is to be meant for, where its system can be asked: the tenant's issuer unless told, as with
+    /// trusts.
     #[must_use]
     pub fn with_audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
@@ -158,7 +159,7 @@ impl WorkloadTrust {
     async fn audience(&self) -> Result<String, Error> {
         match &self.audience {
             Some(audience) => Ok(audience.clone()),
-            None if self.job.names_audience() => self.provider.platform().await,
+            None if self.job.names_audience() => Ok(self.provider.metadata().await?.issuer),
             None => Ok(String::new()),
         }
     }

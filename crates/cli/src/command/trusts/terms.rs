@@ -18,7 +18,7 @@ pub struct Terms {
     /// A resource it is confined to: secrets:users-api/*; may be repeated
     #[arg(long = "resource", value_name = "KIND:PATTERN")]
     resources: Vec<String>,
-    /// Whom the tokens must be meant for; this platform's issuer unless told
+    /// Whom the tokens must be meant for; the tenant's own issuer unless told, and Microsoft's audience for azure-devops
     #[arg(long, value_name = "AUDIENCE")]
     audience: Option<String>,
     /// File of the issuer's keys (a JWK set), for a platform that does not reach the issuer

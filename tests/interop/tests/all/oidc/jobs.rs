@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::issuer::Issuer;
 use super::provider::{Provider, events};
 use crate::binaries::binary;
+use crate::client::Client;
 use crate::program::both;
 
 /// What a job shows its own system for a token.
@@ -39,6 +40,10 @@ impl Bed {
     }
 
     fn trust(&self, kind: &str, rules: &Value, more: &Value) -> String {
+        self.trust_of(&self.provider.admin(), kind, rules, more)
+    }
+
+    fn trust_of(&self, admin: &Client, kind: &str, rules: &Value, more: &Value) -> String {
         let mut body = json!({
             "name": kind, "kind": kind, "issuer": self.issuer.url, "rules": rules,
             "scopes": ["secrets:read"], "resources": ["secrets:shop/*"],
@@ -46,7 +51,7 @@ impl Bed {
         for (name, value) in more.as_object().unwrap() {
             body[name] = value.clone();
         }
-        self.provider.admin().post("/api/v1/trusts", &body).expect(201).text_of("id")
+        admin.post("/api/v1/trusts", &body).expect(201).text_of("id")
     }
 
     /// The platform, as tokens of other systems are meant for it.
@@ -194,6 +199,23 @@ fn a_job_of_every_system_reads_a_secret_with_nothing_stored() {
     events(&bed.provider, "action=SecretRead", |items| {
         items.as_array().is_some_and(|items| items.iter().filter(|event| is_job(event)).count() >= 5)
     });
+}
+
+#[test]
+fn a_github_job_of_another_tenant_is_believed_with_nothing_but_its_name() {
+    let bed = Bed::start();
+    let acme = bed.provider.server.tenant("acme");
+    acme.post("/api/v1/secrets", &json!({"name": "shop/db", "value": "theirs"})).expect(201);
+    let rules = json!([{"claim": "repository_id", "anyOf": ["42"]}]);
+    let trust = bed.trust_of(&acme, "github", &rules, &json!({}));
+    let (actions, _) = system(&bed.issuer, github());
+    let variables = [
+        ("QAPI_TENANT", "acme".to_owned()),
+        ("QAPI_TRUST_ID", trust),
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{actions}/actions?run=1")),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", RUNNER.to_owned()),
+    ];
+    assert_eq!(bed.says(&variables, &["vault", "get", "shop/db"]), "theirs");
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
