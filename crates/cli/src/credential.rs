@@ -91,6 +91,15 @@ impl KeptSignIn {
         Self { file, profile, base_url, provider }
     }
 
+    /// A file that nobody may write is no reason to stop while its token is good, so it is locked for a renewal alone.
+    async fn current(&self, stale: Option<&str>) -> Result<AccessToken, sdk::Error> {
+        let mut profiles = self.file.read().map_err(unusable)?;
+        match self.sign_in(&mut profiles)?.usable(stale, clock::now()) {
+            Some(token) => Ok(token),
+            None => self.renewed(stale).await,
+        }
+    }
+
     async fn renewed(&self, stale: Option<&str>) -> Result<AccessToken, sdk::Error> {
         let locked = self.file.lock().await.map_err(unusable)?;
         let mut profiles = locked.read().map_err(unusable)?;
@@ -124,7 +133,7 @@ fn unusable(failure: Failure) -> sdk::Error {
 
 impl TokenSource for KeptSignIn {
     fn fetch<'a>(&'a self, stale: Option<&'a str>) -> Fetching<'a> {
-        Box::pin(self.renewed(stale))
+        Box::pin(self.current(stale))
     }
 }
 

@@ -131,7 +131,7 @@ impl ProfileFile {
         let mut waited = Duration::ZERO;
         loop {
             match lock.try_lock() {
-                Ok(()) => return Ok(LockedFile { file: self.clone(), _lock: lock }),
+                Ok(()) => break,
                 Err(fs::TryLockError::Error(error)) => return Err(failed(&error)),
                 Err(fs::TryLockError::WouldBlock) if waited >= LOCK_PATIENCE => {
                     let what = format!("another run of qapi holds {}", path.display());
@@ -141,6 +141,18 @@ impl ProfileFile {
             }
             waited += LOCK_PAUSE;
         }
+        // Whoever locks it is about to get what cannot be got twice: whether that can be kept is known before.
+        let _ = fs::remove_file(self.fresh()?.0);
+        Ok(LockedFile { file: self.clone(), _lock: lock })
+    }
+
+    /// An empty file beside it, that takes its place when it is written.
+    fn fresh(&self) -> Result<(PathBuf, fs::File), Failure> {
+        let path = self.0.with_extension("toml.new");
+        // A file left behind by a crash would keep its own permissions.
+        let _ = fs::remove_file(&path);
+        let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        file.map(|file| (path, file)).map_err(|error| Failure::file("writing", &self.0, &error))
     }
 
     /// Replaces the file, in one step and readable by its owner alone.
@@ -152,10 +164,7 @@ impl ProfileFile {
         if let Some(folder) = self.0.parent() {
             fs::create_dir_all(folder).map_err(failed)?;
         }
-        let fresh = self.0.with_extension("toml.new");
-        // A file left behind by a crash would keep its own permissions.
-        let _ = fs::remove_file(&fresh);
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).map_err(failed)?;
+        let (fresh, mut file) = self.fresh()?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
         fs::rename(&fresh, &self.0).map_err(failed)
     }

@@ -6,7 +6,9 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use api::secret::SecretText;
 use clap::Args;
 use sdk::oauth::{COMMAND_LINE, Granted, Provider};
 use sdk::tokens::AccessToken;
@@ -124,6 +126,8 @@ async fn by_person(
     session: &Session,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
+    // Nobody is asked to say yes to what could not be kept.
+    ProfileFile::locate()?.lock().await?.read()?;
     let tenant = inputs.tenant.clone().or_else(|| session.tenant());
     let provider = session.provider_at(&base_url, tenant.as_deref())?;
     let issuer = provider.metadata().await?.issuer;
@@ -133,9 +137,7 @@ async fn by_person(
     };
     let sign_in = SignIn::new(issuer, tenant, COMMAND_LINE, granted);
     let sign_in = sign_in.ok_or_else(|| Failure::failed("the provider gave no refresh token", "`qapi login --key`"))?;
-    let token = AccessToken::new(sign_in.access_token.expose(), std::time::Duration::from_secs(60));
-    let person = provider.user_info(&token).await?;
-    let email = person.email.unwrap_or(person.sub);
+    let refresh_token = SecretText::copy_from(sign_in.refresh_token.expose());
     let kept = Profile {
         base_url: Some(base_url.clone()),
         api_key: None,
@@ -143,10 +145,24 @@ async fn by_person(
         ca_fingerprint: inputs.keep_ca_fingerprint,
         sign_in: Some(sign_in),
     };
-    let name = keep(kept, session).await?;
+    let (name, email) = match keep_person(kept, &provider, session).await {
+        Ok(kept) => kept,
+        Err(failure) => {
+            // Nobody would have it, and it would live for weeks.
+            let _ = provider.revoke(COMMAND_LINE, refresh_token.expose()).await;
+            return Err(failure);
+        }
+    };
     let file = ProfileFile::locate()?;
     let done = json!({ "profile": name, "baseUrl": base_url, "person": email, "file": file.path() });
     printer.body(&done, |_| format!("signed in to {base_url} as {email}, profile {name} in {}", file.path().display()))
+}
+
+/// Asks who it is, and keeps it. Answers with the profile's name and the person's address.
+async fn keep_person(kept: Profile, provider: &Provider, session: &Session) -> Result<(String, String), Failure> {
+    let token = kept.sign_in.as_ref().map(|kept| kept.access_token.expose()).unwrap_or_default();
+    let person = provider.user_info(&AccessToken::new(token, Duration::from_secs(60))).await?;
+    Ok((keep(kept, session).await?, person.email.unwrap_or(person.sub)))
 }
 
 async fn keep(kept: Profile, session: &Session) -> Result<String, Failure> {

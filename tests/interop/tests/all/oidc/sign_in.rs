@@ -1,6 +1,7 @@
 //! Operators who sign in to the command line, as the trail then names them.
 
 use std::io::Read as _;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
@@ -70,10 +71,8 @@ impl Bed {
 
     fn login(&self, arguments: &[&str]) -> Waiting {
         let mut command = self.command(&["login"]);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("qapi runs");
-        let told = Lines::collect(child.stderr.take().expect("a pipe"));
-        Waiting { stdout: child.stdout.take().expect("a pipe"), child, told }
+        command.args(arguments);
+        Waiting::on(command)
     }
 
     /// Signs in with the browser of this machine.
@@ -132,6 +131,13 @@ impl Bed {
 }
 
 impl Waiting {
+    fn on(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("qapi runs");
+        let told = Lines::collect(child.stderr.take().expect("a pipe"));
+        Self { stdout: child.stdout.take().expect("a pipe"), child, told }
+    }
+
     /// The line with the address.
     #[track_caller]
     fn address(&self) -> String {
@@ -149,9 +155,14 @@ impl Waiting {
     }
 
     #[track_caller]
-    fn failed(mut self) -> String {
+    fn failed(self) -> String {
+        self.ended_with(1)
+    }
+
+    #[track_caller]
+    fn ended_with(mut self, expected: i32) -> String {
         let status = self.child.wait().unwrap();
-        assert_eq!(status.code(), Some(1), "{}", self.told.all());
+        assert_eq!(status.code(), Some(expected), "{}", self.told.all());
         self.told.all().lines().last().unwrap_or_default().to_owned()
     }
 }
@@ -329,4 +340,82 @@ fn nobody_else_at_the_port_ends_or_gets_a_sign_in() {
     let page = come_back(&to).expect(200);
     assert!(page.header("content-security-policy").unwrap().contains("default-src 'none'"));
     assert!(waiting.done().contains(GRACE));
+}
+
+#[test]
+fn a_sign_in_is_shown_to_no_other_server() {
+    let bed = Bed::start("admin");
+    bed.signed_in(&[]);
+    bed.age();
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", elsewhere.local_addr().unwrap());
+    for arguments in [["secrets", "list"].as_slice(), &["--profile", "default", "whoami"]] {
+        let output = bed.qapi(&[&["--base-url", &url], arguments].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let own = bed.house.provider.server.base_url();
+        assert_eq!(output.status.code(), Some(2), "{}", both(&output));
+        let expected = format!(
+            "error: profile default is signed in at {own}, not {url}; try `qapi login --base-url {url}`, --api-key, or \
+             set QUANTUMAPI_KEY\n"
+        );
+        assert_eq!(said, expected);
+    }
+    assert!(elsewhere.accept().is_err(), "another server was asked");
+    bed.says(&["secrets", "list"]);
+}
+
+#[test]
+fn nobody_is_asked_to_approve_what_cannot_be_kept() {
+    let bed = Bed::start("admin");
+    let file = bed.home.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let output = bed.command(&["login", "--device"]).env("QAPI_CONFIG", file.join("config.toml")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{}", both(&output));
+    assert!(said.starts_with("error: locking ") && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn a_sign_in_that_could_not_be_kept_is_ended() {
+    let bed = Bed::start("admin");
+    let folder = bed.home.path().join("gone");
+    let mut command = bed.command(&["login", "--browser", "--no-open"]);
+    command.env("QAPI_CONFIG", folder.join("config.toml"));
+    let waiting = Waiting::on(command);
+    let to = bed.approved(&waiting.address());
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, "").unwrap();
+    come_back(&to).expect(200);
+    let said = waiting.ended_with(2);
+    assert!(said.starts_with("error: locking "), "{said}");
+    let admin = bed.house.provider.server.admin_key().to_owned();
+    let left: Value =
+        serde_json::from_str(&bed.says(&["--api-key", &admin, "grants", "list", GRACE, "-o", "json"])).unwrap();
+    assert_eq!(left["total"], 0, "{left}");
+}
+
+#[test]
+fn a_good_token_is_used_where_nothing_can_be_written() {
+    let bed = Bed::start("admin");
+    bed.signed_in(&[]);
+    // A folder in the place of the lock stops whoever would write, root too.
+    let lock = bed.profile().with_extension("toml.lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    bed.says(&["secrets", "list"]);
+    bed.age();
+    bed.fails(&["secrets", "list"], "error: locking ");
+}
+
+#[test]
+fn a_refresh_token_is_not_spent_when_its_successor_could_not_be_kept() {
+    let bed = Bed::start("admin");
+    bed.signed_in(&[]);
+    bed.age();
+    let fresh = bed.profile().with_extension("toml.new");
+    std::fs::create_dir(&fresh).unwrap();
+    bed.fails(&["secrets", "list"], "error: writing ");
+    std::fs::remove_dir(&fresh).unwrap();
+    bed.says(&["secrets", "list"]);
 }
