@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use uuid::Uuid;
 
 use crate::failure::{Exit, Failure};
+use crate::input;
 use crate::print::{Printer, record};
 use crate::session::Session;
 
@@ -28,7 +29,7 @@ enum ApisCommand {
     /// Change what is given
     Update(UpdateInputs),
     /// Remove an API: nobody can ask for tokens for it any more
-    Delete(Reference),
+    Delete(DeleteInputs),
 }
 
 #[derive(Args)]
@@ -63,6 +64,15 @@ struct Reference {
 }
 
 #[derive(Args)]
+struct DeleteInputs {
+    #[command(flatten)]
+    of: Reference,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Args)]
 struct UpdateInputs {
     #[command(flatten)]
     of: Reference,
@@ -85,7 +95,8 @@ pub async fn run(inputs: ApisInputs, session: &Session, printer: &mut Printer) -
         }
         ApisCommand::Update(inputs) => update(inputs, client, printer).await,
         ApisCommand::Delete(inputs) => {
-            let id = inputs.id(client).await?;
+            let id = inputs.of.id(client).await?;
+            input::confirmed(&format!("Remove the API {}?", inputs.of.reference), inputs.yes)?;
             client.delete_resource_server(id).await?;
             printer.done(id, "deleted")
         }

@@ -38,7 +38,7 @@ enum AppsCommand {
     /// Give it a new secret and show it once
     RotateSecret(RotateInputs),
     /// End every token, grant and session of it
-    RevokeTokens(Reference),
+    RevokeTokens(RevokeInputs),
     /// List the ended sessions of which it could not be told
     UndeliveredLogouts(Reference),
     /// List its API keys
@@ -91,6 +91,16 @@ struct DeleteInputs {
 }
 
 #[derive(Args)]
+struct RevokeInputs {
+    /// Id, client id or name
+    #[arg(value_name = "ID|NAME")]
+    reference: String,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Args)]
 struct RotateInputs {
     /// Id, client id or name
     #[arg(value_name = "ID|NAME")]
@@ -112,6 +122,7 @@ pub async fn run(inputs: AppsInputs, session: &Session, printer: &mut Printer) -
         AppsCommand::RotateSecret(inputs) => rotate(&inputs, client, printer).await,
         AppsCommand::RevokeTokens(inputs) => {
             let id = application_id(client, &inputs.reference).await?;
+            input::confirmed(&format!("End every token and session of {}?", inputs.reference), inputs.yes)?;
             client.revoke_application_tokens(id).await?;
             printer.done(id, "revoked")
         }

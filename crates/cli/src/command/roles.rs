@@ -4,6 +4,7 @@ use api::people::{CreateRole, ListRoles, Role, UpdateRole};
 use clap::{Args, Subcommand};
 
 use crate::failure::{Exit, Failure};
+use crate::input;
 use crate::lookup::identity::{optional_application, role_id};
 use crate::print::{Printer, or_empty, record};
 use crate::session::Session;
@@ -28,7 +29,7 @@ enum RolesCommand {
     /// Change what is given
     Update(UpdateInputs),
     /// Delete a role that nobody has
-    Delete(Reference),
+    Delete(DeleteInputs),
 }
 
 #[derive(Args)]
@@ -73,6 +74,15 @@ struct Reference {
 }
 
 #[derive(Args)]
+struct DeleteInputs {
+    #[command(flatten)]
+    role: Reference,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Args)]
 struct UpdateInputs {
     #[command(flatten)]
     role: Reference,
@@ -92,7 +102,8 @@ pub async fn run(inputs: RolesInputs, session: &Session, printer: &mut Printer) 
         RolesCommand::Show(inputs) => printer.body(&client.role(inputs.id(client).await?).await?, described),
         RolesCommand::Update(inputs) => update(inputs, client, printer).await,
         RolesCommand::Delete(inputs) => {
-            let id = inputs.id(client).await?;
+            let id = inputs.role.id(client).await?;
+            input::confirmed(&format!("Delete the role {}?", inputs.role.reference), inputs.yes)?;
             client.delete_role(id).await?;
             printer.done(id, "deleted")
         }

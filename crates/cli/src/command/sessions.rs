@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::users::Whom;
 use crate::failure::{Exit, Failure};
+use crate::input;
 use crate::lookup::identity::Person;
 use crate::print::{Printer, or_empty};
 use crate::session::Session;
@@ -43,6 +44,9 @@ struct EndInputs {
     /// The one session to end; all of them unless told
     #[arg(long, value_name = "ID")]
     session: Option<Uuid>,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
 }
 
 /// Does what was typed.
@@ -83,6 +87,8 @@ fn row(session: &Browser) -> Vec<String> {
 
 async fn end(inputs: &EndInputs, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
     let person = inputs.whom.find(client).await?;
+    let which = inputs.session.map_or_else(|| "every session".to_owned(), |session| format!("session {session}"));
+    input::confirmed(&format!("End {which} of {}?", person.id()), inputs.yes)?;
     match (person, inputs.session) {
         (Person::Own(id), None) => client.sign_out_user(id).await?,
         (Person::Own(id), Some(session)) => client.sign_out_user_session(id, session).await?,
@@ -90,7 +96,6 @@ async fn end(inputs: &EndInputs, client: &sdk::Client, printer: &mut Printer) ->
         (Person::EndUser { app, id }, Some(session)) => client.sign_out_end_user_session(app, id, session).await?,
     }
     let id = person.id();
-    let which = inputs.session.map_or_else(|| "every session".to_owned(), |session| format!("session {session}"));
     let done = json!({ "id": id, "session": inputs.session, "ended": true });
     printer.body(&done, |_| format!("ended {which} of {id}"))
 }

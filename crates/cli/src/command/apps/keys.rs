@@ -32,6 +32,9 @@ pub struct DeleteKeyInputs {
     /// Id or name of the key
     #[arg(value_name = "KEY")]
     key: String,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
 }
 
 /// Lists them.
@@ -63,6 +66,7 @@ pub async fn create(inputs: CreateKeyInputs, client: &sdk::Client, printer: &mut
 pub async fn delete(inputs: &DeleteKeyInputs, client: &sdk::Client, printer: &mut Printer) -> Result<Exit, Failure> {
     let app = application_id(client, &inputs.reference).await?;
     let id = key_id(app, client, &inputs.key).await?;
+    input::confirmed(&format!("Revoke the API key {}?", inputs.key), inputs.yes)?;
     client.delete_application_key(app, id).await?;
     printer.done(id, "deleted")
 }
