@@ -78,10 +78,25 @@ pub async fn end_user_id(client: &sdk::Client, app: Uuid, reference: &str) -> Re
     if let Ok(id) = reference.parse() {
         return Ok(id);
     }
-    let query = ListEndUsers { search: Some(reference.to_owned()), ..ListEndUsers::default() };
+    let mut found = end_users_of(client, app, reference, None).await?;
+    if found.is_empty() {
+        // Whoever was deleted stands among the blocked alone, until they are erased.
+        found = end_users_of(client, app, reference, Some(true)).await?;
+    }
+    let list = "`qapi users list --app APP`, or `qapi users list --app APP --blocked`";
+    Ok(only(found, "end user", reference, list, |user| user.id)?.id)
+}
+
+/// The end users of this address.
+async fn end_users_of(
+    client: &sdk::Client,
+    app: Uuid,
+    email: &str,
+    blocked: Option<bool>,
+) -> Result<Vec<EndUser>, Failure> {
+    let query = ListEndUsers { search: Some(email.to_owned()), blocked, ..ListEndUsers::default() };
     let found = end_users(client, app, query).await?;
-    let found = found.into_iter().filter(|user| user.email.eq_ignore_ascii_case(reference)).collect();
-    Ok(only(found, "end user", reference, "`qapi users list --app APP`", |user| user.id)?.id)
+    Ok(found.into_iter().filter(|user| user.email.eq_ignore_ascii_case(email)).collect())
 }
 
 /// The id of a role by id or name: one that the end users of this application can have, when it is named.

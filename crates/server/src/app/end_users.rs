@@ -9,7 +9,7 @@ use std::sync::Arc;
 use api::error::ErrorCode;
 use api::people::{CreateEndUser, EndUser, EndUserList, EndUserStats, ListEndUsers, Login, Session, UpdateEndUser};
 use domain::authz::{Action, Authorized, ReadEndUsers, WriteEndUsers};
-use domain::identity::account::{AccountRealm, Profile, State};
+use domain::identity::account::{AccountRealm, Email, Profile, State};
 use domain::identity::password_policy::Chosen;
 use domain::ids::{AccountId, ApplicationId, RoleAssignmentId, RoleId};
 use domain::time::DAY_MS;
@@ -190,7 +190,10 @@ impl EndUsers {
         let needle = query.search.as_deref().map(|text| text.trim().to_lowercase()).filter(|text| !text.is_empty());
         let (items, total_count) = match needle {
             Some(needle) => {
-                let found = self.search(ctx, auth, realm, filter, &needle).await?;
+                let found = match self.of_address(ctx, auth, realm, filter, &needle).await? {
+                    Some(row) => vec![show(&row, sealed::open(ctx, &row)?)],
+                    None => self.search(ctx, auth, realm, filter, &needle).await?,
+                };
                 let total = found.len() as u64;
                 (page.cut(found).0, total)
             }
@@ -201,6 +204,25 @@ impl EndUsers {
             }
         };
         Ok(EndUserList { items, total_count, page: page.number, page_size: page.size })
+    }
+
+    /// Who has this whole address: found by its keyed hash, whenever they were made, and without opening anybody else's
+    /// profile.
+    async fn of_address(
+        &self,
+        ctx: &Ctx,
+        auth: &Authorized<ReadEndUsers>,
+        realm: AccountRealm,
+        filter: AccountFilter,
+        needle: &str,
+    ) -> Outcome<Option<StoredAccount>> {
+        let Ok(email) = Email::parse(needle) else { return Ok(None) };
+        let store = &self.accounts.core.store;
+        let row = store.account_by_email(auth, realm, &sealed::email_hash(ctx, realm, &email)).await?;
+        let Some(row) = row.filter(|row| admits(filter, row)) else { return Ok(None) };
+        let Some(role) = filter.role else { return Ok(Some(row)) };
+        let roles = store.roles_of(auth, row.id).await?;
+        Ok(roles.iter().any(|given| given.role == role).then_some(row))
     }
 
     /// Opens one profile after the other, up to a limit: those made before are not found.
@@ -327,6 +349,13 @@ impl EndUsers {
 /// The end users of a deleted application are erased with it, so the realm needs no look of its own.
 fn of((app, id): Whom) -> (AccountRealm, AccountId) {
     (AccountRealm::Application(app), id)
+}
+
+/// Whether a filter lets somebody through by what stands in their row, as the store's listings have it.
+fn admits(filter: AccountFilter, row: &StoredAccount) -> bool {
+    let is_shut_out = matches!(row.state, State::Blocked | State::Deleted);
+    let by_state = filter.is_blocked.map_or(row.state != State::Deleted, |blocked| blocked == is_shut_out);
+    by_state && filter.is_email_verified.is_none_or(|verified| verified == row.is_email_verified)
 }
 
 /// An end user as they are listed.
