@@ -86,6 +86,14 @@ pub fn confirmed(question: &str, decided: bool) -> Result<(), Failure> {
     Err(Failure::failed("nothing was done", "answering y, or --yes"))
 }
 
+/// A list that was not given stays as it is; one empty text clears it.
+pub fn given(texts: Vec<String>) -> Option<Vec<String>> {
+    if texts.is_empty() {
+        return None;
+    }
+    Some(texts.into_iter().filter(|text| !text.is_empty()).collect())
+}
+
 /// An instant: RFC 3339, or so long from now as `30d`, `12h` or `90m`.
 pub fn instant(text: &str, now: Timestamp) -> Result<WireTime, Failure> {
     if let Ok(at) = text.parse::<WireTime>() {
@@ -140,6 +148,14 @@ mod tests {
         for (text, kept) in [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a", "a"), ("", "")] {
             assert_eq!(without_line_end(text), kept);
         }
+    }
+
+    #[test]
+    fn nothing_given_leaves_and_an_empty_text_clears() {
+        let given = |texts: &[&str]| given(texts.iter().map(|text| (*text).to_owned()).collect());
+        assert_eq!(given(&[]), None);
+        assert_eq!(given(&[""]), Some(Vec::new()));
+        assert_eq!(given(&["a", "b"]), Some(vec!["a".to_owned(), "b".to_owned()]));
     }
 
     #[test]

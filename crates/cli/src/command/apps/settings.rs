@@ -7,7 +7,7 @@ use clap::Args;
 use uuid::Uuid;
 
 use crate::failure::Failure;
-use crate::input;
+use crate::input::{self, given};
 use crate::lookup::identity::trust_id;
 
 /// The settings. What is not given stays; an empty text clears.
@@ -71,7 +71,7 @@ pub struct SettingsInputs {
     #[arg(long, value_name = "URI")]
     backchannel_logout_uri: Option<String>,
     /// An origin of browsers that may call the token endpoint; may be repeated
-    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    #[arg(long = "cors-origin", value_name = "ORIGIN", value_delimiter = ',')]
     cors_origins: Vec<String>,
     /// How long a session may idle; 0 for the tenant's default
     #[arg(long, value_name = "SECONDS")]
@@ -94,11 +94,11 @@ impl SettingsInputs {
         Ok(CreateApplication {
             description: self.description,
             environment: self.environment,
-            redirect_uris: given(self.redirect_uris),
-            post_logout_redirect_uris: given(self.post_logout_uris),
+            redirect_uris: given(each("--redirect-uri", self.redirect_uris)?),
+            post_logout_redirect_uris: given(each("--post-logout-uri", self.post_logout_uris)?),
             allowed_scopes: given(self.scopes),
-            resources: given(self.apis),
-            serves: given(self.serves),
+            resources: given(each("--api", self.apis)?),
+            serves: given(each("--serves", self.serves)?),
             grant_types: given(self.grants),
             client_auth: self.client_auth,
             jwks: self.jwks_file.as_deref().map(input::json).transpose()?,
@@ -120,12 +120,22 @@ impl SettingsInputs {
     }
 }
 
-/// A list that was not given stays as it is; one empty text clears it.
-fn given(texts: Vec<String>) -> Option<Vec<String>> {
-    if texts.is_empty() {
-        return None;
+/// One address each. An address may hold a comma, so none is taken apart; one behind which another begins is two.
+fn each(option: &str, uris: Vec<String>) -> Result<Vec<String>, Failure> {
+    let several = uris.iter().find(|uri| uri.split(',').skip(1).any(begins_address));
+    match several {
+        Some(uri) => Err(Failure::unusable(format!("{option} {uri} holds several"), format!("{option} once for each"))),
+        None => Ok(uris),
     }
-    Some(texts.into_iter().filter(|text| !text.is_empty()).collect())
+}
+
+fn begins_address(text: &str) -> bool {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
+    };
+    let parts = text.trim_start().split_once(':');
+    parts.is_some_and(|(scheme, rest)| is_scheme(scheme) && (rest.starts_with('/') || scheme == "urn"))
 }
 
 #[cfg(test)]
@@ -133,10 +143,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_given_leaves_and_an_empty_text_clears() {
-        let given = |texts: &[&str]| given(texts.iter().map(|text| (*text).to_owned()).collect());
-        assert_eq!(given(&[]), None);
-        assert_eq!(given(&[""]), Some(Vec::new()));
-        assert_eq!(given(&["a", "b"]), Some(vec!["a".to_owned(), "b".to_owned()]));
+    fn two_addresses_behind_one_option_are_refused_and_a_comma_in_one_is_not() {
+        let each = |uri: &str| each("--api", vec![uri.to_owned()]);
+        for uri in ["", "https://a.example/x,y", "https://a.example/?at=1,2:30", "urn:acme:a,b"] {
+            assert_eq!(each(uri).unwrap(), [uri]);
+        }
+        for uris in ["https://a.example,https://b.example", "urn:acme:a, urn:acme:b", "a:/b,com.example.app:/back"] {
+            let said = each(uris).unwrap_err().to_string();
+            assert_eq!(said, format!("error: --api {uris} holds several; try --api once for each"));
+        }
     }
 }
