@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use uuid::Uuid;
 
 use crate::failure::{Exit, Failure};
-use crate::input;
+use crate::input::{self, given};
 use crate::print::{Printer, record};
 use crate::session::Session;
 
@@ -51,7 +51,7 @@ struct SettingsInputs {
     /// How long they live: 60 to 600
     #[arg(long, value_name = "SECONDS")]
     lifetime: Option<u32>,
-    /// A scope it knows; may be repeated
+    /// A scope it knows; may be repeated; an empty text clears
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
     scopes: Vec<String>,
 }
@@ -135,7 +135,7 @@ async fn update(inputs: UpdateInputs, client: &sdk::Client, printer: &mut Printe
         name: inputs.name,
         token_format: inputs.settings.token_format,
         token_lifetime_seconds: inputs.settings.lifetime,
-        scopes: Some(inputs.settings.scopes).filter(|scopes| !scopes.is_empty()),
+        scopes: given(inputs.settings.scopes),
     };
     let id = inputs.of.id(client).await?;
     printer.body(&client.update_resource_server(id, &request).await?, described)

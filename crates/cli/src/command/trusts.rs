@@ -131,7 +131,7 @@ async fn update(inputs: UpdateInputs, client: &sdk::Client, printer: &mut Printe
         jwks_uri: terms.jwks_uri,
         rules: one_of(terms.rules),
         scopes: one_of(inputs.scopes),
-        resources: one_of(terms.resources),
+        resources: terms.resources,
         lifetime_seconds: terms.lifetime_seconds,
         single_use: terms.single_use,
         is_active: None,

@@ -208,7 +208,7 @@ impl Made {
             jwks_uri: terms.jwks_uri,
             rules: claims.0,
             scopes: self.scopes,
-            resources: terms.resources,
+            resources: terms.resources.unwrap_or_default(),
             lifetime_seconds: terms.lifetime_seconds,
             single_use: terms.single_use,
         })

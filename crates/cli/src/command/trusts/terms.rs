@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::input;
+use crate::input::{self, given};
 
 /// The options that `create` and `update` share.
 #[derive(Args)]
@@ -15,7 +15,7 @@ pub struct Terms {
     /// A claim and what it may be; `*` at the end stands for anything; may be repeated, values of one claim are alternatives
     #[arg(long = "rule", value_name = "CLAIM=VALUE")]
     rules: Vec<String>,
-    /// A resource it is confined to: secrets:users-api/*; may be repeated
+    /// A resource it is confined to: secrets:users-api/*; may be repeated; an empty text clears
     #[arg(long = "resource", value_name = "KIND:PATTERN")]
     resources: Vec<String>,
     /// Whom the tokens must be meant for; the tenant's own issuer unless told, and Microsoft's audience for azure-devops
@@ -38,7 +38,8 @@ pub struct Terms {
 /// The same, read.
 pub struct Read {
     pub rules: Vec<TrustRule>,
-    pub resources: Vec<String>,
+    /// What was given; an empty list lifts the confinement.
+    pub resources: Option<Vec<String>>,
     pub audience: Option<String>,
     pub jwks: Option<Value>,
     pub jwks_uri: Option<String>,
@@ -58,7 +59,7 @@ impl Terms {
         }
         Ok(Read {
             rules,
-            resources: self.resources,
+            resources: given(self.resources),
             audience: self.audience,
             jwks: self.jwks_file.as_deref().map(input::json).transpose()?,
             jwks_uri: self.jwks_uri,
