@@ -133,7 +133,7 @@ impl From<sdk::Error> for Failure {
             sdk::Error::Config(what) => Self::unusable(what.clone(), "`qapi login`, or another --base-url"),
             sdk::Error::Unreachable { source, .. } => Self::failed(
                 format!("{error} ({})", innermost(source.as_ref())),
-                "`qapi health`, or another --base-url",
+                "whether it runs there, or another --base-url",
             ),
             sdk::Error::TimedOut { .. } => Self::failed(error.to_string(), "a longer --timeout"),
             sdk::Error::OAuth(refusal) => Self::failed(error.to_string(), oauth_advice(&refusal.code)),
@@ -182,9 +182,15 @@ fn advice_for(code: Option<ErrorCode>, refusal: &sdk::Refusal) -> String {
     let detail = |name: &str| refusal.details.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
     match code {
         Some(ErrorCode::Unauthorized) => "`qapi login`, or set QUANTUMAPI_KEY to a valid API key".to_owned(),
-        Some(ErrorCode::InsufficientScope) => format!("an API key with the scope {}", detail("required_scope")),
-        Some(ErrorCode::Forbidden) => "an API key that may do this".to_owned(),
+        Some(ErrorCode::InsufficientScope) => format!(
+            "`qapi login` with a wider --scope, somebody who may, or an API key with the scope {}",
+            detail("required_scope")
+        ),
+        Some(ErrorCode::Forbidden) => "somebody who may do this, or an API key that may".to_owned(),
         Some(ErrorCode::IpNotAllowed) => "from a network the API key allows".to_owned(),
+        Some(ErrorCode::NotFound) if refusal.message.contains("no such route") => {
+            "another --base-url: the server is of another version, or its address has a path too many".to_owned()
+        }
         Some(ErrorCode::NotFound) => format!("{} for what there is", list_of(&refusal.message)),
         Some(ErrorCode::SecretNameAmbiguous) => format!("one of the ids {}", ids_of(refusal)),
         Some(ErrorCode::KeyNameConflict) => "another name, or `qapi keys rotate` for a new version".to_owned(),
@@ -241,8 +247,10 @@ pub fn misused(error: &clap::Error) -> Failure {
     let text = error.to_string();
     let what = text.split("\nUsage:").next().unwrap_or_default();
     let what = what.split("\nFor more information").next().unwrap_or_default();
-    let (what, tips) = what.split_once("\n  tip: ").unwrap_or((what, ""));
-    let tip = tips.lines().next().unwrap_or_default();
+    let mut tips = what.split("\n  tip: ");
+    let what = tips.next().unwrap_or_default();
+    // How to say a word that begins with a hyphen is no help to who mistyped an option.
+    let tip = tips.filter_map(|tip| tip.lines().next()).find(|tip| !tip.starts_with("to pass")).unwrap_or_default();
     let tip = tip.split_once(" exist").and_then(|(_, similar)| similar.split_once(": ")).map_or(tip, |(_, like)| like);
     let advice = if tip.is_empty() { "--help after the command" } else { tip };
     Failure::unusable(what.trim_start_matches("error: "), advice)
@@ -285,6 +293,10 @@ mod tests {
             "error: the following required arguments were not provided: --signature <BASE64>; try --help after the command"
         );
         assert_eq!(misused(&["qapi", "secrets", "lst"]), "error: unrecognized subcommand 'lst'; try 'ls', 'list'");
+        assert_eq!(
+            misused(&["qapi", "roles", "create", "--nonsense"]),
+            "error: unexpected argument '--nonsense' found; try --help after the command"
+        );
         assert_eq!(
             misused(&["qapi", "secrets"]),
             "error: a command is missing; try `qapi --help`, or --help after the last word"

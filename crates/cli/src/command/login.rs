@@ -101,10 +101,10 @@ async fn by_key(
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     let key = match key_in_environment() {
-        _ if inputs.key_stdin => input::value(Some("-".to_owned()), "")?,
+        _ if inputs.key_stdin => given_key(input::value(Some("-".to_owned()), "")?)?,
         _ if std::io::stdin().is_terminal() => input::hidden("API key")?,
         Some(key) => key,
-        None => return Err(Failure::unusable("no API key", "--key-stdin, or set QUANTUMAPI_KEY")),
+        None => return Err(Failure::unusable("no API key", "--device to sign in, --key-stdin, or set QUANTUMAPI_KEY")),
     };
     session.client_with(&base_url, &key)?.rate_limit().await?;
     let kept = Profile {
@@ -120,6 +120,14 @@ async fn by_key(
     printer.body(&done, |_| format!("logged in to {base_url} as profile {name} in {}", file.path().display()))
 }
 
+/// A pipe whose first program failed brings nothing, which no server has to be asked about.
+fn given_key(key: SecretText) -> Result<SecretText, Failure> {
+    match key.expose().trim() {
+        "" => Err(Failure::unusable("there is no API key on standard input", "a line that holds one")),
+        _ => Ok(key),
+    }
+}
+
 async fn by_person(
     inputs: LoginInputs,
     base_url: String,
@@ -130,7 +138,7 @@ async fn by_person(
     ProfileFile::locate()?.lock().await?.read()?;
     let tenant = inputs.tenant.clone().or_else(|| session.tenant());
     let provider = session.provider_at(&base_url, tenant.as_deref())?;
-    let issuer = provider.metadata().await?.issuer;
+    let issuer = issuer_of(&provider, tenant.as_deref()).await?;
     let granted = match inputs.way() {
         Way::Device => on_device(&provider, &inputs.scope(), &issuer).await?,
         _ => in_browser(&provider, &inputs.scope(), &issuer, !inputs.no_open).await?,
@@ -156,6 +164,21 @@ async fn by_person(
     let file = ProfileFile::locate()?;
     let done = json!({ "profile": name, "baseUrl": base_url, "person": email, "file": file.path() });
     printer.body(&done, |_| format!("signed in to {base_url} as {email}, profile {name} in {}", file.path().display()))
+}
+
+/// Whom the person signs in at.
+async fn issuer_of(provider: &Provider, tenant: Option<&str>) -> Result<String, Failure> {
+    let is_absent = |error: &sdk::Error| match error {
+        sdk::Error::OAuth(refusal) => refusal.status == 404,
+        sdk::Error::Foreign { status } => *status == 404,
+        _ => false,
+    };
+    match (provider.metadata().await, tenant) {
+        (Err(error), Some(slug)) if is_absent(&error) => {
+            Err(Failure::failed(format!("the server has no tenant {slug} to sign in to"), "another --tenant"))
+        }
+        (known, _) => Ok(known?.issuer),
+    }
 }
 
 /// Asks who it is, and keeps it. Answers with the profile's name and the person's address.

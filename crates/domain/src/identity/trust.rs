@@ -255,6 +255,9 @@ impl Settings {
 
     /// What a match may do.
     pub fn granted(&self) -> Result<(Scopes, Limits), BadSetting> {
+        if let Some(word) = self.scopes.iter().find(|word| word.parse::<Scopes>().is_err()) {
+            return Err(bad("scopes", format!("hold {word:?}, which is no scope that this server knows")));
+        }
         let scopes = Scopes::parse(self.scopes.iter().map(String::as_str)).map_err(|reason| bad("scopes", reason))?;
         if scopes.is_empty() || scopes.allows(crate::scope::Scope::PlatformAdmin) {
             return Err(bad("scopes", "must hold a scope, and not the platform's"));
