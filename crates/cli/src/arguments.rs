@@ -115,6 +115,9 @@ pub enum Command {
     /// Whose jobs and workloads are believed, so that they need no key
     #[command(visible_alias = "trust")]
     Trusts(command::trusts::TrustsInputs),
+    /// The keys that sign the tenant's tokens
+    #[command(visible_alias = "token-key")]
+    TokenKeys(command::token_keys::TokenKeysInputs),
     /// Tenants of the platform
     #[command(visible_alias = "tenant")]
     Tenants(command::tenants::TenantsInputs),

@@ -23,6 +23,7 @@ pub mod sbom;
 pub mod secrets;
 pub mod sessions;
 pub mod tenants;
+pub mod token_keys;
 pub mod trusts;
 pub mod users;
 pub mod whoami;

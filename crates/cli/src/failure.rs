@@ -227,6 +227,7 @@ fn list_of(message: &str) -> &'static str {
         ("account", "`qapi users list`"),
         ("tenant", "`qapi tenants list`"),
         ("API key", "`qapi apikeys list`"),
+        ("token key", "`qapi token-keys list`"),
         ("certificate", "`qapi certs list`"),
     ];
     let found = lists.iter().find(|(what, _)| message.contains(what));

@@ -114,6 +114,7 @@ async fn run(arguments: Arguments, printer: &mut Printer) -> Result<Exit, Failur
         Command::Grants(inputs) => command::grants::run(inputs, &session, printer).await,
         Command::Sessions(inputs) => command::sessions::run(inputs, &session, printer).await,
         Command::Trusts(inputs) => command::trusts::run(inputs, &session, printer).await,
+        Command::TokenKeys(inputs) => command::token_keys::run(inputs, &session, printer).await,
         Command::Tenants(inputs) => command::tenants::run(inputs, &session, printer).await,
         Command::Audit(inputs) => command::audit::run(inputs, &session, printer).await,
         Command::Operator(inputs) => command::operator::run(inputs, &session, printer).await,

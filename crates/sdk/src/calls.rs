@@ -1,11 +1,11 @@
 //! One method a route. The table of routes says the rest.
 
 use api::routes::{
-    applications as a, certificates as c, encryption as e, gate_tickets as g, keys as k, people as w, platform as p,
-    secrets as s, transit as t, trusts as u,
+    applications as a, certificates as c, encryption as e, gate_tickets as g, keys as k, oidc as o, people as w,
+    platform as p, secrets as s, transit as t, trusts as u,
 };
 use api::{
-    api_keys, applications, audit, certificates, encryption, gate_tickets, health, keys, operator, people, qrng,
+    api_keys, applications, audit, certificates, encryption, gate_tickets, health, keys, oauth, operator, people, qrng,
     secrets, shares, tenants, transit, trusts,
 };
 use uuid::Uuid;
@@ -365,6 +365,13 @@ calls! {
     delete_trust(id: Uuid) -> () = u::TRUST_DELETE;
     /// Says whether a trust would believe a token.
     test_trust(id: Uuid; body trusts::TestTrust) -> trusts::TrustVerdict = u::TRUST_TEST;
+
+    /// Lists the keys that sign the tenant's tokens.
+    token_keys() -> oauth::TokenKeyList = o::TOKEN_KEY_LIST;
+    /// Gives the key of an algorithm a successor.
+    rotate_token_key(; body oauth::RotateTokenKey) -> oauth::TokenKey = o::TOKEN_KEY_ROTATE;
+    /// Takes a key out of belief, with all that it signed.
+    revoke_token_key(id: Uuid) -> oauth::TokenKey = o::TOKEN_KEY_REVOKE;
 
     /// Makes a tenant.
     create_tenant(; body tenants::CreateTenant) -> tenants::CreatedTenant = p::TENANT_CREATE;
