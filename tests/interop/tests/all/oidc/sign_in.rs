@@ -413,9 +413,14 @@ fn a_refresh_token_is_not_spent_when_its_successor_could_not_be_kept() {
     let bed = Bed::start("admin");
     bed.signed_in(&[]);
     bed.age();
-    let fresh = bed.profile().with_extension("toml.new");
-    std::fs::create_dir(&fresh).unwrap();
-    bed.fails(&["secrets", "list"], "error: writing ");
-    std::fs::remove_dir(&fresh).unwrap();
-    bed.says(&["secrets", "list"]);
+    let provider = TcpListener::bind("127.0.0.1:0").unwrap();
+    provider.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", provider.local_addr().unwrap());
+    let mut kept = bed.kept();
+    kept["profiles"]["default"]["base_url"] = toml::Value::String(url.clone());
+    std::fs::write(bed.profile(), kept.to_string()).unwrap();
+    // A folder in the place of the file that is to take the profile's place.
+    std::fs::create_dir(bed.profile().with_extension("toml.new")).unwrap();
+    bed.fails(&["--base-url", &url, "--timeout", "1", "secrets", "list"], "error: writing ");
+    assert!(provider.accept().is_err(), "the refresh token was shown");
 }
