@@ -1,5 +1,7 @@
 //! Manifests and tags.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
@@ -46,6 +48,9 @@ pub(super) struct Tagged {
 
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+/// Registries that keep links in files read those that somebody else is just writing (Distribution 2), and then call the digest invalid. What is
+/// named by its digest can be sent again.
+const AGAIN: Duration = Duration::from_millis(200);
 const MOST_PAGES: usize = 1_000;
 const LONGEST_PAGE_BYTES: u64 = 4 << 20;
 
@@ -125,6 +130,7 @@ impl Client {
         manifest: &Manifest,
         condition: &Condition<'_>,
     ) -> Result<Option<Put>, Error> {
+        let is_by_digest = matches!(target, Target::Digest);
         let name = match target {
             Target::Digest => manifest.digest().to_string(),
             Target::Tag(tag) => tag.to_owned(),
@@ -138,7 +144,11 @@ impl Client {
             Condition::Unchanged(etag) => call.header(IF_MATCH, etag),
         };
         call.body = Bytes::copy_from_slice(manifest.bytes());
-        let answer = self.transport().send(&call).await?;
+        let mut answer = self.transport().send(&call).await?;
+        if answer.status == StatusCode::BAD_REQUEST && is_by_digest {
+            tokio::time::sleep(AGAIN).await;
+            answer = self.transport().send(&call).await?;
+        }
         match answer.status {
             StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => return Ok(None),
             status if status.is_success() => {}
