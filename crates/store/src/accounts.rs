@@ -108,6 +108,19 @@ impl Store {
         self.read_one(statement).await?.as_ref().map(account).transpose()
     }
 
+    /// The person of this address in a realm, if a filter lets them through.
+    pub async fn account_among<A: Action>(
+        &self,
+        auth: &Authorized<A>,
+        realm: AccountRealm,
+        filter: AccountFilter,
+        email: &[u8; 32],
+    ) -> Result<Option<StoredAccount>> {
+        let text = select_accounts!(concat!(of_filter!(), "AND a.email = $7 LIMIT 1"));
+        let statement = filtered(sql(text), auth, realm, filter).bind(email);
+        self.read_one(statement).await?.as_ref().map(account).transpose()
+    }
+
     /// A page of the people of a realm, the newest first.
     pub async fn accounts<A: Action>(
         &self,

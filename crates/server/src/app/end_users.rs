@@ -217,12 +217,8 @@ impl EndUsers {
         needle: &str,
     ) -> Outcome<Option<StoredAccount>> {
         let Ok(email) = Email::parse(needle) else { return Ok(None) };
-        let store = &self.accounts.core.store;
-        let row = store.account_by_email(auth, realm, &sealed::email_hash(ctx, realm, &email)).await?;
-        let Some(row) = row.filter(|row| admits(filter, row)) else { return Ok(None) };
-        let Some(role) = filter.role else { return Ok(Some(row)) };
-        let roles = store.roles_of(auth, row.id).await?;
-        Ok(roles.iter().any(|given| given.role == role).then_some(row))
+        let hash = sealed::email_hash(ctx, realm, &email);
+        Ok(self.accounts.core.store.account_among(auth, realm, filter, &hash).await?)
     }
 
     /// Opens one profile after the other, up to a limit: those made before are not found.
@@ -349,13 +345,6 @@ impl EndUsers {
 /// The end users of a deleted application are erased with it, so the realm needs no look of its own.
 fn of((app, id): Whom) -> (AccountRealm, AccountId) {
     (AccountRealm::Application(app), id)
-}
-
-/// Whether a filter lets somebody through by what stands in their row, as the store's listings have it.
-fn admits(filter: AccountFilter, row: &StoredAccount) -> bool {
-    let is_shut_out = matches!(row.state, State::Blocked | State::Deleted);
-    let by_state = filter.is_blocked.map_or(row.state != State::Deleted, |blocked| blocked == is_shut_out);
-    by_state && filter.is_email_verified.is_none_or(|verified| verified == row.is_email_verified)
 }
 
 /// An end user as they are listed.

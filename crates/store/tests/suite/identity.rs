@@ -201,6 +201,10 @@ async fn filters_find_people_by_what_they_are(bed: Bed) {
         let rows = bed.store.accounts(&people(), realm(), filter, 10, 0).await.unwrap();
         assert_eq!(rows.iter().map(|row| row.id.as_bytes()[0]).collect::<Vec<_>>(), found, "{filter:?}");
         assert_eq!(bed.store.count_accounts(&people(), realm(), filter).await.unwrap(), found.len() as u64);
+        for id in 1..=4 {
+            let row = bed.store.account_among(&people(), realm(), filter, &[id; 32]).await.unwrap();
+            assert_eq!(row.is_some(), found.contains(&id), "{id} {filter:?}");
+        }
     }
     let counts = bed.store.account_counts(&people(), realm(), NOW).await.unwrap();
     assert_eq!(counts, AccountCounts { total: 3, verified: 2, blocked: 1, active: 0 });
